@@ -1,0 +1,17 @@
+"""Drivers: one file for each kind of device. This page maps a kind to its module; a module is imported only when configured."""
+
+from __future__ import annotations
+
+import importlib
+from types import ModuleType
+
+MODULES = {
+    "kasa": "chargerd.drivers.kasa",
+    "simulated": "chargerd.drivers.simulated",
+    "replayed": "chargerd.drivers.replayed",
+}
+
+
+def load(kind: str) -> ModuleType:
+    """The module of a driver kind; it has `Driver`, whose `Config` checks the device's own keys. Raises KeyError."""
+    return importlib.import_module(MODULES[kind])

@@ -1,0 +1,74 @@
+"""Driver: the shape of every device driver, and the three ways in which a device can fail.
+
+A driver reads and applies, nothing else. It does not log, retry, sleep, cache, read the clock or look at another device;
+the poller does the first four, once, for all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Protocol
+
+from chargerd.config.base import DeviceConfig, Secret
+from chargerd.model.commands import Command
+from chargerd.model.events import ChargerRead, DeviceAdded
+
+Reading = ChargerRead
+"""Any reading that a driver can return."""
+
+
+class DriverError(Exception):
+    """Base of the three. ``kind`` is the word that events carry; the text is for people and holds no secret."""
+
+    kind = "unexpected-answer"
+
+
+class Unreachable(DriverError):
+    """No answer in time, or no way to the device. The poller tries again, later and later."""
+
+    kind = "unreachable"
+
+
+class AccessDenied(DriverError):
+    """The device wants a login it was not given, or refuses ours. A person must act; the poller stops knocking."""
+
+    kind = "access-denied"
+
+
+class UnexpectedAnswer(DriverError):
+    """The device answered something we do not understand: our bug or a new firmware. ``raw`` is what came."""
+
+    def __init__(self, text: str, raw: str = "") -> None:
+        super().__init__(text)
+        self.raw = raw
+
+
+class Driver(Protocol):
+    """A device. Every call happens on the device's own worker thread, within the time budget that the poller gives."""
+
+    def describe(self) -> DeviceAdded:
+        """Connect if need be and say what this is. Raises one of the three errors."""
+        ...
+
+    def read(self) -> tuple[Reading, ...]:
+        """What the device says now, one reading a configured channel. Raises one of the three errors."""
+        ...
+
+    def apply(self, command: Command) -> None:
+        """Have the device do it; idempotent. Success means that the device accepted it. Raises one of the three errors.
+
+        ``command.device`` is the whole address; the part behind the slash is the channel.
+        """
+        ...
+
+    def close(self) -> None:
+        """Let go of the connection; never raises."""
+        ...
+
+
+class DriverFactory(Protocol):
+    """How a driver is made: from its checked `Config`, with the channels that loadpoints use and the device's name."""
+
+    def __call__(
+        self, name: str, config: DeviceConfig, channels: tuple[str, ...], secrets: Mapping[str, Secret]
+    ) -> Driver: ...

@@ -1,0 +1,321 @@
+"""Events: what was read, asked, published, decided and done. The log is made of these and of nothing else.
+
+An `Event` is a fact with its envelope. The daemon puts the envelope on when the fact arrives: not the driver, not the
+device. Facts name a channel of a device by ``channel``; the device's own name is the envelope's ``source``.
+"""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+from chargerd.model.commands import Command
+from chargerd.model.settings import Configuration, Scalar
+
+
+class Fact(Struct, frozen=True, gc=False, omit_defaults=True, forbid_unknown_fields=True):
+    """Base of everything that can be stored in the log."""
+
+
+class Reason(Struct, frozen=True, gc=False, omit_defaults=True, forbid_unknown_fields=True):
+    """Why something was decided: a code of `model.reasons`, its values, and the seqs of the events it rests on."""
+
+    code: str
+    values: dict[str, Scalar] = {}
+    seqs: tuple[int, ...] = ()
+
+
+class SetPoint(Struct, frozen=True, gc=False, omit_defaults=True, forbid_unknown_fields=True):
+    """What is asked of a charger. ``enabled`` None means: leave it as it is."""
+
+    enabled: bool | None = None
+
+
+# Readings
+
+
+class ChargerRead(Fact, frozen=True):
+    """What a charger says of itself. None where it says nothing; never 0 for unknown.
+
+    ``energy_wh`` is the device's own counter, which may fall to 0 when the device restarts.
+    ``lease_s`` is what is left of a cut-off timer in the device; ``timer`` says whose it is ("ours", "foreign").
+    ``measured_at_ms`` is the device's own time of the measurement, UTC, if it gives one.
+    """
+
+    channel: str = ""
+    enabled: bool | None = None
+    power_w: float | None = None
+    voltage_v: float | None = None
+    current_a: float | None = None
+    energy_wh: float | None = None
+    lease_s: int | None = None
+    timer: str | None = None
+    measured_at_ms: int | None = None
+
+
+class ReadFailed(Fact, frozen=True):
+    """A reading was tried and did not come. ``error`` is "unreachable", "access-denied" or "unexpected-answer"."""
+
+    error: str
+    detail: str = ""
+
+
+class DeviceLost(Fact, frozen=True):
+    """The device has failed to answer for long enough to tell a person; said once, until `DeviceBack`."""
+
+    error: str
+    detail: str = ""
+    silent_ms: int = 0
+
+
+class DeviceBack(Fact, frozen=True):
+    """The device answers again after `DeviceLost`. ``lost_ms``: how long it was silent."""
+
+    lost_ms: int
+
+
+class DeviceAdded(Fact, frozen=True):
+    """A device answered for the first time in this run, and what it turned out to be.
+
+    ``channels`` maps the configured channel names to the device's own stable ids. ``accepts`` are the command kinds it
+    takes. ``lease`` is "none", "unproven" (the device has a timer nobody has seen fire) or "proven".
+    """
+
+    driver: str
+    model: str = ""
+    device_id: str = ""
+    firmware: str = ""
+    channels: dict[str, str] = {}
+    accepts: tuple[str, ...] = ()
+    lease: str = "none"
+    has_meter: bool = True
+
+
+class DeviceRemoved(Fact, frozen=True):
+    """The configuration no longer names this device."""
+
+
+# What people ask. ``by`` is who: a user's name, "schedule", "until" (a time that ran out) or "device" (a button, an app).
+# ``request`` is the id the asker gave, so that asking again does not do it twice.
+
+
+class ModeSet(Fact, frozen=True):
+    """A person or a schedule wants another mode; ``until_ms`` is when the configured one comes back (None: stays)."""
+
+    loadpoint: str
+    mode: str
+    by: str
+    until_ms: int | None = None
+    request: str = ""
+
+
+class TargetSet(Fact, frozen=True):
+    """When to stop: "nominal", "full" or "storage". ``once``: for the next charging session only. None: as configured."""
+
+    loadpoint: str
+    target: str | None
+    by: str
+    once: bool = False
+    until_ms: int | None = None
+    request: str = ""
+
+
+class LimitSet(Fact, frozen=True):
+    """A setting of a loadpoint or of its profile is overridden; ``value`` None takes the override away."""
+
+    loadpoint: str
+    key: str
+    value: Scalar
+    by: str
+    until_ms: int | None = None
+    request: str = ""
+
+
+class HoldSet(Fact, frozen=True):
+    """Hands off: chargerd watches and sends nothing but lease renewals. ``loadpoint`` "" means all of them."""
+
+    by: str
+    loadpoint: str = ""
+    until_ms: int | None = None
+    request: str = ""
+
+
+class HoldCleared(Fact, frozen=True):
+    """The end of a hold. ``loadpoint`` "" means all of them."""
+
+    by: str
+    loadpoint: str = ""
+    request: str = ""
+
+
+class ScheduleAdded(Fact, frozen=True):
+    """A recurring start beyond those in the configuration file. ``days`` are 0 (Monday) to 6, ``at_min`` minutes after midnight."""
+
+    entry: str
+    loadpoint: str
+    days: tuple[int, ...]
+    at_min: int
+    by: str
+    mode: str = "fast"
+    target: str | None = None
+    request: str = ""
+
+
+class ScheduleRemoved(Fact, frozen=True):
+    """A recurring start is given up."""
+
+    entry: str
+    by: str
+    request: str = ""
+
+
+class ScheduleFired(Fact, frozen=True):
+    """A recurring start came due; the `ModeSet` and `TargetSet` it means follow. ``due_ms``: the UTC time it was due."""
+
+    entry: str
+    loadpoint: str
+    due_ms: int
+
+
+# What was decided and done
+
+
+class Decided(Fact, frozen=True):
+    """What a policy wished, what the limits granted, and why. Stored when wish, grant, a reason's code or the memory changes.
+
+    ``outcome`` ends the charging session: see `model.reasons.OUTCOMES`. ``memory`` is what the policy wants to remember.
+    """
+
+    loadpoint: str
+    policy: str
+    wish: SetPoint
+    grant: SetPoint
+    reason: Reason
+    limit: Reason | None = None
+    outcome: str | None = None
+    memory: dict[str, Scalar] = {}
+
+
+class CommandIssued(Fact, frozen=True):
+    """A command is about to be tried. Its seq is its number; `CommandDone` and `CommandFailed` name it."""
+
+    loadpoint: str
+    command: Command
+    reason: Reason
+
+
+class CommandDone(Fact, frozen=True):
+    """The device accepted the command. The next reading proves the effect."""
+
+    issued: int
+    took_ms: int = 0
+
+
+class CommandFailed(Fact, frozen=True):
+    """The device did not accept the command, or nobody knows whether it did. ``error`` as in `ReadFailed`."""
+
+    issued: int
+    error: str
+    detail: str = ""
+    took_ms: int = 0
+
+
+# The daemon itself
+
+
+class DaemonStarted(Fact, frozen=True):
+    """A daemon begins to write. ``boot_id`` is the kernel's; equal ids mean that the monotonic readings can be compared."""
+
+    version: str
+    engine: str
+    boot_id: str
+    pid: int = 0
+
+
+class DaemonStopping(Fact, frozen=True):
+    """The daemon has been told to end: leases are shortened, what has none goes to its ``on_stop`` state."""
+
+    why: str
+
+
+class DaemonStopped(Fact, frozen=True):
+    """The last event of a daemon that ended in order."""
+
+    why: str
+
+
+class ConfigLoaded(Fact, frozen=True):
+    """The whole configuration in force from here on, without secrets."""
+
+    configuration: Configuration
+    by: str = "start"
+
+
+class ClockStepped(Fact, frozen=True):
+    """The wall clock jumped by ``by_ms`` against the monotonic one."""
+
+    by_ms: int
+
+
+class RecordingLost(Fact, frozen=True):
+    """The log could not be written; what follows is kept in memory, and only commands that lower power are sent."""
+
+    error: str
+
+
+class RecordingBack(Fact, frozen=True):
+    """The log can be written again; ``kept`` is how many events had waited, ``dropped`` how many readings had to go."""
+
+    kept: int
+    dropped: int = 0
+
+
+class Tick(Fact, frozen=True):
+    """Closes a transaction. ``digest`` covers all its rows and the digest before it; empty until it is stored."""
+
+    digest: str = ""
+
+
+Body = (
+    ChargerRead
+    | ReadFailed
+    | DeviceLost
+    | DeviceBack
+    | DeviceAdded
+    | DeviceRemoved
+    | ModeSet
+    | TargetSet
+    | LimitSet
+    | HoldSet
+    | HoldCleared
+    | ScheduleAdded
+    | ScheduleRemoved
+    | ScheduleFired
+    | Decided
+    | CommandIssued
+    | CommandDone
+    | CommandFailed
+    | DaemonStarted
+    | DaemonStopping
+    | DaemonStopped
+    | ConfigLoaded
+    | ClockStepped
+    | RecordingLost
+    | RecordingBack
+    | Tick
+)
+"""Every kind of fact."""
+
+
+class Event(Struct, frozen=True, gc=False):
+    """A fact with its envelope.
+
+    ``seq`` counts from 1 without gaps. ``at_ms`` is UTC and never goes back. ``mono_ms`` is the monotonic reading, which
+    can be compared within one ``boot``. ``source`` is a device's name, a user's name, "daemon" or "engine".
+    """
+
+    seq: int
+    at_ms: int
+    mono_ms: int
+    boot: int
+    source: str
+    body: Body

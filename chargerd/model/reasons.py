@@ -1,0 +1,203 @@
+"""Reasons: every code that can explain a decision, the sentence people read, and the word for the state it leads to.
+
+CLI, web page and journal all print from this table. A sentence names its values; units follow from the name's ending:
+``_w`` power, ``_wh`` energy, ``_s`` a duration, ``_pct`` percent, ``_at_ms`` a time of day at the site.
+"""
+
+from __future__ import annotations
+
+import string
+from datetime import UTC, datetime, tzinfo
+
+from msgspec import Struct
+
+from chargerd.model.events import Reason
+from chargerd.model.settings import Scalar
+
+
+class Text(Struct, frozen=True):
+    """One line of the table. ``word`` is shown for the state; ``next_step`` is what a person can do, if anything."""
+
+    sentence: str
+    word: str
+    next_step: str = ""
+
+
+REASONS: dict[str, Text] = {
+    # policy off
+    "mode-off": Text("mode is off", "off"),
+    # policy threshold: the way in
+    "switching-on": Text("switching on, try {attempt} of {attempts}", "starting"),
+    "waiting-for-power": Text("on for {on_s}, waiting for the charger to draw power", "starting"),
+    "setup-pulse": Text("no power on try {attempt} of {attempts}; off for a moment", "starting"),
+    "above-start-level": Text(
+        "already full enough: draws {power_w}, less than the {start_w} a pack must draw to be charged to {target}",
+        "full",
+        "to charge it all the same: chargerctl target {loadpoint} full --once",
+    ),
+    "no-charger": Text(
+        "no power flows after {attempts} tries: no charger or no battery on the plug, or one of them is dead",
+        "no charger",
+        "check the charger's lamp and the socket, then chargerctl mode {loadpoint} fast",
+    ),
+    "no-battery": Text(
+        "the charger draws only {power_w}: no battery is connected",
+        "no battery",
+        "connect the battery, then chargerctl mode {loadpoint} fast",
+    ),
+    # policy threshold: charging
+    "charging-to-cutoff": Text("drawing {power_w}, until it falls below {stop_w}", "charging"),
+    "confirming-cutoff": Text(
+        "drawing {power_w}, below {stop_w} for {below_s}; cuts off after {confirm_s}", "charging"
+    ),
+    "confirming-plateau": Text(
+        "power has settled at {power_w} near {stop_w}; full after {confirm_s} of it", "charging"
+    ),
+    "no-reading": Text("the charger has not been read yet", "unknown"),
+    # policy threshold: the ways out
+    "cutoff-reached": Text("cut off: below {stop_w} for {below_s}", "finished"),
+    "cutoff-counted": Text("cut off: {readings} readings below {stop_w}", "finished"),
+    "plateau-reached": Text("cut off: full, power has kept to {power_w} for {flat_s}", "finished"),
+    "step-reached": Text(
+        "cut off: full, power fell to {power_w} in one step and stayed there for {flat_s}", "finished"
+    ),
+    "battery-removed": Text("power fell from {before_w} to {power_w} at once: the battery was taken off", "removed"),
+    "never-full": Text(
+        "power has stayed above {stop_w} for {near_s} and never reached it: not full, or the profile does not fit",
+        "not full",
+        "look at the curve: chargerctl log {loadpoint} --all; set full_w above {power_w} if this charger idles there",
+    ),
+    # limits that end a session
+    "time-limit": Text(
+        "on for {on_s}, the longest a session may take",
+        "stopped",
+        "a pack that needs longer: max_h in its profile",
+    ),
+    "energy-limit": Text(
+        "{energy_wh} taken, more than this pack can hold ({limit_wh})",
+        "stopped",
+        "check the battery; if it is larger than configured: capacity_ah or max_energy_wh in its profile",
+    ),
+    "power-limit": Text(
+        "draws {power_w}, more than this charger can ({limit_w})",
+        "stopped",
+        "is something else on this plug? If the charger is larger than configured: charger_a or max_power_w",
+    ),
+    "no-effect": Text(
+        "the charger was switched on {attempts} times and stays off",
+        "fault",
+        "chargerctl device read {device}; is the plug's button stuck or its schedule switched on in the app?",
+    ),
+    "command-refused": Text("the device refused: {detail}", "fault", "chargerctl device read {device}"),
+    # limits that hold back
+    "stopping": Text("chargerd is ending; the plug's own timer takes over for {lease_s}", "paused"),
+    "stopping-off": Text("chargerd is ending and this plug has no timer of its own", "paused"),
+    "held": Text("on hold by {by}: chargerd watches and sends nothing", "held", "chargerctl release"),
+    "stale-reading": Text(
+        "the plug has not been read for {age_s}; not charged unwatched", "unknown", "chargerctl device list"
+    ),
+    "outside-window": Text("outside its hours; goes on at {opens_at_ms}", "waiting"),
+    "observing": Text("chargerd has just started and looks before it switches anything on", "waiting"),
+    "not-recorded": Text(
+        "the log cannot be written, so nothing is switched on", "paused", "make room: df -h /var/lib/chargerd"
+    ),
+    "starts-used-up": Text(
+        "switched on {starts} times in 24 h, as often as allowed",
+        "paused",
+        "chargerctl set {loadpoint} max_starts_per_day={more}",
+    ),
+    "minimum-off-time": Text("switched off {off_s} ago; stays off for {min_off_s} at least", "waiting"),
+    "minimum-on-time": Text("switched on {on_s} ago; stays on for {min_on_s} at least", "charging"),
+    "retry-later": Text("the plug did not follow {attempts} times; tried again at {retry_at_ms}", "waiting"),
+    # ways a session ends that nobody's policy chose
+    "stopped": Text("stopped by {by}", "off"),
+    "switched-off-elsewhere": Text("switched off at the plug or in its app", "off"),
+    "removed-from-configuration": Text("the configuration no longer names this loadpoint", "off"),
+    # commands that are not switching
+    "lease-renewal": Text("renewing the plug's own cut-off timer", "charging"),
+}
+
+OUTCOMES: dict[str, str] = {
+    "finished": "reached its target",
+    "already-full": "was full enough from the start",
+    "no-charger": "no power at all",
+    "no-battery": "a charger without a battery",
+    "removed": "battery taken off",
+    "never-reached": "never reached its target",
+    "time-limit": "longest time reached",
+    "energy-limit": "most energy reached",
+    "power-limit": "drew more than it can",
+    "fault": "the plug did not follow",
+    "stopped": "stopped by a person",
+    "removed-from-configuration": "no longer configured",
+}
+"""How a charging session can end."""
+
+ALARMS = frozenset({"never-reached", "time-limit", "energy-limit", "power-limit", "fault", "no-charger", "no-battery"})
+"""Outcomes that a person should look at."""
+
+
+def sentence(reason: Reason, zone: tzinfo = UTC) -> str:
+    """The reason as people read it. A value that is missing shows as "?", never as an error."""
+    return _filled(REASONS[reason.code].sentence, reason.values, zone)
+
+
+def next_step(reason: Reason, zone: tzinfo = UTC) -> str:
+    """What a person can do about it; empty if nothing needs doing."""
+    return _filled(REASONS[reason.code].next_step, reason.values, zone)
+
+
+def word(reason: Reason) -> str:
+    """The word that people read for the state this reason leads to."""
+    return REASONS[reason.code].word
+
+
+def _filled(template: str, values: dict[str, Scalar], zone: tzinfo) -> str:
+    names = [name for _, name, _, _ in string.Formatter().parse(template) if name]
+    return template.format(**{name: shown(name, values.get(name), zone) for name in names})
+
+
+def shown(name: str, value: Scalar, zone: tzinfo = UTC) -> str:
+    """A named value as text for people: the unit follows from the name."""
+    if value is None:
+        return "?"
+    if isinstance(value, str | bool):
+        return str(value)
+    if name.endswith("_at_ms"):
+        return datetime.fromtimestamp(value / 1000, zone).strftime("%H:%M")
+    if name.endswith("_wh"):
+        return energy(value)
+    if name.endswith("_w"):
+        return power(value)
+    if name.endswith("_s"):
+        return duration(value)
+    if name.endswith("_pct"):
+        return f"{value:.0f} %"
+    return f"{value:g}"
+
+
+def power(power_w: float) -> str:
+    """Power for people: "5.2 W", "103 W", "2.8 kW"."""
+    if abs(power_w) >= 1000:
+        return f"{power_w / 1000:.1f} kW"
+    return f"{power_w:.0f} W" if abs(power_w) >= 20 or power_w == int(power_w) else f"{power_w:.1f} W"
+
+
+def energy(energy_wh: float) -> str:
+    """Energy for people: "412 Wh", "7.1 kWh"."""
+    return f"{energy_wh / 1000:.1f} kWh" if abs(energy_wh) >= 1000 else f"{energy_wh:.0f} Wh"
+
+
+def duration(seconds: float) -> str:
+    """A duration for people: "48 s", "11 min", "2 h 24 min", "3 d 4 h"."""
+    whole = round(seconds)
+    if whole < 120:
+        return f"{whole} s"
+    minutes = round(seconds / 60)
+    if minutes < 120:
+        return f"{minutes} min"
+    hours, rest = divmod(minutes, 60)
+    if hours < 48:
+        return f"{hours} h {rest} min" if rest else f"{hours} h"
+    days, left = divmod(hours, 24)
+    return f"{days} d {left} h" if left else f"{days} d"

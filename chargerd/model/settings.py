@@ -1,0 +1,174 @@
+"""Settings: the configuration as the engine knows it. Plain values; text and files are read in `config`.
+
+Everything here is part of `ConfigLoaded` and so of the log; nothing here is secret.
+"""
+
+from __future__ import annotations
+
+import math
+
+from msgspec import Struct
+
+Scalar = str | int | float | bool | None
+"""A value that fits one field of a reason, a policy's memory or an override."""
+
+
+class Setting(Struct, frozen=True, gc=False, omit_defaults=True, forbid_unknown_fields=True):
+    """Base of everything that a configuration consists of."""
+
+
+class Profile(Setting, frozen=True):
+    """How one kind of charger and battery behaves, seen as power at the plug.
+
+    The figures of S0's author (13s packs of 48 V nominal) are the defaults: below 90 W a pack rests at 90 to 94 %, below
+    5 W at 98 to 99 %. A profile that leaves ``max_power_w``, ``max_energy_wh`` or ``max_h`` out still has those limits.
+    """
+
+    name: str
+    source: str = ""
+    nominal_start_w: float = 90.0  # a pack that draws less than this when switched on is full enough
+    nominal_stop_w: float = 90.0
+    full_w: float = 5.0
+    storage_start_w: float = 90.0
+    storage_stop_w: float = 90.0
+    margin_w: float = 20.0  # this far above a cut-off the plug is read at the fast pace
+    idle_w: float = 3.0  # a charger without a battery draws less (seen: 0 to 0.7 W)
+    charger_a: float | None = None
+    capacity_ah: float | None = None
+    voltage_v: float = 48.0
+    efficiency: float = 0.8
+    max_power_w: float | None = None
+    max_energy_wh: float | None = None
+    max_h: float | None = None
+    full_readings: int = 0  # end a full charge by counting readings, as S0 does; 0: by time
+    never_full_h: float = 5 / 3  # S0: 20 probes of 300 s
+
+    @property
+    def capacity_wh(self) -> float | None:
+        """Nominal content of the pack."""
+        return None if self.capacity_ah is None else self.capacity_ah * self.voltage_v
+
+    @property
+    def time_limit_s(self) -> float:
+        """Longest time the plug may stay on in one session: capacity ÷ charger current in whole hours, else 12 h."""
+        if self.max_h is not None:
+            return self.max_h * 3600
+        if self.capacity_ah and self.charger_a:
+            return math.ceil(self.capacity_ah / self.charger_a) * 3600.0
+        return 12 * 3600.0
+
+    @property
+    def energy_limit_wh(self) -> float:
+        """Most energy one session may take from the socket: 1.3 × the pack's content, losses on top; 1.2 kWh if unknown."""
+        if self.max_energy_wh is not None:
+            return self.max_energy_wh
+        if self.capacity_wh is None:
+            return 1200.0
+        return 1.3 * self.capacity_wh / self.efficiency
+
+    @property
+    def power_limit_w(self) -> float:
+        """Power that this charger cannot draw: 1.5 × its rating at the end of charge; 300 W if unknown."""
+        if self.max_power_w is not None:
+            return self.max_power_w
+        if self.charger_a is None:
+            return 300.0
+        return 1.5 * self.charger_a * self.voltage_v * 1.14 / self.efficiency  # 4.2 V against 3.7 V a cell
+
+    def stop_w(self, target: str) -> float:
+        """The cut-off power of a target."""
+        return {"nominal": self.nominal_stop_w, "full": self.full_w, "storage": self.storage_stop_w}[target]
+
+    def start_w(self, target: str) -> float:
+        """The power a pack must draw to be charged at all towards a target; 0 for full, which is always charged."""
+        return {"nominal": self.nominal_start_w, "full": 0.0, "storage": self.storage_start_w}[target]
+
+
+class Window(Setting, frozen=True):
+    """A time of day in which charging may happen, in minutes after local midnight.
+
+    ``to_min`` ≤ ``from_min`` crosses midnight. ``days`` are 0 (Monday) to 6 and name the day on which the window opens.
+    """
+
+    from_min: int
+    to_min: int
+    days: tuple[int, ...] = (0, 1, 2, 3, 4, 5, 6)
+
+
+class ScheduleEntry(Setting, frozen=True):
+    """A recurring start of a charging session, local time of the site."""
+
+    entry: str
+    loadpoint: str
+    days: tuple[int, ...]
+    at_min: int
+    mode: str = "fast"
+    target: str | None = None
+
+
+class DeviceSettings(Setting, frozen=True):
+    """A device as configured. ``options`` are its driver's own keys, without secrets."""
+
+    name: str
+    driver: str
+    poll_s: float = 30.0
+    poll_fast_s: float = 10.0
+    max_age_s: float = 180.0  # a reading older than this is no reading
+    options: dict[str, Scalar] = {}
+
+
+class LoadpointSettings(Setting, frozen=True):
+    """A loadpoint as configured. ``charger`` is a device's name or ``device/channel``."""
+
+    name: str
+    charger: str
+    profile: Profile
+    target: str = "nominal"
+    windows: tuple[Window, ...] = ()
+    lease_s: int = 900
+    on_stop: str = "off"  # what a charger without a lease is left at when the daemon ends: "off" or "leave"
+    min_on_s: float = 300.0
+    min_off_s: float = 300.0
+    max_starts_per_day: int = 20
+
+
+class Configuration(Setting, frozen=True):
+    """Everything a site is configured to be. ``files`` are the paths it was read from."""
+
+    site: str = "Home"
+    timezone: str = "UTC"
+    devices: dict[str, DeviceSettings] = {}
+    loadpoints: dict[str, LoadpointSettings] = {}
+    schedule: tuple[ScheduleEntry, ...] = ()
+    files: tuple[str, ...] = ()
+
+    def device_of(self, address: str) -> DeviceSettings:
+        """The device behind an address such as ``shed/battery_1``."""
+        return self.devices[address.partition("/")[0]]
+
+
+TARGETS = ("nominal", "full", "storage")
+MODES = ("off", "fast")
+"""Modes that a plug loadpoint can be in; the rest of the vocabulary's modes come with the chargers that need them."""
+
+ADJUSTABLE: dict[str, tuple[float, float]] = {
+    "nominal_start_w": (0.5, 3000),
+    "nominal_stop_w": (0.5, 3000),
+    "full_w": (0.5, 3000),
+    "storage_start_w": (0.5, 3000),
+    "storage_stop_w": (0.5, 3000),
+    "margin_w": (0, 1000),
+    "idle_w": (0.1, 100),
+    "efficiency": (0.3, 1.0),
+    "voltage_v": (1, 1000),
+    "max_power_w": (5, 3680),
+    "max_energy_wh": (1, 100_000),
+    "max_h": (0.05, 48),
+    "full_readings": (0, 1000),
+    "never_full_h": (0.1, 48),
+    "lease_s": (120, 86_400),
+    "min_on_s": (0, 7200),
+    "min_off_s": (0, 7200),
+    "max_starts_per_day": (1, 1000),
+}
+"""What ``chargerctl set`` may change while the daemon runs, with the range that is accepted (both ends included)."""

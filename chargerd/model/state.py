@@ -1,0 +1,173 @@
+"""State: what we believe now. Everything here follows from the log, by `engine.evolve`, and from nothing else.
+
+Two clocks appear. ``at_ms`` is UTC. ``t_ms`` is the engine's clock: it advances by the monotonic reading within one
+boot and by UTC across boots, never goes back and never jumps when somebody sets the clock; all durations are counted on it.
+"""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+from chargerd.model.commands import Command
+from chargerd.model.events import Decided, Reason
+from chargerd.model.settings import Configuration, Scalar, ScheduleEntry
+
+
+class Pending(Struct, frozen=True, gc=False):
+    """A command whose outcome is not known yet. ``issued`` is its number, the seq of its `CommandIssued`."""
+
+    issued: int
+    command: Command
+    t_ms: int
+
+
+class Charger(Struct, frozen=True, gc=False):
+    """The last reading of a charger, and what we told it. Positional order is the order on the hot path."""
+
+    seq: int
+    at_ms: int
+    t_ms: int
+    enabled: bool | None
+    power_w: float | None
+    voltage_v: float | None
+    current_a: float | None
+    energy_wh: float | None
+    lease_s: int | None
+    timer: str | None
+    enabled_t_ms: int  # since when `enabled` has its value
+    pending: Pending | None = None
+    told: bool | None = None  # the last value of `enabled` that the device accepted from us
+    attempts: int = 0  # commands given in a row without the wanted effect
+    retry_t_ms: int = 0  # not before this may the next attempt be made
+    leased_t_ms: int | None = None  # when the lease in the device was last set, None without one
+    leased_s: int | None = None
+    starts: tuple[int, ...] = ()  # t_ms of the switch-ons of the last 24 h
+
+
+class Session(Struct, frozen=True, gc=False):
+    """A charging session: from the grant to its outcome. ``number`` is the seq of the event that began it.
+
+    Energy is power integrated over event times, in Wh at the socket; ``estimated_wh`` is the part of it that lies in
+    gaps between readings. The fields from ``peak_w`` on watch the power fall (policy threshold).
+    """
+
+    number: int
+    loadpoint: str
+    profile: str
+    target: str
+    stop_w: float
+    near_w: float
+    by: str
+    started_at_ms: int
+    started_t_ms: int
+    energy_wh: float = 0.0
+    estimated_wh: float = 0.0
+    on_ms: int = 0
+    peak_w: float = 0.0
+    below_t_ms: int | None = None  # since when power has been below stop_w
+    above_w: float = 0.0  # the last power at or above stop_w
+    low_readings: int = 0  # readings below 1.05 × stop_w, in all
+    near_t_ms: int | None = None  # since when power has been below near_w
+    flat_w: float = 0.0  # the level that power has kept to …
+    flat_t_ms: int = 0  # … since then
+    stepped: bool = False  # power fell to that level in one step
+    over_t_ms: int | None = None  # since when power has been above what the charger can draw
+    limit_w: float = 0.0
+    ended_at_ms: int | None = None
+    outcome: str | None = None
+    reason: Reason | None = None
+
+
+class Hold(Struct, frozen=True, gc=False):
+    """A person's hands off."""
+
+    by: str
+    at_ms: int
+    until_ms: int | None = None
+
+
+class Override(Struct, frozen=True, gc=False):
+    """A setting that a person changed while the daemon runs. ``configured`` is what the file said at that time."""
+
+    value: Scalar
+    by: str
+    at_ms: int
+    until_ms: int | None = None
+    configured: Scalar = None
+
+
+class Loadpoint(Struct, frozen=True, gc=False):
+    """What is wanted of a loadpoint and what became of it. ``mode`` None: as configured, which for a plug is off."""
+
+    mode: str | None = None
+    mode_by: str = ""
+    mode_until_ms: int | None = None
+    target: str | None = None
+    target_by: str = ""
+    target_once: bool = False
+    target_until_ms: int | None = None
+    overrides: dict[str, Override] = {}
+    hold: Hold | None = None
+    session: Session | None = None
+    last_session: Session | None = None
+    decided: Decided | None = None
+    decided_seq: int = 0
+    decided_at_ms: int = 0
+    state_since_ms: int = 0
+
+
+class Device(Struct, frozen=True, gc=False):
+    """Whether a device answers, and what it is. ``heard`` is False until it has answered or failed once in this run."""
+
+    added: bool = False
+    driver: str = ""
+    model: str = ""
+    device_id: str = ""
+    firmware: str = ""
+    channels: dict[str, str] = {}
+    accepts: tuple[str, ...] = ()
+    lease: str = "none"
+    has_meter: bool = True
+    heard: bool = False
+    reachable: bool | None = None
+    error: str = ""
+    detail: str = ""
+    failing_since_ms: int | None = None
+    lost_since_ms: int | None = None
+    back_seq: int = 0  # seq of the last DeviceBack
+
+
+class Site(Struct, frozen=True, gc=False):
+    """Everything behind one grid connection, as far as we know it after event ``seq``.
+
+    ``skew_ms`` is what the wall clock is behind ``at_ms`` (after it was set back, `at_ms` waits for it).
+    ``run_seq`` is the seq of the last `DaemonStarted`; readings before it are from another life.
+    """
+
+    seq: int = 0
+    at_ms: int = 0
+    mono_ms: int = 0
+    boot: int = 0
+    t_ms: int = 0
+    boot_id: str = ""
+    skew_ms: int = 0
+    run_seq: int = 0
+    stopping: bool = False
+    recording: bool = True
+    configuration: Configuration = Configuration()
+    config_seq: int = 0
+    config_at_ms: int = 0
+    devices: dict[str, Device] = {}
+    chargers: dict[str, Charger] = {}
+    loadpoints: dict[str, Loadpoint] = {}
+    by_charger: dict[str, str] = {}  # address of a charger → the loadpoint that has it
+    hold: Hold | None = None
+    added_schedule: tuple[ScheduleEntry, ...] = ()
+    removed_schedule: tuple[str, ...] = ()
+    fired: dict[str, int] = {}  # schedule entry → UTC time it was last due and acted on
+    requests: dict[str, int] = {}  # ids of the last requests → seq of the event they made
+
+    @property
+    def wall_ms(self) -> int:
+        """What the wall clock shows, UTC."""
+        return self.at_ms + self.skew_ms
