@@ -6,6 +6,8 @@ device. Facts name a channel of a device by ``channel``; the device's own name i
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from msgspec import Struct
 
 from chargerd.model.commands import Command
@@ -20,7 +22,7 @@ class Reason(Struct, frozen=True, gc=False, omit_defaults=True, forbid_unknown_f
     """Why something was decided: a code of `model.reasons`, its values, and the seqs of the events it rests on."""
 
     code: str
-    values: dict[str, Scalar] = {}
+    values: Mapping[str, Scalar] = {}
     seqs: tuple[int, ...] = ()
 
 
@@ -182,7 +184,8 @@ class ScheduleFired(Fact, frozen=True):
 class Decided(Fact, frozen=True):
     """What a policy wished, what the limits granted, and why. Stored when wish, grant, a reason's code or the memory changes.
 
-    ``outcome`` ends the charging session: see `model.reasons.OUTCOMES`. ``memory`` is what the policy wants to remember.
+    ``outcome`` ends the charging session: see `model.reasons.OUTCOMES`. ``memory`` is what the policy wants to remember,
+    for as long as ``session`` (its number) lasts.
     """
 
     loadpoint: str
@@ -193,6 +196,7 @@ class Decided(Fact, frozen=True):
     limit: Reason | None = None
     outcome: str | None = None
     memory: dict[str, Scalar] = {}
+    session: int | None = None
 
 
 class CommandIssued(Fact, frozen=True):

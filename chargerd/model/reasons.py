@@ -7,6 +7,7 @@ CLI, web page and journal all print from this table. A sentence names its values
 from __future__ import annotations
 
 import string
+from collections.abc import Mapping
 from datetime import UTC, datetime, tzinfo
 
 from msgspec import Struct
@@ -152,7 +153,7 @@ def word(reason: Reason) -> str:
     return REASONS[reason.code].word
 
 
-def _filled(template: str, values: dict[str, Scalar], zone: tzinfo) -> str:
+def _filled(template: str, values: Mapping[str, Scalar], zone: tzinfo) -> str:
     names = [name for _, name, _, _ in string.Formatter().parse(template) if name]
     return template.format(**{name: shown(name, values.get(name), zone) for name in names})
 

@@ -36,7 +36,8 @@ class Charger(Struct, frozen=True, gc=False):
     timer: str | None
     enabled_t_ms: int  # since when `enabled` has its value
     pending: Pending | None = None
-    told: bool | None = None  # the last value of `enabled` that the device accepted from us
+    asked: bool | None = None  # the last value of `enabled` that we asked for; a person's own switching is adopted here
+    foreign: bool = False  # the relay has left what we asked for, and it was neither us nor our lease
     attempts: int = 0  # commands given in a row without the wanted effect
     retry_t_ms: int = 0  # not before this may the next attempt be made
     leased_t_ms: int | None = None  # when the lease in the device was last set, None without one
@@ -164,6 +165,7 @@ class Site(Struct, frozen=True, gc=False):
     hold: Hold | None = None
     added_schedule: tuple[ScheduleEntry, ...] = ()
     removed_schedule: tuple[str, ...] = ()
+    ended: tuple[Session, ...] = ()  # the last few sessions that ended, oldest first
     fired: dict[str, int] = {}  # schedule entry → UTC time it was last due and acted on
     requests: dict[str, int] = {}  # ids of the last requests → seq of the event they made
 

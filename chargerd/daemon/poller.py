@@ -1,0 +1,175 @@
+"""Poller: one desk and one worker thread for each device. Reads on schedule, applies commands, backs off.
+
+`Desk` is all of it but the thread: one call is one attempt, at a time it is given. Tests and simulated days use it as it
+is; `Worker` runs it on a thread of its own, so that a device that hangs delays nobody.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Callable, Sequence
+
+from chargerd.daemon.clock import Clock
+from chargerd.drivers.base import AccessDenied, Driver, DriverError, UnexpectedAnswer, Unreachable
+from chargerd.model.commands import SetEnabled
+from chargerd.model.events import Body, CommandDone, CommandFailed, DeviceAdded, DeviceBack, DeviceLost, ReadFailed
+from chargerd.model.settings import DeviceSettings
+
+LOST_MS = 60_000  # a device that misses one or two readings is not yet worth a line
+BACK_OFF = 8.0  # at most this many times the slow reading pace between two attempts
+DENIED_MS = 3_600_000  # a device that refuses our login is asked again only this often: some lock accounts
+DETAIL_CHARS = 200
+
+Post = Callable[[str, Sequence[Body]], None]
+"""How a worker hands facts to the main loop: the device's name and the facts, which belong into one batch."""
+
+
+class Desk:
+    """What is known of one device's conversation: when to read next, since when it is silent."""
+
+    def __init__(self, settings: DeviceSettings, driver: Driver) -> None:
+        self.name = settings.name
+        self._settings = settings
+        self._driver = driver
+        self._added: DeviceAdded | None = None
+        self._near = False
+        self._failures = 0
+        self._silent_since_ms: int | None = None
+        self._lost = False
+        self.due_ms = 0  # when the next reading is due, on the daemon's monotonic clock
+
+    def pace(self, near: bool, now_ms: int) -> None:
+        """Read at the fast pace, or at the slow one, from here on."""
+        if near and not self._near and self._failures == 0:
+            self.due_ms = min(self.due_ms, now_ms + round(self._settings.poll_fast_s * 1000))
+        self._near = near
+
+    def read(self, now_ms: Callable[[], int]) -> list[Body]:
+        """One reading: the facts that came of it. Arms the next one."""
+        facts: list[Body] = []
+        try:
+            if self._added is None:
+                added = self._driver.describe()
+                facts.append(added)
+                self._added = added
+            readings = list(self._driver.read())
+        except (
+            OSError,
+            ValueError,
+            LookupError,
+            TypeError,
+            ArithmeticError,
+            AttributeError,
+            RuntimeError,
+            DriverError,
+        ) as error:
+            return self._failed(as_driver_error(error), now_ms())
+        at_ms = now_ms()
+        if self._lost and self._silent_since_ms is not None:
+            facts.append(DeviceBack(at_ms - self._silent_since_ms))
+        self._failures, self._silent_since_ms, self._lost = 0, None, False
+        pace_s = self._settings.poll_fast_s if self._near else self._settings.poll_s
+        # From the time it was due, so that readings keep their grid; from now if that has fallen behind.
+        self.due_ms = max(self.due_ms + round(pace_s * 1000), at_ms) if self.due_ms else at_ms + round(pace_s * 1000)
+        return [*facts, *readings]
+
+    def apply(self, issued: int, command: SetEnabled, now_ms: Callable[[], int]) -> list[Body]:
+        """Carry out a command and read at once, so that the engine sees the effect together with the outcome."""
+        started_ms = now_ms()
+        try:
+            self._driver.apply(command)
+        except (
+            OSError,
+            ValueError,
+            LookupError,
+            TypeError,
+            ArithmeticError,
+            AttributeError,
+            RuntimeError,
+            DriverError,
+        ) as error:
+            known = as_driver_error(error)
+            outcome: Body = CommandFailed(issued, known.kind, str(known)[:DETAIL_CHARS], now_ms() - started_ms)
+        else:
+            outcome = CommandDone(issued, now_ms() - started_ms)
+        self.due_ms = now_ms()
+        return [outcome, *self.read(now_ms)]
+
+    def close(self) -> None:
+        """Let go of the device."""
+        self._driver.close()
+
+    def _failed(self, error: DriverError, now_ms: int) -> list[Body]:
+        self._failures += 1
+        self._added = None if isinstance(error, Unreachable) else self._added
+        if self._silent_since_ms is None:
+            self._silent_since_ms = now_ms
+        detail = str(error)[:DETAIL_CHARS]
+        facts: list[Body] = [ReadFailed(error.kind, detail)]
+        silent_ms = now_ms - self._silent_since_ms
+        if not self._lost and (silent_ms >= LOST_MS or isinstance(error, AccessDenied)):
+            self._lost = True
+            facts.append(DeviceLost(error.kind, detail, silent_ms))
+        wait_ms = self._settings.poll_fast_s * 1000 * 2.0 ** min(self._failures - 1, 16)
+        longest_ms = self._settings.poll_s * 1000 * BACK_OFF
+        self.due_ms = now_ms + (DENIED_MS if isinstance(error, AccessDenied) else round(min(wait_ms, longest_ms)))
+        return facts
+
+
+def as_driver_error(error: Exception) -> DriverError:
+    """One of the three kinds; what a driver did not foresee is an answer nobody expected."""
+    if isinstance(error, DriverError):
+        return error
+    if isinstance(error, TimeoutError | ConnectionError):
+        return Unreachable(str(error) or type(error).__name__)
+    return UnexpectedAnswer(f"{type(error).__name__}: {error}")
+
+
+class Worker:
+    """A device's own thread. ``order`` and ``pace`` may be called from the main loop at any time."""
+
+    def __init__(self, desk: Desk, clock: Clock, post: Post) -> None:
+        self._desk = desk
+        self._clock = clock
+        self._post = post
+        self._inbox: queue.SimpleQueue[tuple[int, SetEnabled] | bool | None] = queue.SimpleQueue()
+        self._thread = threading.Thread(target=self._run, name=f"device-{desk.name}", daemon=True)
+        self._stopped = False
+
+    def start(self) -> None:
+        """Begin with a reading."""
+        self._thread.start()
+
+    def order(self, issued: int, command: SetEnabled) -> None:
+        """Carry out a command as soon as the device is free."""
+        self._inbox.put((issued, command))
+
+    def pace(self, near: bool) -> None:
+        """Read at the fast or the slow pace."""
+        self._inbox.put(near)
+
+    def stop(self) -> None:
+        """No more attempts; does not wait for one that is under way."""
+        self._stopped = True
+        self._inbox.put(None)
+
+    def join(self, timeout_s: float) -> bool:
+        """Wait for the thread to end; False when it hangs in its device."""
+        self._thread.join(timeout_s)
+        return not self._thread.is_alive()
+
+    def _run(self) -> None:
+        mono_ms = self._clock.mono_ms
+        while not self._stopped:
+            try:
+                message = self._inbox.get(timeout=self._clock.real_delay_s(self._desk.due_ms - mono_ms()))
+            except queue.Empty:
+                self._post(self._desk.name, self._desk.read(mono_ms))
+                continue
+            if isinstance(message, bool):
+                self._desk.pace(message, mono_ms())
+            elif message is not None:
+                issued, command = message
+                self._post(self._desk.name, self._desk.apply(issued, command, mono_ms))
+        self._desk.close()

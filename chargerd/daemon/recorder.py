@@ -1,0 +1,176 @@
+"""Recorder: facts in, log written, commands out. The one place where the log and the engine meet.
+
+For every batch of facts: put on envelopes, fold them in, close the transaction with a tick, write all of it, and only
+then hand out the commands. When the log cannot be written the batch waits in memory, nothing that raises power is handed
+out, and the next batch tries again. No thread, socket or clock lives here; the caller brings the time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from chargerd.store.errors import NotRecorded
+from chargerd.store.log import Also, Log
+
+from chargerd.engine import VERSION
+from chargerd.engine.evolve import fold
+from chargerd.engine.step import close
+from chargerd.model.commands import SetEnabled, lowers
+from chargerd.model.events import (
+    Body,
+    ChargerRead,
+    ClockStepped,
+    CommandFailed,
+    CommandIssued,
+    DaemonStarted,
+    Event,
+    ReadFailed,
+    RecordingBack,
+    RecordingLost,
+    Tick,
+)
+from chargerd.model.state import Session, Site
+from chargerd.store import sessions, snapshots
+
+STEP_MS = 2000  # a smaller difference between the clocks is the time service slewing
+BACKLOG = 50_000  # events kept in memory while the disk is full: half a day of a typical home
+SNAPSHOT_EVENTS = 5000
+RELAXED = (ChargerRead, ReadFailed, Tick)  # a power cut may lose the last of these; anything else is durable at once
+
+
+class Moment(NamedTuple):
+    """When a batch arrived: UTC, monotonic reading and the id of the boot it counts in."""
+
+    now_ms: int
+    mono_ms: int
+    boot_id: str
+
+
+class Order(NamedTuple):
+    """A command to be carried out; ``issued`` is its number."""
+
+    issued: int
+    command: SetEnabled
+
+
+class Outcome(NamedTuple):
+    """What a batch led to. ``recorded`` is False while the log cannot be written."""
+
+    site: Site
+    events: tuple[Event, ...]
+    orders: tuple[Order, ...]
+    recorded: bool
+    wake_ms: int | None  # milliseconds from this moment, None: nothing is due
+    near: frozenset[str]
+
+
+class Recorder:
+    """Holds the state and the log, and moves both forward together."""
+
+    def __init__(self, log: Log, site: Site) -> None:
+        self.log = log
+        self.site = site
+        self._sound = site  # the state after the last event that is in the file
+        self._backlog: list[tuple[Event, ...]] = []
+        self._also: list[Also] = []
+        self._announce: list[tuple[str, Body]] = []
+        self._error = ""
+        self._since_snapshot = 0
+
+    def take(self, facts: Sequence[tuple[str, Body]], moment: Moment) -> Outcome:
+        """Record facts, each with its source, decide, and return what is to be done.
+
+        A log that cannot be written is not an error here: see ``recorded`` in the outcome, and `error`.
+        """
+        before = self.site
+        announced, self._announce = self._announce, []
+        at_ms = self._at_ms(moment)
+        boot = before.boot
+        events: list[Event] = []
+        for source, body in [*self._clock(moment), *announced, *facts]:
+            if isinstance(body, DaemonStarted):
+                boot = before.boot if body.boot_id == before.boot_id else before.boot + 1
+            events.append(Event(before.seq + 1 + len(events), at_ms, moment.mono_ms, boot, source, body))
+        site = fold(before, events)
+        closed = close(site, Event(site.seq + 1, at_ms, moment.mono_ms, boot, "daemon", Tick()))
+        events += closed.events
+        self.site = closed.site
+        orders = [Order(e.seq, e.body.command) for e in events if isinstance(e.body, CommandIssued)]
+        recorded = self._record(tuple(events), [s for s in closed.site.ended if s not in before.ended])
+        if not recorded:
+            withheld = [order for order in orders if not lowers(order.command)]
+            orders = [order for order in orders if lowers(order.command)]
+            self._announce += [("daemon", CommandFailed(order.issued, "not-recorded")) for order in withheld]
+        wake_ms = None if closed.wake_ms is None else max(0, closed.wake_ms - closed.site.t_ms)
+        return Outcome(closed.site, tuple(events), tuple(orders), recorded, wake_ms, closed.near)
+
+    @property
+    def error(self) -> str:
+        """Why the log cannot be written; empty while it can."""
+        return self._error
+
+    def writable(self) -> bool:
+        """Whether a request made now could be recorded; tries what waits in memory first."""
+        if self._backlog:
+            self._write()
+        return not self._backlog
+
+    def _at_ms(self, moment: Moment) -> int:
+        site = self.site
+        if site.seq == 0 or moment.boot_id != site.boot_id:
+            return max(moment.now_ms, site.at_ms)
+        line_ms = site.at_ms + max(0, moment.mono_ms - site.mono_ms)
+        step_ms = moment.now_ms - (line_ms + site.skew_ms)
+        if abs(step_ms) <= STEP_MS:
+            return max(site.at_ms, line_ms + step_ms)
+        return line_ms + max(0, site.skew_ms + step_ms)
+
+    def _clock(self, moment: Moment) -> list[tuple[str, Body]]:
+        """A fact about the wall clock, if it has been set since the last batch of this boot."""
+        site = self.site
+        if site.seq == 0 or moment.boot_id != site.boot_id:
+            return []
+        step_ms = moment.now_ms - (site.wall_ms + max(0, moment.mono_ms - site.mono_ms))
+        return [("daemon", ClockStepped(step_ms))] if abs(step_ms) > STEP_MS else []
+
+    def _record(self, events: tuple[Event, ...], ended: Sequence[Session]) -> bool:
+        waiting = len(self._backlog)
+        self._backlog.append(events)
+        self._also += [sessions.saving(session) for session in ended]
+        self._since_snapshot += len(events)
+        if self._since_snapshot >= SNAPSHOT_EVENTS:
+            self._since_snapshot = 0
+            self._also.append(snapshots.saving(self.site, VERSION))
+        self._write()
+        if not self._backlog:
+            self._sound = self.site
+            if waiting:
+                self._announce.append(("daemon", RecordingBack(waiting)))
+            return True
+        if not waiting:
+            self._announce.append(("daemon", RecordingLost(self._error)))
+        if sum(len(batch) for batch in self._backlog) > BACKLOG:
+            self._start_over()
+        return False
+
+    def _write(self) -> None:
+        durable = not all(isinstance(event.body, RELAXED) for batch in self._backlog for event in batch)
+        try:
+            self.log.append_all(self._backlog, durable=durable, also=self._also)
+        except NotRecorded as error:
+            self._error = str(error)
+            return
+        self._backlog, self._also, self._error = [], [], ""
+
+    def _start_over(self) -> None:
+        """Too much waits: go back to what the file knows, as if the daemon had been restarted."""
+        dropped = sum(len(batch) for batch in self._backlog)
+        self.site, self._backlog, self._also = self._sound, [], []
+        self._announce = [("daemon", RecordingLost(f"{self._error}; {dropped} events given up"))]
+
+
+def restored(log: Log) -> Site:
+    """The state that the log stands for: the newest snapshot that these rules made, and the events since."""
+    site = snapshots.newest(log, VERSION) or Site()
+    return fold(site, log.read(site.seq + 1))

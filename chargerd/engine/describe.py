@@ -1,0 +1,144 @@
+"""Describe: what a loadpoint is doing and what is wrong, in the words of the vocabulary. For people and for scripts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from msgspec import Struct
+
+from chargerd.engine.settings import mode_of, schedule_of, settings_of, target_of
+from chargerd.engine.step import case_of, judge
+from chargerd.model.events import Reason
+from chargerd.model.reasons import ALARMS, OUTCOMES, duration, next_step, sentence
+from chargerd.model.state import Session, Site
+from chargerd.policies import BY_MODE
+
+__all__ = [
+    "Problem",
+    "Safety",
+    "loadpoint_state",
+    "mode_of",
+    "problems",
+    "reason_of",
+    "safety_of",
+    "schedule_of",
+    "settings_of",
+    "target_of",
+]
+
+UNSWITCHABLE = 3  # commands without effect before a person is told
+
+
+class Problem(Struct, frozen=True):
+    """Something a person should know of. ``severity`` is the journal's: 3 must act, 4 worse than configured."""
+
+    code: str
+    severity: int
+    subject: str
+    text: str
+    since_ms: int | None = None
+    next_step: str = ""
+
+
+class Safety(Struct, frozen=True):
+    """What a charger does if chargerd dies now. ``off_in_s`` None with ``on``: it stays on."""
+
+    on: bool | None
+    off_in_s: float | None
+    lease: str  # "none", "unproven" or "proven"
+    foreign: bool  # somebody else's timer is in the device
+
+
+def loadpoint_state(site: Site, name: str, now_ms: int) -> str:
+    """The state of a loadpoint: unknown, idle, charging, suspended_ev, suspended_evse or fault."""
+    settings = settings_of(site, name)
+    loadpoint, charger = site.loadpoints[name], site.chargers.get(settings.charger)
+    max_age_ms = site.configuration.device_of(settings.charger).max_age_s * 1000
+    if charger is None or charger.enabled is None or now_ms - charger.at_ms > max_age_ms:
+        return "unknown"
+    if loadpoint.session is None:
+        return _after(loadpoint.last_session, enabled=charger.enabled, explicit=loadpoint.mode is not None)
+    if not charger.enabled:
+        return "suspended_evse"
+    return "charging" if (charger.power_w or 0.0) > settings.profile.idle_w else "suspended_ev"
+
+
+def _after(last: Session | None, *, enabled: bool, explicit: bool) -> str:
+    if last is None or explicit or last.outcome in ("stopped", "removed-from-configuration"):
+        return "idle"
+    if last.outcome in ("finished", "already-full"):
+        return "suspended_evse"
+    return "fault" if last.outcome in ALARMS or enabled else "idle"
+
+
+def reason_of(site: Site, name: str, now_ms: int, *, fresh: bool = True) -> Reason:
+    """Why a loadpoint does what it does: the limit's reason if one speaks, else the policy's.
+
+    After a session it is the reason for which that ended, until somebody asks for something else. ``fresh`` works the
+    decision out again, so that the numbers are those of the last reading and not those of the last change of mind.
+    """
+    loadpoint = site.loadpoints[name]
+    last = loadpoint.last_session
+    if loadpoint.session is None and loadpoint.mode is None and last is not None and last.reason is not None:
+        return last.reason
+    if not fresh and loadpoint.decided is not None:
+        return loadpoint.decided.limit or loadpoint.decided.reason
+    case = case_of(site, name, site.t_ms + max(0, now_ms - site.wall_ms), now_ms)
+    decision, granted = judge(case, BY_MODE[mode_of(site, name)])
+    return granted.limit or decision.reason
+
+
+def safety_of(site: Site, name: str) -> Safety:
+    """What becomes of a loadpoint's charger if nobody ever speaks to it again."""
+    settings = settings_of(site, name)
+    charger = site.chargers.get(settings.charger)
+    lease = site.devices[settings.charger.partition("/")[0]].lease
+    if charger is None or not charger.enabled:
+        return Safety(None if charger is None else charger.enabled, None, lease, foreign=False)
+    off_in_s: float | None = None
+    if charger.lease_s is not None:
+        off_in_s = max(0.0, charger.lease_s - (site.t_ms - charger.t_ms) / 1000)
+    elif charger.leased_t_ms is not None and charger.leased_s is not None:
+        off_in_s = max(0.0, charger.leased_s - (site.t_ms - charger.leased_t_ms) / 1000)
+    return Safety(charger.enabled, off_in_s, lease, foreign=charger.timer == "foreign")
+
+
+def problems(site: Site, now_ms: int) -> tuple[Problem, ...]:
+    """Everything that is wrong now, the worst first."""
+    found = [*_site_problems(site), *_device_problems(site, now_ms), *_loadpoint_problems(site)]
+    return tuple(sorted(found, key=lambda problem: problem.severity))
+
+
+def _site_problems(site: Site) -> Iterator[Problem]:
+    if not site.recording:
+        text = "the log cannot be written; charging only goes down until it can"
+        yield Problem("not-recorded", 3, "log", text, None, "make room: df -h /var/lib/chargerd")
+
+
+def _device_problems(site: Site, now_ms: int) -> Iterator[Problem]:
+    for name, device in site.devices.items():
+        points = [n for n, s in site.configuration.loadpoints.items() if s.charger.partition("/")[0] == name]
+        unwatched = f"; {', '.join(points)} not watched" if points else ""
+        if device.error == "access-denied":
+            yield Problem(
+                "access-denied", 3, name, f"refuses the login: {device.detail}{unwatched}",
+                device.failing_since_ms, f"chargerctl device read {name}",
+            )  # fmt: skip
+        elif device.lost_since_ms is not None:
+            silent = duration((now_ms - device.lost_since_ms) / 1000)
+            text = f"has not answered for {silent}: {device.detail or device.error}{unwatched}"
+            yield Problem("device-lost", 4, name, text, device.lost_since_ms, f"chargerctl device read {name}")
+
+
+def _loadpoint_problems(site: Site) -> Iterator[Problem]:
+    for name, settings in site.configuration.loadpoints.items():
+        loadpoint, charger = site.loadpoints[name], site.chargers.get(settings.charger)
+        if charger is not None and charger.enabled and charger.asked is False and charger.attempts >= UNSWITCHABLE:
+            text = f"does not switch off, told {charger.attempts} times"
+            yield Problem("does-not-switch-off", 3, name, text, None, "pull the plug by hand")
+        last = loadpoint.last_session
+        if loadpoint.session is None and loadpoint.mode is None and last is not None and last.outcome in ALARMS:
+            reason = last.reason
+            text = OUTCOMES[last.outcome or ""] if reason is None else sentence(reason)
+            step = "" if reason is None else next_step(reason)
+            yield Problem(last.outcome or "", 3 if last.outcome == "fault" else 4, name, text, last.ended_at_ms, step)

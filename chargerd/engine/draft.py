@@ -1,0 +1,47 @@
+"""Draft: the state while events are being folded in. It never leaves `evolve.fold`."""
+
+from __future__ import annotations
+
+from chargerd.model.settings import Configuration, ScheduleEntry
+from chargerd.model.state import Charger, Device, Hold, Loadpoint, Session, Site
+
+
+class Draft:
+    """The fields of `Site`; the three dicts that change most belong to this draft."""
+
+    seq: int
+    at_ms: int
+    mono_ms: int
+    boot: int
+    t_ms: int
+    boot_id: str
+    skew_ms: int
+    run_seq: int
+    stopping: bool
+    recording: bool
+    configuration: Configuration
+    config_seq: int
+    config_at_ms: int
+    devices: dict[str, Device]
+    chargers: dict[str, Charger]
+    loadpoints: dict[str, Loadpoint]
+    by_charger: dict[str, str]
+    hold: Hold | None
+    added_schedule: tuple[ScheduleEntry, ...]
+    removed_schedule: tuple[str, ...]
+    ended: tuple[Session, ...]
+    fired: dict[str, int]
+    requests: dict[str, int]
+
+    __slots__ = Site.__struct_fields__
+
+    def __init__(self, site: Site) -> None:
+        for name in Site.__struct_fields__:
+            setattr(self, name, getattr(site, name))
+        self.devices = dict(site.devices)
+        self.chargers = dict(site.chargers)
+        self.loadpoints = dict(site.loadpoints)
+
+    def freeze(self) -> Site:
+        """The state that the draft has become. The draft must not be used again."""
+        return Site(**{name: getattr(self, name) for name in Site.__struct_fields__})

@@ -1,0 +1,318 @@
+"""Evolve: what we believe after a fact. No decisions are made here.
+
+`fold` takes a whole run of events: it works on a draft of its own and so costs one copy of the state, not one an event.
+From outside it is a pure function: the state given is never changed, and a fold over parts equals the fold over the whole.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from msgspec import structs
+
+from chargerd.engine import people
+from chargerd.engine.draft import Draft
+from chargerd.engine.people import reaimed
+from chargerd.engine.sessions import ended, measured
+from chargerd.engine.settings import value_of
+from chargerd.model.events import (
+    ChargerRead,
+    ClockStepped,
+    CommandDone,
+    CommandFailed,
+    CommandIssued,
+    ConfigLoaded,
+    DaemonStarted,
+    DaemonStopped,
+    DaemonStopping,
+    Decided,
+    DeviceAdded,
+    DeviceBack,
+    DeviceLost,
+    DeviceRemoved,
+    Event,
+    HoldCleared,
+    HoldSet,
+    LimitSet,
+    ModeSet,
+    ReadFailed,
+    Reason,
+    RecordingBack,
+    RecordingLost,
+    ScheduleAdded,
+    ScheduleFired,
+    ScheduleRemoved,
+    TargetSet,
+    Tick,
+)
+from chargerd.model.reasons import word
+from chargerd.model.state import Charger, Device, Loadpoint, Pending, Site
+
+DAY_MS = 86_400_000
+RETRY_S = (10, 30, 90)  # waits between attempts of a command without effect; the last one repeats
+
+
+def fold(site: Site, events: Iterable[Event]) -> Site:
+    """The state after the events, in their order. Raises KeyError for a kind of event that has no handler here."""
+    draft = Draft(site)
+    handlers = _HANDLERS
+    for event in events:
+        mono_ms, at_ms, body = event.mono_ms, event.at_ms, event.body
+        draft.t_ms += mono_ms - draft.mono_ms if event.boot == draft.boot else max(0, at_ms - draft.at_ms)
+        draft.seq, draft.at_ms, draft.mono_ms, draft.boot = event.seq, at_ms, mono_ms, event.boot
+        handlers[type(body)](draft, event, body)
+    return draft.freeze()
+
+
+def clock_at(site: Site, event: Event) -> int:
+    """The engine's clock at an event that has not been folded in yet."""
+    return site.t_ms + (event.mono_ms - site.mono_ms if event.boot == site.boot else max(0, event.at_ms - site.at_ms))
+
+
+# Readings
+
+
+def _charger_read(draft: Draft, event: Event, read: ChargerRead) -> None:
+    source, seq, t_ms = event.source, event.seq, draft.t_ms
+    address = f"{source}/{read.channel}" if read.channel else source
+    device = draft.devices.get(source)
+    if device is None or not device.reachable or device.failing_since_ms is not None or not device.heard:
+        draft.devices[source] = structs.replace(
+            device or Device(), heard=True, reachable=True, failing_since_ms=None, error="", detail=""
+        )
+    enabled, power_w = read.enabled, read.power_w
+    old = draft.chargers.get(address)
+    if old is None:
+        draft.chargers[address] = Charger(
+            seq, event.at_ms, t_ms, enabled, power_w, read.voltage_v, read.current_a, read.energy_wh,
+            read.lease_s, read.timer, t_ms, foreign=enabled is True,
+        )  # fmt: skip
+        return
+    asked, attempts, foreign = old.asked, old.attempts, old.foreign
+    if enabled is old.enabled or enabled is None:
+        since_ms = old.enabled_t_ms
+    else:
+        since_ms = t_ms
+        foreign = _is_foreign(draft, source, old, enabled)
+    if attempts and enabled is asked:
+        attempts = 0
+    draft.chargers[address] = Charger(
+        seq, event.at_ms, t_ms, enabled, power_w, read.voltage_v, read.current_a, read.energy_wh,
+        read.lease_s, read.timer, since_ms, old.pending, asked, foreign, attempts, old.retry_t_ms,
+        old.leased_t_ms, old.leased_s, old.starts,
+    )  # fmt: skip
+    name = draft.by_charger.get(address)
+    if name is not None:
+        loadpoint = draft.loadpoints[name]
+        if loadpoint.session is not None:
+            session = measured(loadpoint.session, old, enabled, power_w, t_ms)
+            draft.loadpoints[name] = structs.replace(loadpoint, session=session)
+
+
+def _is_foreign(draft: Draft, source: str, old: Charger, enabled: bool) -> bool:
+    """Whether the relay was moved by somebody else: it had followed us, and now it has left what we asked for."""
+    if enabled is old.asked or (old.enabled is not old.asked and old.asked is not None):
+        return False
+    if enabled or old.asked is None:
+        return enabled
+    if old.leased_t_ms is not None and draft.t_ms >= old.leased_t_ms + (old.leased_s or 0) * 1000 - 5000:
+        return False  # our own lease ran out
+    return draft.devices[source].back_seq < old.seq  # a plug that was lost in between may have lost its power
+
+
+def _read_failed(draft: Draft, event: Event, fact: ReadFailed) -> None:
+    device = draft.devices.get(event.source, Device())
+    since_ms = event.at_ms if device.failing_since_ms is None else device.failing_since_ms
+    draft.devices[event.source] = structs.replace(
+        device,
+        heard=True,
+        reachable=fact.error == "unexpected-answer",
+        error=fact.error,
+        detail=fact.detail,
+        failing_since_ms=since_ms,
+    )
+
+
+def _device_lost(draft: Draft, event: Event, fact: DeviceLost) -> None:
+    device = draft.devices.get(event.source, Device())
+    draft.devices[event.source] = structs.replace(
+        device, lost_since_ms=event.at_ms - fact.silent_ms, error=fact.error, detail=fact.detail
+    )
+
+
+def _device_back(draft: Draft, event: Event, fact: DeviceBack) -> None:
+    device = draft.devices.get(event.source, Device())
+    draft.devices[event.source] = structs.replace(device, lost_since_ms=None, back_seq=event.seq)
+
+
+def _device_added(draft: Draft, event: Event, fact: DeviceAdded) -> None:
+    device = draft.devices.get(event.source, Device())
+    draft.devices[event.source] = structs.replace(
+        device,
+        added=True,
+        driver=fact.driver,
+        model=fact.model,
+        device_id=fact.device_id,
+        firmware=fact.firmware,
+        channels=fact.channels,
+        accepts=fact.accepts,
+        lease=fact.lease,
+        has_meter=fact.has_meter,
+    )
+
+
+def _device_removed(draft: Draft, event: Event, fact: DeviceRemoved) -> None:
+    draft.devices.pop(event.source, None)
+    for address in [a for a in draft.chargers if a.partition("/")[0] == event.source]:
+        del draft.chargers[address]
+
+
+# What was decided and done
+
+
+def _decided(draft: Draft, event: Event, fact: Decided) -> None:
+    loadpoint = draft.loadpoints.get(fact.loadpoint)
+    if loadpoint is None:
+        return
+    shown, before = fact.limit or fact.reason, loadpoint.decided
+    since_ms = loadpoint.state_since_ms
+    if before is None or word(before.limit or before.reason) != word(shown):
+        since_ms = event.at_ms
+    loadpoint = structs.replace(
+        loadpoint, decided=fact, decided_seq=event.seq, decided_at_ms=event.at_ms, state_since_ms=since_ms
+    )
+    if fact.outcome is not None and loadpoint.session is not None:
+        loadpoint = ended(draft, loadpoint, event.at_ms, fact.outcome, shown)
+        loadpoint = structs.replace(loadpoint, mode=None, mode_by="", mode_until_ms=None)
+    draft.loadpoints[fact.loadpoint] = loadpoint
+
+
+def _command_issued(draft: Draft, event: Event, fact: CommandIssued) -> None:
+    command, t_ms = fact.command, draft.t_ms
+    charger = draft.chargers.get(command.device)
+    if charger is None:
+        charger = Charger(0, 0, 0, None, None, None, None, None, None, None, t_ms)
+    attempts, starts = (charger.attempts if charger.asked is command.enabled else 0), charger.starts
+    if charger.enabled is not command.enabled:
+        attempts += 1
+        if command.enabled:
+            starts = (*(start for start in starts if start > t_ms - DAY_MS), t_ms)
+    retry_s = RETRY_S[min(max(attempts, 1), len(RETRY_S)) - 1]
+    draft.chargers[command.device] = structs.replace(
+        charger,
+        pending=Pending(event.seq, command, t_ms),
+        asked=command.enabled,
+        foreign=False,
+        attempts=attempts,
+        retry_t_ms=t_ms + retry_s * 1000,
+        starts=starts,
+    )
+
+
+def _command_done(draft: Draft, event: Event, fact: CommandDone) -> None:
+    found = _pending(draft, fact.issued)
+    if found is None:
+        return
+    address, charger, pending = found
+    leased_s = pending.command.lease_s
+    # The lease began in the device at some moment after the command went out; counting from then errs on the safe side.
+    leased_t_ms = None if leased_s is None else pending.t_ms
+    draft.chargers[address] = structs.replace(charger, pending=None, leased_t_ms=leased_t_ms, leased_s=leased_s)
+
+
+def _command_failed(draft: Draft, event: Event, fact: CommandFailed) -> None:
+    found = _pending(draft, fact.issued)
+    if found is not None:
+        draft.chargers[found[0]] = structs.replace(found[1], pending=None)
+
+
+def _pending(draft: Draft, issued: int) -> tuple[str, Charger, Pending] | None:
+    for address, charger in draft.chargers.items():
+        if charger.pending is not None and charger.pending.issued == issued:
+            return address, charger, charger.pending
+    return None
+
+
+# The daemon itself
+
+
+def _daemon_started(draft: Draft, event: Event, fact: DaemonStarted) -> None:
+    draft.run_seq, draft.boot_id = event.seq, fact.boot_id
+    draft.stopping, draft.recording = False, True
+    draft.devices = {name: structs.replace(device, heard=False) for name, device in draft.devices.items()}
+    for address, charger in draft.chargers.items():
+        if charger.pending is not None:  # what became of it nobody knows; the next reading will show
+            draft.chargers[address] = structs.replace(charger, pending=None)
+
+
+def _daemon_stopping(draft: Draft, event: Event, fact: DaemonStopping) -> None:
+    draft.stopping = True
+
+
+def _nothing(draft: Draft, event: Event, fact: object) -> None:
+    """The envelope is all that counts."""
+
+
+def _config_loaded(draft: Draft, event: Event, fact: ConfigLoaded) -> None:
+    new, old = fact.configuration, draft.configuration
+    for name in [n for n in draft.loadpoints if n not in new.loadpoints]:
+        ended(
+            draft,
+            draft.loadpoints.pop(name),
+            event.at_ms,
+            "removed-from-configuration",
+            Reason("removed-from-configuration"),
+        )
+    draft.configuration, draft.config_seq, draft.config_at_ms = new, event.seq, event.at_ms
+    draft.by_charger = {settings.charger: name for name, settings in new.loadpoints.items()}
+    draft.devices = {name: draft.devices.get(name, Device()) for name in new.devices}
+    for name, settings in new.loadpoints.items():
+        loadpoint = draft.loadpoints.get(name, Loadpoint())
+        overrides = {k: o for k, o in loadpoint.overrides.items() if o.configured == value_of(settings, k)}
+        draft.loadpoints[name] = reaimed(draft, name, structs.replace(loadpoint, overrides=overrides))
+    known = {e.entry: e for e in old.schedule}
+    fresh = [e.entry for e in new.schedule if known.get(e.entry) != e]
+    draft.fired = {**draft.fired, **dict.fromkeys(fresh, event.at_ms + draft.skew_ms)}
+
+
+def _clock_stepped(draft: Draft, event: Event, fact: ClockStepped) -> None:
+    draft.skew_ms = min(0, draft.skew_ms + fact.by_ms)
+
+
+def _recording_lost(draft: Draft, event: Event, fact: RecordingLost) -> None:
+    draft.recording = False
+
+
+def _recording_back(draft: Draft, event: Event, fact: RecordingBack) -> None:
+    draft.recording = True
+
+
+_HANDLERS: dict[type, Callable[[Draft, Event, Any], None]] = {
+    ChargerRead: _charger_read,
+    ReadFailed: _read_failed,
+    DeviceLost: _device_lost,
+    DeviceBack: _device_back,
+    DeviceAdded: _device_added,
+    DeviceRemoved: _device_removed,
+    ModeSet: people.mode_set,
+    TargetSet: people.target_set,
+    LimitSet: people.limit_set,
+    HoldSet: people.hold_set,
+    HoldCleared: people.hold_cleared,
+    ScheduleAdded: people.schedule_added,
+    ScheduleRemoved: people.schedule_removed,
+    ScheduleFired: people.schedule_fired,
+    Decided: _decided,
+    CommandIssued: _command_issued,
+    CommandDone: _command_done,
+    CommandFailed: _command_failed,
+    DaemonStarted: _daemon_started,
+    DaemonStopping: _daemon_stopping,
+    DaemonStopped: _nothing,
+    ConfigLoaded: _config_loaded,
+    ClockStepped: _clock_stepped,
+    RecordingLost: _recording_lost,
+    RecordingBack: _recording_back,
+    Tick: _nothing,
+}

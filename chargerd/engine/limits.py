@@ -1,0 +1,237 @@
+"""Limits: what may be, whatever is wanted. They have the last word on every set-point and add their own reason.
+
+Three groups, in this order. What ends a session: the caps on time, energy and power, and a charger that does not follow.
+What takes permission away for a while: the daemon ending, a person's hold, a stale reading, the hours of the loadpoint.
+What only keeps from switching on or off *now*: an unwritable log, the first look round after a start, wear.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from msgspec import Struct
+
+from chargerd.model import windows
+from chargerd.model.decision import Decision
+from chargerd.model.events import Reason, SetPoint
+from chargerd.model.settings import DeviceSettings, LoadpointSettings, Scalar
+from chargerd.model.state import Charger, Device, Loadpoint, Session, Site
+
+OFF = SetPoint(enabled=False)
+KEEP = SetPoint()
+OVER_POWER_S = 30  # a peak shorter than this is the charger's inrush
+FUTILE_ATTEMPTS = 3  # switching on without effect this often is a fault; switching off is tried for ever
+STOPPING_LEASE_S = 120  # what is left on at the daemon's end: enough for an upgrade, not for a forgotten charge
+DAY_MS = 86_400_000
+
+
+class Case(Struct, frozen=True, gc=False):
+    """One loadpoint at one moment, with all that limits look at."""
+
+    t_ms: int
+    site: Site
+    wall_ms: int
+    settings: LoadpointSettings
+    device_settings: DeviceSettings
+    loadpoint: Loadpoint
+    device: Device
+    charger: Charger | None
+    started: bool  # the policy has seen the battery take power; before that it is still setting up
+
+    @property
+    def session(self) -> Session | None:
+        """The open charging session, if any."""
+        return self.loadpoint.session
+
+
+class Granted(Struct, frozen=True, gc=False):
+    """What may be: the set-point, the limit's reason if one spoke, and how the session ends if it does."""
+
+    grant: SetPoint
+    limit: Reason | None = None
+    outcome: str | None = None
+    wake_ms: int | None = None  # on the engine's clock
+
+
+def grant(case: Case, decision: Decision) -> Granted:
+    """The policy's wish, cut down to what may be."""
+    if decision.outcome is None and case.session is not None:
+        for cap in _CAPS:
+            capped = cap(case, case.session)
+            if capped is not None:
+                return capped
+    for limit in _LIMITS:
+        granted = limit(case, decision)
+        if granted is not None:
+            return granted
+    return Granted(decision.wish, outcome=decision.outcome, wake_ms=decision.wake_ms)
+
+
+def fresh(case: Case) -> bool:
+    """Whether the charger has been read in this run of the daemon and not too long ago."""
+    charger = case.charger
+    if charger is None or charger.seq < case.site.run_seq:
+        return False
+    return case.t_ms - charger.t_ms <= case.device_settings.max_age_s * 1000
+
+
+def observed(site: Site) -> bool:
+    """Whether every configured device has answered, or failed to, since the daemon started."""
+    return all(site.devices[name].heard for name in site.configuration.devices)
+
+
+# What ends a session
+
+
+def _time_limit(case: Case, session: Session) -> Granted | None:
+    on_ms = session.on_ms
+    if case.charger is not None and case.charger.enabled:
+        on_ms += case.t_ms - case.charger.t_ms  # unread time counts: the plug is on as far as anyone knows
+    if on_ms < case.settings.profile.time_limit_s * 1000:
+        return None
+    return Granted(OFF, Reason("time-limit", {"on_s": on_ms / 1000}), "time-limit")
+
+
+def _energy_limit(case: Case, session: Session) -> Granted | None:
+    limit_wh = case.settings.profile.energy_limit_wh
+    if session.energy_wh < limit_wh:
+        return None
+    return Granted(OFF, Reason("energy-limit", {"energy_wh": session.energy_wh, "limit_wh": limit_wh}), "energy-limit")
+
+
+def _power_limit(case: Case, session: Session) -> Granted | None:
+    charger = case.charger
+    if session.over_t_ms is None or charger is None or charger.t_ms - session.over_t_ms < OVER_POWER_S * 1000:
+        return None
+    values = {"power_w": charger.power_w, "limit_w": session.limit_w}
+    return Granted(OFF, Reason("power-limit", values, (charger.seq,)), "power-limit")
+
+
+def _no_effect(case: Case, session: Session) -> Granted | None:
+    charger = case.charger
+    if charger is None or not charger.asked or charger.enabled or charger.pending is not None:
+        return None
+    if charger.attempts < FUTILE_ATTEMPTS or case.t_ms < charger.retry_t_ms:
+        return None
+    values: dict[str, Scalar] = {"attempts": charger.attempts, "device": case.settings.charger.partition("/")[0]}
+    return Granted(OFF, Reason("no-effect", values, (charger.seq,)), "fault")
+
+
+_CAPS: tuple[Callable[[Case, Session], Granted | None], ...] = (_power_limit, _energy_limit, _time_limit, _no_effect)
+
+
+# What takes permission away
+
+
+def _hold(case: Case, decision: Decision) -> Granted | None:
+    hold = case.site.hold or case.loadpoint.hold
+    return None if hold is None else Granted(KEEP, Reason("held", {"by": hold.by}))
+
+
+def _stopping(case: Case, decision: Decision) -> Granted | None:
+    if not case.site.stopping:
+        return None
+    on = case.charger is not None and case.charger.enabled
+    if not on or decision.wish.enabled is False:
+        return Granted(OFF if on else KEEP, Reason("stopping-off"), decision.outcome)
+    if case.device.lease != "none":
+        return Granted(KEEP, Reason("stopping", {"lease_s": STOPPING_LEASE_S}))
+    return Granted(KEEP if case.settings.on_stop == "leave" else OFF, Reason("stopping-off"))
+
+
+def _stale(case: Case, decision: Decision) -> Granted | None:
+    if decision.wish.enabled is False or fresh(case) or not _waited(case):
+        return None
+    age_s = None if case.charger is None else (case.t_ms - case.charger.t_ms) / 1000
+    return Granted(OFF, Reason("stale-reading", {"age_s": age_s}))
+
+
+def _waited(case: Case) -> bool:
+    """Whether the device has had its chance to be read since the daemon started."""
+    return case.device.heard or observed(case.site)
+
+
+def _window(case: Case, decision: Decision) -> Granted | None:
+    if not decision.wish.enabled or not case.settings.windows:
+        return None
+    zone = windows.zone(case.site.configuration.timezone)
+    if windows.inside(case.settings.windows, case.wall_ms, zone):
+        return None
+    opens_ms = windows.next_opening_ms(case.settings.windows, case.wall_ms, zone)
+    return Granted(OFF, Reason("outside-window", {"opens_at_ms": opens_ms}))
+
+
+# What keeps from switching now
+
+
+def _raises(case: Case, decision: Decision) -> bool:
+    return bool(decision.wish.enabled) and not (case.charger is not None and case.charger.enabled)
+
+
+def _unrecorded(case: Case, decision: Decision) -> Granted | None:
+    if case.site.recording or not _raises(case, decision):
+        return None
+    return Granted(KEEP, Reason("not-recorded"))
+
+
+def _observing(case: Case, decision: Decision) -> Granted | None:
+    if not _raises(case, decision) or (observed(case.site) and fresh(case)):
+        return None
+    return Granted(KEEP, Reason("observing"))
+
+
+def _starts_used_up(case: Case, decision: Decision) -> Granted | None:
+    if not _raises(case, decision) or not case.started or case.charger is None:
+        return None
+    starts = [start for start in case.charger.starts if start > case.t_ms - DAY_MS]
+    allowed = case.settings.max_starts_per_day
+    if len(starts) < allowed:
+        return None
+    values: dict[str, Scalar] = {"starts": len(starts), "more": allowed + 5, "loadpoint": case.settings.name}
+    return Granted(OFF, Reason("starts-used-up", values), wake_ms=starts[-allowed] + DAY_MS)
+
+
+def _minimum_off_time(case: Case, decision: Decision) -> Granted | None:
+    charger, minimum_s = case.charger, case.settings.min_off_s
+    if not _raises(case, decision) or not case.started or charger is None:
+        return None
+    off_s = (case.t_ms - charger.enabled_t_ms) / 1000
+    if off_s >= minimum_s:
+        return None
+    values = {"off_s": off_s, "min_off_s": minimum_s}
+    return Granted(OFF, Reason("minimum-off-time", values), wake_ms=charger.enabled_t_ms + round(minimum_s * 1000))
+
+
+def _minimum_on_time(case: Case, decision: Decision) -> Granted | None:
+    charger, minimum_s = case.charger, case.settings.min_on_s
+    if decision.final or decision.wish.enabled is not False or charger is None or not charger.enabled:
+        return None
+    on_s = (case.t_ms - charger.enabled_t_ms) / 1000
+    if on_s >= minimum_s:
+        return None
+    values = {"on_s": on_s, "min_on_s": minimum_s}
+    wake_ms = charger.enabled_t_ms + round(minimum_s * 1000)
+    return Granted(SetPoint(enabled=True), Reason("minimum-on-time", values), wake_ms=wake_ms)
+
+
+def _retry(case: Case, decision: Decision) -> Granted | None:
+    charger = case.charger
+    if not _raises(case, decision) or charger is None or not charger.attempts or case.t_ms >= charger.retry_t_ms:
+        return None
+    at_ms = case.wall_ms + charger.retry_t_ms - case.t_ms
+    reason = Reason("retry-later", {"attempts": charger.attempts, "retry_at_ms": at_ms})
+    return Granted(SetPoint(enabled=True), reason, wake_ms=charger.retry_t_ms)
+
+
+_LIMITS: tuple[Callable[[Case, Decision], Granted | None], ...] = (
+    _hold,
+    _stopping,
+    _stale,
+    _window,
+    _unrecorded,
+    _observing,
+    _starts_used_up,
+    _minimum_off_time,
+    _minimum_on_time,
+    _retry,
+)

@@ -1,0 +1,123 @@
+"""People: what the state becomes when somebody asks for something. The same for a schedule, a button and a time that ran out."""
+
+from __future__ import annotations
+
+from msgspec import structs
+
+from chargerd.engine.draft import Draft
+from chargerd.engine.sessions import aimed, ended, opened
+from chargerd.engine.settings import overridden, value_of
+from chargerd.model.events import (
+    Event,
+    HoldCleared,
+    HoldSet,
+    LimitSet,
+    ModeSet,
+    Reason,
+    ScheduleAdded,
+    ScheduleFired,
+    ScheduleRemoved,
+    TargetSet,
+)
+from chargerd.model.settings import ScheduleEntry
+from chargerd.model.state import Hold, Loadpoint, Override
+
+KEPT_REQUESTS = 256
+
+
+def mode_set(draft: Draft, event: Event, fact: ModeSet) -> None:
+    _remember(draft, event, fact.request)
+    loadpoint = draft.loadpoints.get(fact.loadpoint)
+    if loadpoint is None:
+        return
+    mode = None if fact.by == "until" else fact.mode
+    loadpoint = structs.replace(loadpoint, mode=mode, mode_by=fact.by, mode_until_ms=fact.until_ms)
+    if fact.by == "device":
+        address = draft.configuration.loadpoints[fact.loadpoint].charger
+        charger = draft.chargers[address]
+        draft.chargers[address] = structs.replace(charger, asked=charger.enabled, foreign=False, attempts=0)
+    if fact.mode == "off":
+        code = "switched-off-elsewhere" if fact.by == "device" else "stopped"
+        loadpoint = ended(draft, loadpoint, event.at_ms, "stopped", Reason(code, {"by": fact.by}, (event.seq,)))
+    elif loadpoint.session is None:
+        loadpoint = structs.replace(loadpoint, session=opened(draft, event, loadpoint, fact))
+    draft.loadpoints[fact.loadpoint] = loadpoint
+
+
+def target_set(draft: Draft, event: Event, fact: TargetSet) -> None:
+    _remember(draft, event, fact.request)
+    loadpoint = draft.loadpoints.get(fact.loadpoint)
+    if loadpoint is None:
+        return
+    loadpoint = structs.replace(
+        loadpoint, target=fact.target, target_by=fact.by, target_once=fact.once, target_until_ms=fact.until_ms
+    )
+    draft.loadpoints[fact.loadpoint] = reaimed(draft, fact.loadpoint, loadpoint)
+
+
+def limit_set(draft: Draft, event: Event, fact: LimitSet) -> None:
+    _remember(draft, event, fact.request)
+    loadpoint = draft.loadpoints.get(fact.loadpoint)
+    if loadpoint is None:
+        return
+    overrides = {key: value for key, value in loadpoint.overrides.items() if key != fact.key}
+    if fact.value is not None:
+        configured = value_of(draft.configuration.loadpoints[fact.loadpoint], fact.key)
+        overrides[fact.key] = Override(fact.value, fact.by, event.at_ms, fact.until_ms, configured)
+    draft.loadpoints[fact.loadpoint] = reaimed(draft, fact.loadpoint, structs.replace(loadpoint, overrides=overrides))
+
+
+def reaimed(draft: Draft, name: str, loadpoint: Loadpoint) -> Loadpoint:
+    if loadpoint.session is None:
+        return loadpoint
+    configured = draft.configuration.loadpoints[name]
+    settings = overridden(configured, loadpoint)
+    return structs.replace(loadpoint, session=aimed(loadpoint.session, settings, loadpoint.target or configured.target))
+
+
+def hold_set(draft: Draft, event: Event, fact: HoldSet) -> None:
+    _remember(draft, event, fact.request)
+    hold = Hold(fact.by, event.at_ms, fact.until_ms)
+    if not fact.loadpoint:
+        draft.hold = hold
+    elif fact.loadpoint in draft.loadpoints:
+        draft.loadpoints[fact.loadpoint] = structs.replace(draft.loadpoints[fact.loadpoint], hold=hold)
+
+
+def hold_cleared(draft: Draft, event: Event, fact: HoldCleared) -> None:
+    _remember(draft, event, fact.request)
+    if not fact.loadpoint:
+        draft.hold = None
+    for name in [fact.loadpoint] if fact.loadpoint else list(draft.loadpoints):
+        loadpoint = draft.loadpoints.get(name)
+        if loadpoint is not None and loadpoint.hold is not None:
+            draft.loadpoints[name] = structs.replace(loadpoint, hold=None)
+
+
+def schedule_added(draft: Draft, event: Event, fact: ScheduleAdded) -> None:
+    _remember(draft, event, fact.request)
+    entry = ScheduleEntry(fact.entry, fact.loadpoint, fact.days, fact.at_min, fact.mode, fact.target)
+    draft.added_schedule = (*(e for e in draft.added_schedule if e.entry != fact.entry), entry)
+    draft.removed_schedule = tuple(name for name in draft.removed_schedule if name != fact.entry)
+    draft.fired = {**draft.fired, fact.entry: event.at_ms + draft.skew_ms}  # what was due before is not made up for
+
+
+def schedule_removed(draft: Draft, event: Event, fact: ScheduleRemoved) -> None:
+    _remember(draft, event, fact.request)
+    if any(e.entry == fact.entry for e in draft.added_schedule):
+        draft.added_schedule = tuple(e for e in draft.added_schedule if e.entry != fact.entry)
+    elif fact.entry not in draft.removed_schedule:
+        draft.removed_schedule = (*draft.removed_schedule, fact.entry)
+
+
+def schedule_fired(draft: Draft, event: Event, fact: ScheduleFired) -> None:
+    draft.fired = {**draft.fired, fact.entry: fact.due_ms}
+
+
+def _remember(draft: Draft, event: Event, request: str) -> None:
+    if not request:
+        return
+    requests = {**draft.requests, request: event.seq}
+    if len(requests) > KEPT_REQUESTS:
+        del requests[next(iter(requests))]
+    draft.requests = requests

@@ -1,0 +1,114 @@
+"""Sessions: where a charging session starts and ends, and what its readings add up to."""
+
+from __future__ import annotations
+
+from msgspec import structs
+
+from chargerd.engine.draft import Draft
+from chargerd.engine.settings import overridden
+from chargerd.model.events import Event, ModeSet, Reason
+from chargerd.model.settings import LoadpointSettings
+from chargerd.model.state import Charger, Loadpoint, Session
+
+GAP_MS = 180_000  # energy over a longer gap between readings counts as estimated
+FLAT_W = 1.0  # power counts as the same level while it moves less than this, or less than …
+FLAT_SHARE = 0.15  # … this share of it
+KEPT = 16
+
+
+def opened(draft: Draft, event: Event, loadpoint: Loadpoint, fact: ModeSet) -> Session:
+    """A session that begins now, aimed at the target in force."""
+    configured = draft.configuration.loadpoints[fact.loadpoint]
+    address = configured.charger
+    charger = draft.chargers.get(address)
+    if charger is not None and charger.attempts:  # an earlier session's failures are not this one's
+        draft.chargers[address] = structs.replace(charger, attempts=0, retry_t_ms=0)
+    session = Session(
+        number=event.seq,
+        loadpoint=fact.loadpoint,
+        profile="",
+        target="",
+        stop_w=0.0,
+        near_w=0.0,
+        by=fact.by,
+        started_at_ms=event.at_ms,
+        started_t_ms=draft.t_ms,
+        flat_t_ms=draft.t_ms,
+    )
+    return aimed(session, overridden(configured, loadpoint), loadpoint.target or configured.target)
+
+
+def ended(draft: Draft, loadpoint: Loadpoint, at_ms: int, outcome: str, reason: Reason) -> Loadpoint:
+    """The loadpoint with its session closed, if one is open, and with what was meant for that session only taken away."""
+    if loadpoint.session is None:
+        return loadpoint
+    session = structs.replace(loadpoint.session, ended_at_ms=at_ms, outcome=outcome, reason=reason)
+    draft.ended = (*draft.ended[1 - KEPT :], session)
+    loadpoint = structs.replace(loadpoint, session=None, last_session=session)
+    if loadpoint.target_once:
+        loadpoint = structs.replace(loadpoint, target=None, target_by="", target_once=False, target_until_ms=None)
+    return loadpoint
+
+
+def measured(session: Session, old: Charger, enabled: bool | None, power_w: float | None, t_ms: int) -> Session:
+    """The session with one more reading counted in."""
+    dt_ms = t_ms - old.t_ms
+    energy_wh, estimated_wh = session.energy_wh, session.estimated_wh
+    on_ms = session.on_ms + dt_ms if old.enabled else session.on_ms
+    if power_w is None:
+        return structs.replace(session, on_ms=on_ms)
+    if not enabled:
+        power_w = 0.0  # some plugs go on reporting their last power with the relay off
+    before_w = old.power_w if old.enabled and old.power_w is not None else 0.0
+    added_wh = (before_w + power_w) / 2 * dt_ms / 3_600_000
+    if added_wh:
+        energy_wh += added_wh
+        if dt_ms > GAP_MS:
+            estimated_wh += added_wh
+    if not enabled:
+        return structs.replace(
+            session,
+            energy_wh=energy_wh,
+            estimated_wh=estimated_wh,
+            on_ms=on_ms,
+            below_t_ms=None,
+            near_t_ms=None,
+            over_t_ms=None,
+        )
+    stop_w = session.stop_w
+    below = power_w < stop_w
+    low = session.low_readings + 1 if power_w < 1.05 * stop_w else session.low_readings
+    near_t_ms, over_t_ms = session.near_t_ms, session.over_t_ms
+    near_t_ms = None if power_w >= session.near_w else t_ms if near_t_ms is None else near_t_ms
+    over_t_ms = None if power_w <= session.limit_w else t_ms if over_t_ms is None else over_t_ms
+    flat_w, flat_t_ms, stepped = session.flat_w, session.flat_t_ms, session.stepped
+    moved_w = power_w - flat_w
+    if (moved_w > FLAT_W and moved_w > FLAT_SHARE * flat_w) or (-moved_w > FLAT_W and -moved_w > FLAT_SHARE * flat_w):
+        stepped = near_t_ms is not None and (power_w < before_w / 2 or (stepped and power_w < 2 * flat_w))
+        flat_w, flat_t_ms = power_w, t_ms
+    return Session(
+        session.number, session.loadpoint, session.profile, session.target, stop_w, session.near_w, session.by,
+        session.started_at_ms, session.started_t_ms, energy_wh, estimated_wh, on_ms,
+        power_w if power_w > session.peak_w else session.peak_w,
+        (t_ms if session.below_t_ms is None else session.below_t_ms) if below else None,
+        session.above_w if below else power_w,
+        low, near_t_ms, flat_w, flat_t_ms, stepped, over_t_ms, session.limit_w,
+    )  # fmt: skip
+
+
+def aimed(session: Session, settings: LoadpointSettings, target: str) -> Session:
+    """The session with its watched levels set for a target; what was counted against another level is forgotten."""
+    stop_w = settings.profile.stop_w(target)
+    near_w, limit_w = stop_w + settings.profile.margin_w, settings.profile.power_limit_w
+    if (session.target, session.stop_w, session.near_w, session.limit_w) == (target, stop_w, near_w, limit_w):
+        return session
+    levels = {
+        "target": target,
+        "stop_w": stop_w,
+        "near_w": near_w,
+        "limit_w": limit_w,
+        "profile": settings.profile.name,
+    }
+    return structs.replace(
+        session, **levels, below_t_ms=None, near_t_ms=None, low_readings=0, above_w=0.0, over_t_ms=None
+    )

@@ -1,0 +1,47 @@
+"""Settings in force: what the files say, with what people changed since laid over it."""
+
+from __future__ import annotations
+
+from msgspec import structs
+
+from chargerd.model.settings import LoadpointSettings, Profile, Scalar, ScheduleEntry
+from chargerd.model.state import Loadpoint, Site
+
+PROFILE_KEYS = frozenset(Profile.__struct_fields__)
+
+
+def value_of(settings: LoadpointSettings, key: str) -> Scalar:
+    """The value of an adjustable key, which lives in the loadpoint or in its profile."""
+    value: Scalar = getattr(settings.profile if key in PROFILE_KEYS else settings, key)
+    return value
+
+
+def overridden(settings: LoadpointSettings, loadpoint: Loadpoint) -> LoadpointSettings:
+    """A loadpoint's settings with its overrides applied."""
+    if not loadpoint.overrides:
+        return settings
+    values = {key: override.value for key, override in loadpoint.overrides.items()}
+    profile = {key: value for key, value in values.items() if key in PROFILE_KEYS}
+    own = {key: value for key, value in values.items() if key not in PROFILE_KEYS}
+    return structs.replace(settings, profile=structs.replace(settings.profile, **profile), **own)
+
+
+def settings_of(site: Site, name: str) -> LoadpointSettings:
+    """The settings in force at a loadpoint. Raises KeyError for a name that is not configured."""
+    return overridden(site.configuration.loadpoints[name], site.loadpoints[name])
+
+
+def target_of(site: Site, name: str) -> str:
+    """The target in force: what a person or a schedule set, else what is configured."""
+    return site.loadpoints[name].target or site.configuration.loadpoints[name].target
+
+
+def mode_of(site: Site, name: str) -> str:
+    """The mode in force. As configured means off for a plug: a charge starts from a person or a schedule."""
+    return site.loadpoints[name].mode or "off"
+
+
+def schedule_of(site: Site) -> tuple[ScheduleEntry, ...]:
+    """Every recurring start in force: those of the files and those added since, less those removed."""
+    entries = site.configuration.schedule + site.added_schedule
+    return tuple(e for e in entries if e.entry not in site.removed_schedule and e.loadpoint in site.loadpoints)

@@ -1,0 +1,189 @@
+"""Step: one fact in, the new state and what follows from it out. The whole of chargerd's thinking passes through here.
+
+A fact other than a tick only changes what we believe. A `Tick` closes a transaction: what has come due happens, every
+loadpoint's policy says what it wants, limits say what may be, and the difference to what the charger reports is a command.
+All of that comes back as events, in the order in which the log has them, with the tick itself at the end.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from msgspec import Struct
+
+from chargerd.engine import limits, timeline
+from chargerd.engine.evolve import clock_at, fold
+from chargerd.engine.limits import Case, Granted
+from chargerd.engine.settings import mode_of, overridden
+from chargerd.model.commands import SetEnabled
+from chargerd.model.decision import Decision, Memory, View
+from chargerd.model.events import Body, CommandIssued, Decided, Event, Reason, Tick
+from chargerd.model.state import Charger, Site
+from chargerd.policies import BY_MODE, POLICIES
+
+LOST_COMMAND_S = 60  # a command whose outcome has not come by then never will
+EVOLVED = "engine"
+
+
+class Closed(Struct, frozen=True, gc=False):
+    """A closed transaction: the state after it, the events the tick led to, and what the daemon should arm.
+
+    ``wake_ms`` is the engine's clock at which to tick again if nothing comes before; ``near`` are the devices to be read
+    at their fast pace.
+    """
+
+    site: Site
+    events: tuple[Event, ...]
+    wake_ms: int | None
+    near: frozenset[str]
+
+
+def step(site: Site, event: Event) -> tuple[Site, tuple[Event, ...]]:
+    """State after an event, and for a `Tick` what followed from it: decisions, commands and the tick itself."""
+    if not isinstance(event.body, Tick):
+        return fold(site, (event,)), ()
+    closed = close(site, event)
+    return closed.site, closed.events
+
+
+def close(site: Site, tick: Event) -> Closed:
+    """Decide. ``tick`` carries the moment and, as its seq, the first number that is free."""
+    desk = _Desk(site, tick)
+    for body in timeline.due(site, tick.at_ms + site.skew_ms):
+        desk.add(body)
+    for name in site.configuration.loadpoints:
+        _decide(desk, name)
+    desk.add(tick.body, source=tick.source)
+    wake_ms = min([*desk.wakes, *timeline.wakes(desk.site, desk.t_ms)], default=None)
+    return Closed(desk.site, tuple(desk.events), wake_ms, frozenset(desk.near))
+
+
+class _Desk:
+    """What one tick leads to, while it is being worked out."""
+
+    def __init__(self, site: Site, tick: Event) -> None:
+        self.site = site
+        self.tick = tick
+        self.t_ms = clock_at(site, tick)
+        self.events: list[Event] = []
+        self.wakes: list[int] = []
+        self.near: set[str] = set()
+
+    def add(self, body: Body, source: str = EVOLVED) -> None:
+        tick = self.tick
+        event = Event(tick.seq + len(self.events), tick.at_ms, tick.mono_ms, tick.boot, source, body)
+        self.events.append(event)
+        self.site = fold(self.site, (event,))
+
+
+def case_of(site: Site, name: str, t_ms: int, wall_ms: int) -> Case:
+    """A loadpoint at a moment, as limits and policies see it."""
+    configured = site.configuration.loadpoints[name]
+    device = configured.charger.partition("/")[0]
+    loadpoint = site.loadpoints[name]
+    return Case(
+        t_ms,
+        site,
+        wall_ms,
+        overridden(configured, loadpoint),
+        site.configuration.devices[device],
+        loadpoint,
+        site.devices[device],
+        site.chargers.get(configured.charger),
+        bool(loadpoint.decided is not None and loadpoint.decided.memory.get("started")),
+    )
+
+
+def judge(case: Case, policy: str) -> tuple[Decision, Granted]:
+    """What the policy wants at this moment and what the limits make of it. Also what ``why`` asks."""
+    before, session = case.loadpoint.decided, case.session
+    memory: Memory = {}  # it belongs to one policy and one session; a new one of either starts fresh
+    if before is not None and session is not None and before.policy == policy and before.session == session.number:
+        memory = before.memory
+    decision = POLICIES[policy](View(case.t_ms, case.settings, case.charger, session), memory)
+    return decision, limits.grant(case, decision)
+
+
+def _decide(desk: _Desk, name: str) -> None:
+    case = case_of(desk.site, name, desk.t_ms, desk.tick.at_ms + desk.site.skew_ms)
+    policy = BY_MODE[mode_of(desk.site, name)]
+    decision, granted = judge(case, policy)
+    if decision.near:
+        desk.near.add(case.device_settings.name)
+    desk.wakes += [wake for wake in (decision.wake_ms, granted.wake_ms) if wake is not None]
+    session = case.session
+    decided = Decided(
+        name,
+        policy,
+        decision.wish,
+        granted.grant,
+        decision.reason,
+        granted.limit,
+        granted.outcome,
+        decision.memory,
+        None if session is None else session.number,
+    )
+    if not _same(decided, case.loadpoint.decided):
+        desk.add(decided)
+    for command in _commands(case, granted):
+        if command.enabled is (case.charger is not None and case.charger.enabled):
+            reason = Reason("lease-renewal")
+        else:
+            reason = granted.limit or decision.reason
+        desk.add(CommandIssued(name, command, reason))
+
+
+def _same(new: Decided, old: Decided | None) -> bool:
+    """Whether a decision says nothing new: the numbers in its reasons move all the time and are in the readings anyway."""
+    if old is None:
+        return False
+    return (
+        new.grant == old.grant
+        and new.wish == old.wish
+        and new.reason.code == old.reason.code
+        and (new.limit and new.limit.code) == (old.limit and old.limit.code)
+        and new.outcome is None
+        and new.policy == old.policy
+        and new.session == old.session
+        and new.memory == old.memory
+    )
+
+
+def _commands(case: Case, granted: Granted) -> Iterator[SetEnabled]:
+    """What to tell the charger, if it is not as it should be and a command has a chance."""
+    charger = case.charger
+    if not case.device.heard or not case.device.reachable:
+        return  # after it is back, a reading comes first
+    if charger is None:
+        if granted.grant.enabled is False and case.session is not None:
+            yield SetEnabled(case.settings.charger, enabled=False)
+        return
+    if charger.pending is not None and case.t_ms - charger.pending.t_ms < LOST_COMMAND_S * 1000:
+        return
+    wanted = charger.enabled if granted.grant.enabled is None else granted.grant.enabled
+    if wanted is not charger.enabled:
+        if case.t_ms >= charger.retry_t_ms or not charger.attempts or wanted is not charger.asked:
+            yield SetEnabled(case.settings.charger, bool(wanted), lease_of(case) if wanted else None)
+    elif wanted and lease_due(case, charger):
+        yield SetEnabled(case.settings.charger, enabled=True, lease_s=lease_of(case))
+
+
+def lease_of(case: Case) -> int | None:
+    """The lease that a switching-on carries now; None for a device without one."""
+    if case.device.lease == "none":
+        return None
+    return limits.STOPPING_LEASE_S if case.site.stopping else case.settings.lease_s
+
+
+def lease_due(case: Case, charger: Charger) -> bool:
+    """Whether the lease in the device must be set again: at half of its life, and at once when it is not there."""
+    lease_s = lease_of(case)
+    if lease_s is None or charger.timer == "foreign" or case.session is None or not limits.fresh(case):
+        return False
+    if charger.leased_t_ms is None or charger.leased_s is None:
+        return True
+    if case.site.stopping and charger.leased_s > lease_s:
+        return True
+    if charger.lease_s is None and charger.t_ms > charger.leased_t_ms and case.t_ms >= charger.retry_t_ms:
+        return True  # the device has forgotten it
+    return case.t_ms >= charger.leased_t_ms + charger.leased_s * 500

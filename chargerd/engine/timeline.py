@@ -1,0 +1,96 @@
+"""Timeline: what comes due by itself. Ends of requests, recurring starts, relays that somebody else has moved."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from chargerd.engine.settings import schedule_of
+from chargerd.model import windows
+from chargerd.model.events import Body, HoldCleared, LimitSet, ModeSet, ScheduleFired, TargetSet
+from chargerd.model.state import Site
+
+LATE_MS = 4 * 3_600_000  # a recurring start missed by more than this (daemon down, clock wrong) is left out
+
+
+def due(site: Site, wall_ms: int) -> Iterator[Body]:
+    """What has come due at this moment, as facts of the same kinds that people cause."""
+    yield from _ends(site, wall_ms)
+    yield from _moved(site)
+    yield from _starts(site, wall_ms)
+
+
+def wakes(site: Site, t_ms: int) -> Iterator[int]:
+    """When to look again even if no reading comes, on the engine's clock."""
+    ahead_ms = t_ms - site.wall_ms
+    for until_ms in _untils(site):
+        yield until_ms + ahead_ms
+    zone = windows.zone(site.configuration.timezone)
+    for entry in schedule_of(site):
+        due_ms = windows.next_due_ms(entry, site.wall_ms, zone)
+        if due_ms is not None:
+            yield due_ms + ahead_ms
+    for name, settings in site.configuration.loadpoints.items():
+        change_ms = windows.next_change_ms(settings.windows, site.wall_ms, zone)
+        if change_ms is not None and site.loadpoints[name].session is not None:
+            yield change_ms + ahead_ms
+        charger = site.chargers.get(settings.charger)
+        if charger is None or site.loadpoints[name].session is None:
+            continue
+        stale_ms = charger.t_ms + round(site.configuration.device_of(settings.charger).max_age_s * 1000) + 1
+        if stale_ms > t_ms:
+            yield stale_ms
+        if charger.attempts and charger.retry_t_ms > t_ms:
+            yield charger.retry_t_ms
+
+
+def _untils(site: Site) -> Iterator[int]:
+    holds = [site.hold, *(loadpoint.hold for loadpoint in site.loadpoints.values())]
+    ends = [hold.until_ms for hold in holds if hold is not None]
+    for loadpoint in site.loadpoints.values():
+        ends += [loadpoint.mode_until_ms, loadpoint.target_until_ms]
+        ends += [override.until_ms for override in loadpoint.overrides.values()]
+    return (end for end in ends if end is not None)
+
+
+def _ends(site: Site, wall_ms: int) -> Iterator[Body]:
+    if site.hold is not None and _past(site.hold.until_ms, wall_ms):
+        yield HoldCleared(by="until")
+    for name, loadpoint in site.loadpoints.items():
+        if loadpoint.hold is not None and _past(loadpoint.hold.until_ms, wall_ms):
+            yield HoldCleared(by="until", loadpoint=name)
+        for key, override in loadpoint.overrides.items():
+            if _past(override.until_ms, wall_ms):
+                yield LimitSet(name, key, None, by="until")
+        if _past(loadpoint.target_until_ms, wall_ms):
+            yield TargetSet(name, None, by="until")
+        if _past(loadpoint.mode_until_ms, wall_ms):
+            yield ModeSet(name, "off", by="until")
+
+
+def _past(until_ms: int | None, wall_ms: int) -> bool:
+    return until_ms is not None and until_ms <= wall_ms
+
+
+def _moved(site: Site) -> Iterator[Body]:
+    """A relay moved by a button, an app or the plug's own schedule is a person's wish: adopted, not fought."""
+    for address, name in site.by_charger.items():
+        charger = site.chargers.get(address)
+        if charger is None or not charger.foreign or charger.seq < site.run_seq:
+            continue
+        session = site.loadpoints[name].session
+        if charger.enabled and session is None:
+            yield ModeSet(name, "fast", by="device")
+        elif charger.enabled is False and session is not None:
+            yield ModeSet(name, "off", by="device")
+
+
+def _starts(site: Site, wall_ms: int) -> Iterator[Body]:
+    zone = windows.zone(site.configuration.timezone)
+    for entry in schedule_of(site):
+        due_ms = windows.last_due_ms(entry, wall_ms, zone)
+        if due_ms is None or due_ms <= site.fired.get(entry.entry, 0) or wall_ms - due_ms > LATE_MS:
+            continue
+        yield ScheduleFired(entry.entry, entry.loadpoint, due_ms)
+        if entry.target is not None:
+            yield TargetSet(entry.loadpoint, entry.target, by="schedule", once=True)
+        yield ModeSet(entry.loadpoint, entry.mode, by="schedule")
