@@ -42,7 +42,8 @@ class Desk:
     def pace(self, near: bool, now_ms: int) -> None:
         """Read at the fast pace, or at the slow one, from here on."""
         if near and not self._near and self._failures == 0:
-            self.due_ms = min(self.due_ms, now_ms + round(self._settings.poll_fast_s * 1000))
+            self._near = near
+            self.due_ms = min(self.due_ms, self._next_on_grid(now_ms))
         self._near = near
 
     def read(self, now_ms: Callable[[], int]) -> list[Body]:
@@ -54,24 +55,13 @@ class Desk:
                 facts.append(added)
                 self._added = added
             readings = list(self._driver.read())
-        except (
-            OSError,
-            ValueError,
-            LookupError,
-            TypeError,
-            ArithmeticError,
-            AttributeError,
-            RuntimeError,
-            DriverError,
-        ) as error:
+        except Exception as error:  # whatever a driver lets through is an answer that nobody expected
             return self._failed(as_driver_error(error), now_ms())
         at_ms = now_ms()
         if self._lost and self._silent_since_ms is not None:
             facts.append(DeviceBack(at_ms - self._silent_since_ms))
         self._failures, self._silent_since_ms, self._lost = 0, None, False
-        pace_s = self._settings.poll_fast_s if self._near else self._settings.poll_s
-        # From the time it was due, so that readings keep their grid; from now if that has fallen behind.
-        self.due_ms = max(self.due_ms + round(pace_s * 1000), at_ms) if self.due_ms else at_ms + round(pace_s * 1000)
+        self.due_ms = self._next_on_grid(at_ms)
         return [*facts, *readings]
 
     def apply(self, issued: int, command: SetEnabled, now_ms: Callable[[], int]) -> list[Body]:
@@ -79,16 +69,7 @@ class Desk:
         started_ms = now_ms()
         try:
             self._driver.apply(command)
-        except (
-            OSError,
-            ValueError,
-            LookupError,
-            TypeError,
-            ArithmeticError,
-            AttributeError,
-            RuntimeError,
-            DriverError,
-        ) as error:
+        except Exception as error:  # whatever a driver lets through is an answer that nobody expected
             known = as_driver_error(error)
             outcome: Body = CommandFailed(issued, known.kind, str(known)[:DETAIL_CHARS], now_ms() - started_ms)
         else:
@@ -99,6 +80,11 @@ class Desk:
     def close(self) -> None:
         """Let go of the device."""
         self._driver.close()
+
+    def _next_on_grid(self, now_ms: int) -> int:
+        """All devices read on one grid, so that their readings share a transaction and are of one age."""
+        pace_ms = round((self._settings.poll_fast_s if self._near else self._settings.poll_s) * 1000)
+        return (now_ms // pace_ms + 1) * pace_ms
 
     def _failed(self, error: DriverError, now_ms: int) -> list[Body]:
         self._failures += 1

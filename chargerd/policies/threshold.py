@@ -56,7 +56,7 @@ def _begin(view: View, session: Session, charger: Charger, memory: Memory) -> De
             return Decision(ON, _waiting(charger, on_s), memory, near=True)
         values: dict[str, Scalar] = {"power_w": power_w, "start_w": start_w, "target": session.target}
         return _done("already-full", Reason("above-start-level", _named(view, values), (charger.seq,)), memory)
-    if on_s < SETUP_S:
+    if on_s < (SETUP_S if attempt < TRIES else START_GRACE_S):  # the last try has patience for a soft start
         return Decision(ON, _waiting(charger, on_s), memory, near=True)
     if attempt < TRIES:
         reason = Reason("setup-pulse", {"attempt": attempt, "attempts": TRIES}, (charger.seq,))
