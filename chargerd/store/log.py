@@ -1,0 +1,169 @@
+"""Log: the append-only list of everything that happened, in one SQLite file with one writer.
+
+A transaction is facts, what was decided because of them, and a closing `Tick` that carries the digest of it all. Either
+the whole transaction is in the file or nothing of it. Measured choices (no index, WAL, small pages, rows made in one
+pass, own numbers) are explained in docs/decisions.md and held by benchmarks/append_*.py.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import sqlite3
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import msgspec
+
+from chargerd.model.events import Event, Tick
+from chargerd.store import schema
+from chargerd.store.errors import LogBusy, LogDamaged, LogUnusable, NotRecorded
+from chargerd.store.reader import Reader
+from chargerd.store.rows import TICK, Row, closed, digest_of, rows_of, tick_digest
+
+Also = Callable[[sqlite3.Connection], None]
+"""A write to a derived table (snapshots, sessions) that belongs into the same transaction as the events."""
+
+_INSERT = "INSERT INTO events VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+
+
+class Log(Reader):
+    """The log, open for appending by this process alone. Made if there is none.
+
+    Raises on opening: `LogBusy` (a second writer), `LogTooNew`, `LogDamaged`, `LogUnusable`. All four leave the file as
+    it is. A log is used by one thread at a time; other threads use `open_reader`.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._lock = _lock(path)
+        try:
+            super().__init__(path, schema.open_writer(path))
+            self._full = False
+            self._broken = False
+            self._seq, self._digest = self._tail()
+            self._check_last_transaction()
+        except BaseException:
+            os.close(self._lock)
+            raise
+
+    def close(self) -> None:
+        """Write the write-ahead file back and let the next writer in."""
+        super().close()
+        if self._lock >= 0:
+            os.close(self._lock)
+            self._lock = -1
+
+    @property
+    def last_seq(self) -> int:
+        """The number of the newest recorded event, 0 in an empty log."""
+        return self._seq
+
+    @property
+    def last_digest(self) -> str:
+        """The digest of the newest recorded transaction, "" in an empty log."""
+        return self._digest
+
+    def append(self, events: Sequence[Event], *, durable: bool, also: Sequence[Also] = ()) -> Event:
+        """Record one transaction and return its closing Tick with the digest.
+
+        ``events`` continue the numbers of the log without a gap and end with an open `Tick`, else ValueError. ``durable``:
+        a power cut right after the return loses nothing; without it one may lose the last transactions, a crash never.
+        ``also`` writes to derived tables in the same transaction. Raises `NotRecorded` when the disk refuses: the log is
+        as before, and the same call may be made again later.
+        """
+        return self.append_all((events,), durable=durable, also=also)
+
+    def append_all(self, transactions: Sequence[Sequence[Event]], *, durable: bool, also: Sequence[Also] = ()) -> Event:
+        """Record several transactions with one commit, as after a time of `NotRecorded`; otherwise like `append`."""
+        rows: list[Row] = []
+        digest = self._digest
+        for events in transactions:
+            new = rows_of(events)
+            digest = digest_of(digest, new)
+            new[-1] = closed(new[-1], digest)
+            rows += new
+        if [row[0] for row in rows] != list(range(self._seq + 1, self._seq + 1 + len(rows))) or not rows:
+            raise ValueError(f"events must be numbered from {self._seq + 1} on without a gap")
+        self._commit(rows, digest, durable, also)
+        self._seq, self._digest = rows[-1][0], digest
+        return msgspec.structs.replace(transactions[-1][-1], body=Tick(digest))
+
+    def _commit(self, rows: list[Row], digest: str, durable: bool, also: Sequence[Also]) -> None:
+        if self._broken:
+            self._reconnect()
+        db = self._db
+        try:
+            if durable is not self._full:
+                db.execute(f"PRAGMA synchronous={'FULL' if durable else 'NORMAL'}")
+                self._full = durable
+            db.execute("BEGIN IMMEDIATE")
+            db.executemany(_INSERT, rows)
+            for write in also:
+                write(db)
+            db.execute("COMMIT")
+        except (sqlite3.ProgrammingError, sqlite3.InterfaceError):
+            self._roll_back()
+            raise  # a mistake of ours, not of the disk
+        except sqlite3.Error as error:
+            self._roll_back()
+            if self._broken or self._tail() != (rows[-1][0], digest):
+                raise NotRecorded(f"{self.path}: {error}") from error
+        except BaseException:
+            self._roll_back()
+            raise
+
+    def _roll_back(self) -> None:
+        try:
+            if self._db.in_transaction:
+                self._db.execute("ROLLBACK")
+            self._tail()
+        except (sqlite3.Error, LogDamaged):
+            self._broken = True  # this connection can no longer be trusted; the next append makes a new one
+
+    def _reconnect(self) -> None:
+        try:
+            self._db.close()
+            self._db = schema.open_writer(self.path)
+            self._full = False
+            found = self._tail()
+        except (sqlite3.Error, LogDamaged, LogUnusable) as error:
+            raise NotRecorded(f"{self.path}: {error}") from error
+        if found != (self._seq, self._digest):
+            raise NotRecorded(f"{self.path} ends with event {found[0]}, but event {self._seq} was recorded")
+        self._broken = False
+
+    def _tail(self) -> tuple[int, str]:
+        """Number and digest of the last row, which must be a Tick."""
+        row = self._row("ORDER BY seq DESC LIMIT 1")
+        if row is None:
+            return 0, ""
+        if row[5] != TICK:
+            raise LogDamaged(f"{self.path} ends in an open transaction at event {row[0]}", first_bad_seq=row[0])
+        return row[0], tick_digest(row)
+
+    def _check_last_transaction(self) -> None:
+        """Look at the last transaction only: a start must not pay for a year of log."""
+        if not self._seq:
+            return
+        before = self.last(Tick, before_seq=self._seq)
+        damage = self.verify_chain(1 if before is None else before.seq + 1)
+        if damage is not None:
+            worst = self.verify_chain() or damage
+            raise LogDamaged(
+                f"{self.path} is damaged from event {worst.first_seq} on: {worst.text}", first_bad_seq=worst.first_seq
+            )
+
+
+def _lock(path: Path) -> int:
+    """Take the writer's lock, a file beside the log that is never removed. Held until the descriptor closes."""
+    name = path.with_name(path.name + ".lock")
+    try:
+        lock = os.open(name, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
+    except OSError as error:
+        raise LogUnusable(f"{path} cannot be written: {error.strerror} ({name})") from error
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        os.close(lock)
+        raise LogBusy(f"another chargerd writes to {path}; two writers would tear the log") from error
+    return lock

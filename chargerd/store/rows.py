@@ -1,0 +1,95 @@
+"""Rows: how events become rows of the table and rows become events again, and the digest that chains transactions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from hashlib import blake2b
+
+import msgspec
+
+from chargerd.model import codec
+from chargerd.model.events import Body, Event, Tick
+from chargerd.store.errors import LogDamaged, LogTooNew
+
+Row = tuple[int, int, int, int, str, str, int, str]
+"""seq, at, mono, boot, source, type, v, data."""
+
+TICK = Tick.__name__
+OPEN_TICK = codec.encode(Tick()).decode()
+"""The data of a Tick before its digest is known; this is what the digest covers."""
+DIGEST_BYTES = 16
+
+_NAMES = {kind: (name, codec.VERSIONS[name]) for name, kind in codec.TYPES.items()}
+
+
+class _Decoders(dict[tuple[str, int], Callable[[str], Body]]):
+    """(type, version) → decoder. The current versions are there; older ones and strangers are left to the codec."""
+
+    def __missing__(self, key: tuple[str, int]) -> Callable[[str], Body]:
+        return partial(codec.decode, *key)
+
+
+_DECODERS = _Decoders(
+    {(name, codec.VERSIONS[name]): msgspec.json.Decoder(kind).decode for name, kind in codec.TYPES.items()}
+)
+
+
+def rows_of(events: Sequence[Event]) -> list[Row]:
+    """The rows of one transaction, its Tick still open. Raises ValueError unless exactly the last event is an open Tick."""
+    encode, names = codec.encode, _NAMES
+    rows = [
+        (e.seq, e.at_ms, e.mono_ms, e.boot, e.source, *names[type(e.body)], encode(e.body).decode()) for e in events
+    ]
+    kinds = [row[5] for row in rows]
+    if TICK not in kinds or kinds.index(TICK) != len(kinds) - 1:
+        raise ValueError("a transaction ends with its only Tick")
+    if rows[-1][7] != OPEN_TICK:
+        raise ValueError("the digest of a Tick is written by the log, not given to it")
+    return rows
+
+
+def digest_of(previous: str, rows: Sequence[Row]) -> str:
+    """The digest of a transaction: of the digest before it and of all its rows, the Tick's own with open data."""
+    return blake2b(codec.encode((previous, rows)), digest_size=DIGEST_BYTES).hexdigest()
+
+
+def closed(tick: Row, digest: str) -> Row:
+    """The row of a Tick with its digest."""
+    return (*tick[:7], codec.encode(Tick(digest)).decode())
+
+
+def opened(tick: Row) -> Row:
+    """The row of a stored Tick as it was when its digest was made."""
+    return (*tick[:7], OPEN_TICK)
+
+
+def events_of(rows: Sequence[Row]) -> list[Event]:
+    """Typed events. Raises `LogDamaged` at the first row that makes no sense, `LogTooNew` at one of a newer version."""
+    decoders = _DECODERS
+    try:
+        return [
+            Event(seq, at, mono, boot, source, decoders[kind, v](data))
+            for seq, at, mono, boot, source, kind, v, data in rows
+        ]
+    except (codec.UnknownEvent, msgspec.MsgspecError, TypeError, ValueError):
+        return [event_of(row) for row in rows]
+
+
+def event_of(row: Row) -> Event:
+    """One typed event. Raises as `events_of`, naming the event."""
+    seq, at, mono, boot, source, kind, v, data = row
+    try:
+        return Event(seq, at, mono, boot, source, codec.decode(kind, v, data))
+    except codec.UnknownEvent as error:
+        raise LogTooNew(f"event {seq}: {error}") from error
+    except (msgspec.MsgspecError, TypeError, ValueError) as error:
+        raise LogDamaged(f"event {seq} ({kind}) cannot be read: {error}", first_bad_seq=seq) from error
+
+
+def tick_digest(row: Row) -> str:
+    """The digest in the row of a stored Tick. Raises `LogDamaged` if there is none."""
+    body = event_of(row).body
+    if not isinstance(body, Tick) or not body.digest:
+        raise LogDamaged(f"event {row[0]} holds no digest", first_bad_seq=row[0])
+    return body.digest

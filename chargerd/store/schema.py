@@ -1,0 +1,142 @@
+"""Schema: the tables, the pragmas, and how a log file is made, opened and recognised."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from pathlib import Path
+
+from chargerd.store.errors import LogDamaged, LogTooNew, LogUnusable, refusal
+
+APPLICATION_ID = 0x63687264
+"""Bytes 68 to 71 of the file, "chrd": so that `file` and we can tell a log from any other SQLite database."""
+VERSION = 1
+PAGE_BYTES = 2048
+"""A commit dirties few pages, so small ones spare the flash: 2,048 writes a fifth less than 4,096 and scans as fast."""
+
+TABLES = """
+CREATE TABLE IF NOT EXISTS events(
+    seq INTEGER PRIMARY KEY, at INTEGER, mono INTEGER, boot INTEGER, source TEXT, type TEXT, v INTEGER, data TEXT);
+CREATE TABLE IF NOT EXISTS snapshots(seq INTEGER PRIMARY KEY, at INTEGER, engine TEXT, state BLOB);
+CREATE TABLE IF NOT EXISTS sessions(
+    number INTEGER PRIMARY KEY, loadpoint TEXT, started_at INTEGER, ended_at INTEGER, data TEXT);
+CREATE TRIGGER IF NOT EXISTS events_keep BEFORE UPDATE ON events
+    BEGIN SELECT RAISE(ABORT, 'the log is append-only: events are never changed'); END;
+CREATE TRIGGER IF NOT EXISTS events_stay BEFORE DELETE ON events
+    BEGIN SELECT RAISE(ABORT, 'the log is append-only: events are never deleted'); END;
+"""
+"""No secondary index on events: it would multiply the bytes written by seven. Snapshots and sessions are derived."""
+
+
+def connect(path: Path, *, mode: str = "rw", timeout_s: float = 1.0) -> sqlite3.Connection:
+    """A connection with the pragmas that hold per connection. ``mode`` is SQLite's: "rw", "ro" or "rwc"."""
+    db = sqlite3.connect(
+        f"{path.absolute().as_uri()}?mode={mode}",
+        uri=True,
+        timeout=timeout_s,
+        isolation_level=None,
+        check_same_thread=False,
+    )
+    db.execute("PRAGMA recursive_triggers=ON")  # else INSERT OR REPLACE deletes without asking the trigger
+    return db
+
+
+def create(path: Path) -> None:
+    """Make an empty log. It appears under its name only when complete, so an empty file of that name is always damage."""
+    if (left_over := _beside(path, "-wal")).exists():
+        raise LogDamaged(f"{path} is gone, but {left_over} is left of it: the log was moved or deleted")
+    new = _beside(path, ".new")
+    for suffix in ("", "-wal", "-shm", "-journal"):
+        _beside(new, suffix).unlink(missing_ok=True)
+    db = connect(new, mode="rwc")
+    try:
+        db.execute(f"PRAGMA page_size={PAGE_BYTES}")
+        db.execute("PRAGMA auto_vacuum=INCREMENTAL")
+        db.execute(f"PRAGMA application_id={APPLICATION_ID}")
+        db.execute("PRAGMA journal_mode=WAL")
+        db.executescript(f"BEGIN; {TABLES} PRAGMA user_version={VERSION}; COMMIT;")
+    finally:
+        db.close()
+    os.replace(new, path)
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+
+
+def open_writer(path: Path) -> sqlite3.Connection:
+    """The log at ``path`` for writing, made if there is none. Raises `LogDamaged`, `LogTooNew` or `LogUnusable`."""
+    try:
+        if not path.exists():
+            create(path)
+        db = _opened(path, "rw", timeout_s=1.0)
+    except OSError as error:
+        raise LogUnusable(f"{path} cannot be written: {error.strerror or error}") from error
+    except sqlite3.Error as error:
+        raise refusal(path, error) from error
+    try:
+        db.execute("BEGIN IMMEDIATE")
+        for statement in _statements(TABLES):
+            db.execute(statement)
+        db.execute("COMMIT")
+        db.execute("PRAGMA synchronous=NORMAL")
+    except sqlite3.Error as error:
+        db.close()
+        raise refusal(path, error) from error
+    return db
+
+
+def open_readonly(path: Path) -> sqlite3.Connection:
+    """The log at ``path`` for reading beside the writer. Raises `LogDamaged`, `LogTooNew` or `LogUnusable`."""
+    try:
+        return _opened(path, "ro", timeout_s=5.0)
+    except OSError as error:
+        raise LogUnusable(f"{path} cannot be read: {error.strerror or error}") from error
+
+
+def _opened(path: Path, mode: str, timeout_s: float) -> sqlite3.Connection:
+    """A connection to an existing log that is seen to be one."""
+    if path.stat().st_size == 0:
+        raise LogDamaged(f"{path} is empty: a log is never empty, its content was lost")
+    try:
+        db = connect(path, mode=mode, timeout_s=timeout_s)
+    except sqlite3.Error as error:
+        raise refusal(path, error) from error
+    try:
+        recognise(db, path)
+    except BaseException:
+        db.close()
+        raise
+    return db
+
+
+def recognise(db: sqlite3.Connection, path: Path) -> None:
+    """See that this is a log that we can read. Raises `LogDamaged` or `LogTooNew`; nothing is written."""
+    try:
+        (application,) = db.execute("PRAGMA application_id").fetchone()
+        (version,) = db.execute("PRAGMA user_version").fetchone()
+        db.execute("SELECT seq, at, mono, boot, source, type, v, data FROM events LIMIT 1").fetchone()
+    except sqlite3.Error as error:
+        raise refusal(path, error) from error
+    if application != APPLICATION_ID:
+        raise LogDamaged(f"{path} is a database, but not a log of chargerd")
+    if version > VERSION:
+        raise LogTooNew(
+            f"{path} was written by a newer chargerd (log version {version}, this one knows {VERSION}); it is untouched"
+        )
+
+
+def _beside(path: Path, suffix: str) -> Path:
+    return path.with_name(path.name + suffix)
+
+
+def _statements(script: str) -> list[str]:
+    """The statements of a script, triggers whole."""
+    found, rest = [], ""
+    for line in script.strip().splitlines():
+        rest += line + "\n"
+        if sqlite3.complete_statement(rest):
+            found.append(rest)
+            rest = ""
+    return found

@@ -1,0 +1,94 @@
+"""Sessions: the list of what was charged, without a replay."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from chargerd.model.events import Reason
+from chargerd.model.state import Session
+from chargerd.store import sessions
+from chargerd.store.errors import LogDamaged, NotRecorded
+from chargerd.store.log import Log
+from tests.store.streams import readings
+
+
+def _session(number: int, loadpoint: str, ended_at_ms: int | None) -> Session:
+    return Session(
+        number,
+        loadpoint,
+        "rad-48v",
+        "nominal",
+        90.0,
+        110.0,
+        "schedule",
+        started_at_ms=number * 1000,
+        started_t_ms=0,
+        energy_wh=412.5,
+        ended_at_ms=ended_at_ms,
+        outcome="finished",
+        reason=Reason("cutoff-reached", {"stop_w": 90.0}, (3,)),
+    )
+
+
+THREE = [_session(1, "bike-1", 5_000), _session(2, "bike-2", 9_000), _session(3, "bike-1", 7_000)]
+
+
+@pytest.fixture
+def log(tmp_path: Path):
+    with Log(tmp_path / "log.db") as log:
+        log.append(readings(1, 1), durable=True, also=[sessions.saving(session) for session in THREE])
+        yield log
+
+
+def test_ended_sessions_are_listed_in_the_order_they_began(log: Log):
+    """All that was stored of them comes back."""
+    assert sessions.ended(log) == THREE
+
+
+def test_sessions_can_be_asked_for_by_loadpoint_time_and_number(log: Log):
+    """One loadpoint's, those that ended since a time, the newest few; no match is an empty list."""
+    assert sessions.ended(log, loadpoint="bike-1") == [THREE[0], THREE[2]]
+    assert sessions.ended(log, since_ms=7_000) == THREE[1:]
+    assert sessions.ended(log, lines=2) == THREE[1:]
+    assert sessions.ended(log, loadpoint="bike-1", lines=1) == [THREE[2]]
+    assert sessions.ended(log, loadpoint="garage") == []
+
+
+def test_a_session_that_still_runs_is_not_stored():
+    """The table has ended sessions only."""
+    with pytest.raises(ValueError, match="has not ended"):
+        sessions.saving(_session(4, "bike-1", None))
+
+
+def test_storing_a_session_again_changes_nothing(log: Log):
+    """A replay that saves what is there already makes no second row."""
+    log.append(readings(3, 1), durable=True, also=[sessions.saving(THREE[1])])
+    assert sessions.ended(log) == THREE
+
+
+def test_a_session_is_stored_with_its_tick_or_not_at_all(log: Log):
+    """When the transaction fails, its session is not there either."""
+
+    def full(_: object) -> None:
+        raise NotRecorded("disk full")
+
+    with pytest.raises(NotRecorded):
+        log.append(readings(3, 1), durable=True, also=[sessions.saving(_session(9, "bike-1", 9_500)), full])
+    assert sessions.ended(log) == THREE
+
+
+def test_the_table_can_be_made_again(log: Log):
+    """Sessions follow from the log: clear, then save what a replay found."""
+    log.append(readings(3, 1), durable=True, also=[sessions.clear, sessions.saving(THREE[0])])
+    assert sessions.ended(log) == THREE[:1]
+
+
+def test_a_row_that_cannot_be_read_is_damage(log: Log):
+    """A forged or torn row is reported, not shown as a session of nothing."""
+    log.append(
+        readings(3, 1), durable=True, also=[lambda db: db.execute("UPDATE sessions SET data = '{' WHERE number = 2")]
+    )
+    with pytest.raises(LogDamaged, match="table of sessions"):
+        sessions.ended(log)

@@ -1,0 +1,124 @@
+"""Snapshots: the state comes back as it was, and a snapshot that cannot be trusted is not used."""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from chargerd.model.commands import SetEnabled
+from chargerd.model.events import Decided, Reason, SetPoint
+from chargerd.model.settings import Configuration, DeviceSettings, LoadpointSettings, Profile, ScheduleEntry, Window
+from chargerd.model.state import Charger, Device, Hold, Loadpoint, Override, Pending, Session, Site
+from chargerd.store import snapshots
+from chargerd.store.log import Log
+from tests.store.streams import readings
+
+WHY = Reason("charging-to-cutoff", {"power_w": 100.0, "n": 3, "none": None, "word": "x", "yes": True}, (5, 6))
+SESSION = Session(7, "bike-1", "rad-48v", "full", 5.0, 25.0, "anna", 1_000, 900, 81.5, below_t_ms=8, flat_w=5.5)
+SITE = Site(
+    seq=2,
+    at_ms=1_000,
+    mono_ms=500,
+    boot=1,
+    t_ms=1_234,
+    boot_id="7e3c",
+    skew_ms=-3,
+    run_seq=1,
+    configuration=Configuration(
+        devices={"shed": DeviceSettings("shed", "kasa", options={"host": "192.0.2.7", "port": 9999})},
+        loadpoints={"bike-1": LoadpointSettings("bike-1", "shed/a", Profile("rad-48v"), windows=(Window(0, 360),))},
+        schedule=(ScheduleEntry("s1", "bike-1", (5,), 0, target="full"),),
+    ),
+    devices={"shed": Device(True, "kasa", "HS300", channels={"a": "01"}, accepts=("SetEnabled",), reachable=True)},
+    chargers={
+        "shed/a": Charger(
+            1,
+            1_000,
+            900,
+            True,
+            100.0,
+            231.0,
+            0.5,
+            12.0,
+            800,
+            "ours",
+            700,
+            Pending(9, SetEnabled("shed/a", True, 900), 8),
+        )
+    },
+    loadpoints={
+        "bike-1": Loadpoint(
+            "fast",
+            overrides={"full_w": Override(6.0, "anna", 900, configured=5.0)},
+            hold=Hold("anna", 950, 2_000),
+            session=SESSION,
+            last_session=msgspec.structs.replace(SESSION, ended_at_ms=990, outcome="finished", reason=WHY),
+            decided=Decided("bike-1", "threshold 1", SetPoint(True), SetPoint(), WHY, memory={"near": True}),
+        )
+    },
+    by_charger={"shed/a": "bike-1"},
+    fired={"s1": 900},
+    requests={"r-1": 5},
+)
+
+
+def _after(site: Site, seq: int) -> Site:
+    return msgspec.structs.replace(site, seq=seq)
+
+
+def test_the_state_comes_back_as_it_was(tmp_path: Path):
+    """Every part of the state survives, after closing and opening the log too."""
+    with Log(tmp_path / "log.db") as log:
+        log.append(readings(1, 1), durable=True, also=[snapshots.saving(SITE, "1")])
+        assert snapshots.newest(log, "1") == SITE
+    with Log(tmp_path / "log.db") as log:
+        assert snapshots.newest(log, "1") == SITE
+
+
+def test_there_is_none_at_first(tmp_path: Path):
+    """An empty log is replayed from its first event."""
+    with Log(tmp_path / "log.db") as log:
+        assert snapshots.newest(log, "1") is None
+
+
+def test_a_snapshot_of_other_rules_is_not_used(tmp_path: Path):
+    """When the engine's version changed, the state is made again from the log."""
+    with Log(tmp_path / "log.db") as log:
+        log.append(readings(1, 1), durable=True, also=[snapshots.saving(SITE, "1")])
+        assert snapshots.newest(log, "2") is None
+
+
+def test_the_newest_up_to_an_event_is_found_and_old_ones_go(tmp_path: Path):
+    """Of ten snapshots the newest three stay; one can be asked for a moment in the past."""
+    with Log(tmp_path / "log.db") as log:
+        for n in range(1, 11):
+            log.append(readings(2 * n - 1, 1), durable=False, also=[snapshots.saving(_after(SITE, 2 * n), "1", keep=3)])
+        assert [row[0] for row in log.query("SELECT seq FROM snapshots ORDER BY seq")] == [16, 18, 20]
+        assert snapshots.newest(log, "1") == _after(SITE, 20)
+        assert snapshots.newest(log, "1", up_to_seq=19) == _after(SITE, 18)
+        assert snapshots.newest(log, "1", up_to_seq=15) is None
+
+
+@pytest.mark.parametrize(
+    "blob", ["x''", "x'00'", "zeroblob(300)", "substr(state, 1, 80)", "'text of more than sixteen'"]
+)
+def test_a_damaged_snapshot_is_passed_over(tmp_path: Path, blob: str):
+    """The one before it is taken; the log has all that the lost one had."""
+
+    def damage(db: sqlite3.Connection) -> None:
+        db.execute(f"UPDATE snapshots SET state = {blob} WHERE seq = 4")
+
+    with Log(tmp_path / "log.db") as log:
+        log.append(readings(1, 1), durable=True, also=[snapshots.saving(SITE, "1")])
+        log.append(readings(3, 1), durable=True, also=[snapshots.saving(_after(SITE, 4), "1"), damage])
+        assert snapshots.newest(log, "1") == SITE
+
+
+def test_a_snapshot_of_events_that_were_lost_is_not_used(tmp_path: Path):
+    """A state after event 9 is not the state of a log that ends at event 2."""
+    with Log(tmp_path / "log.db") as log:
+        log.append(readings(1, 1), durable=True, also=[snapshots.saving(_after(SITE, 9), "1")])
+        assert snapshots.newest(log, "1") is None
