@@ -1,0 +1,480 @@
+"""Kasa: TP-Link plugs and strips with an energy meter, through python-kasa.
+
+Protocol: https://github.com/python-kasa/python-kasa   Seen working: simulated HS110, KP115 and HS300 only, no hardware yet.
+
+A strip is one device with one connection; its sockets are channels, named by alias or id and resolved once to the id.
+The relay's state is always taken from the parent: a socket's own copy stays stale after a switch.
+
+The cut-off timer (lease) of the older devices is their one ``count_down`` rule. python-kasa's own module of that name asks
+for ``countdown``, which these devices do not know, so the rule goes as a raw query. Newer ones have a setting "auto off".
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import math
+from collections.abc import Coroutine, Iterator, Mapping
+from typing import Any, NamedTuple, TypeVar
+
+from kasa import (
+    AuthenticationError,
+    Credentials,
+    Device,
+    Discover,
+    KasaException,
+    Module,
+    UnsupportedDeviceError,
+)
+from kasa import (
+    DeviceConfig as KasaConfig,
+)
+from kasa.iot import IotDevice, IotStrip
+from pydantic import Field, model_validator
+
+from chargerd.config.base import Credential, DeviceConfig, Secret
+from chargerd.drivers.base import AccessDenied, DriverError, UnexpectedAnswer, Unreachable
+from chargerd.model.commands import Command, SetEnabled
+from chargerd.model.events import ChargerRead, DeviceAdded
+
+LEGACY_PORT = 9999
+RULE = "chargerd"  # the name of our countdown rule, by which we know it again after a restart
+BUDGET = 1.5  # × timeout_s: one answer may come late or be asked for again, python-kasa's four tries are cut short
+DISCOVERY_S = 2
+CLOSE_S = 1.0
+RAW_CHARS = 500
+
+# What python-kasa raises for answers it cannot make sense of, besides its own exceptions.
+_CONFUSED = (LookupError, TypeError, AttributeError, ValueError, AssertionError)
+
+T = TypeVar("T")
+Json = dict[str, Any]
+
+
+class Timer(NamedTuple):
+    """A cut-off timer that runs in the device. ``left_s`` is None if it will not cut off."""
+
+    owner: str
+    left_s: int | None
+
+
+class Driver:
+    """One physical device. A call ends within `BUDGET` × ``timeout_s``; if it must connect first and finds that the device
+    has moved, within twice that and a search.
+    """
+
+    kind = "kasa"
+    accepts = frozenset({SetEnabled})
+
+    class Config(DeviceConfig):
+        """``host`` or ``alias`` names the device; with both, the device at ``host`` must have that alias.
+
+        ``username`` and ``password`` are those of the TP-Link account, for devices whose port 9999 is closed. ``lease``
+        false leaves the device's timer alone. ``discovery`` is where a search is sent.
+        """
+
+        host: str | None = Field(default=None, min_length=1)
+        alias: str | None = Field(default=None, min_length=1)
+        port: int = Field(default=LEGACY_PORT, ge=1, le=65535)
+        username: Credential | None = None
+        password: Credential | None = None
+        timeout_s: float = Field(default=5.0, ge=0.1, le=60)
+        lease: bool = True
+        discovery: str = Field(default="255.255.255.255", min_length=1)
+
+        @model_validator(mode="after")
+        def _complete(self) -> Driver.Config:
+            if self.host is None and self.alias is None:
+                raise ValueError("give host (its address) or alias (its name in the Kasa app)")
+            if (self.username is None) != (self.password is None):
+                raise ValueError("give username and password together, or neither")
+            return self
+
+    def __init__(
+        self, name: str, config: DeviceConfig, channels: tuple[str, ...], secrets: Mapping[str, Secret]
+    ) -> None:
+        assert isinstance(config, self.Config)
+        self._name = name
+        self._config = config
+        self._channels = tuple(channel for channel in channels if channel)
+        self._secrets = tuple(secrets.values())
+        self._login: Credentials | None = None
+        if config.username is not None and config.password is not None:
+            self._login = Credentials(secrets["username"].reveal(), secrets["password"].reveal())
+        self._runner = asyncio.Runner()
+        self._device: Device | None = None
+        self._address: KasaConfig | None = None
+        self._mac: str | None = None
+        self._ids: dict[str, str] = {}
+        self._has_timer = False
+
+    def describe(self) -> DeviceAdded:
+        """Connect and say what this is. A device without a meter, or without a configured socket, is refused by name."""
+        return self._run(self._describe())
+
+    def read(self) -> tuple[ChargerRead, ...]:
+        """One reading a configured socket, from one refresh of the device. A plug's channel is ""."""
+        return self._run(self._read())
+
+    def apply(self, command: Command) -> None:
+        """Set the timer, turn the relay, and look whether it has turned.
+
+        The timer comes before the relay, so that the socket is never on without it. A running timer of somebody else
+        stays. A device without a timer is switched without, as `describe` says.
+        """
+        self._run(self._apply(command))
+
+    def close(self) -> None:
+        """Hang up."""
+        with contextlib.suppress(RuntimeError):  # the runner is closed already
+            self._runner.run(self._drop())
+            self._runner.close()
+
+    # Calls and their errors
+
+    def _run(self, work: Coroutine[Any, Any, T]) -> T:
+        return self._runner.run(self._guarded(work))
+
+    async def _guarded(self, work: Coroutine[Any, Any, T]) -> T:
+        try:
+            async with asyncio.timeout(2 * self._budget_s + DISCOVERY_S):
+                return await work
+        except DriverError:
+            await self._drop()
+            raise
+        except (KasaException, OSError, EOFError, *_CONFUSED) as error:
+            await self._drop()
+            # Not chained: what the library raised may quote what it sent.
+            raise self._explained(error) from None
+
+    def _explained(self, error: BaseException) -> DriverError:
+        for cause in _causes(error):
+            text = self._clean(str(cause) or type(cause).__name__)
+            if isinstance(cause, AuthenticationError):
+                return AccessDenied(f"{self._name} refuses the login: {text}. {self._access_hint()}")
+            if isinstance(cause, TimeoutError):
+                return Unreachable(f"{self._name} did not answer in time ({self._config.timeout_s:g} s)")
+            if isinstance(cause, OSError | EOFError):
+                return Unreachable(f"{self._name} cannot be reached: {text}")
+        raw = next((cause.doc for cause in _causes(error) if hasattr(cause, "doc")), str(error))
+        if isinstance(error, UnsupportedDeviceError):
+            return UnexpectedAnswer(f"{self._name} is a device that is not supported: {self._clean(str(error))}")
+        return UnexpectedAnswer(
+            f"{self._name} gave an answer that makes no sense: {self._clean(str(error))}",
+            self._clean(str(raw))[:RAW_CHARS],
+        )
+
+    def _access_hint(self) -> str:
+        if self._login is None:
+            return "Give username and password, or switch on Third-Party Compatibility for it in the Kasa or Tapo app."
+        return (
+            "E-mail and password are case sensitive. Older devices open without a login when Third-Party Compatibility is"
+            " switched on in the Kasa or Tapo app."
+        )
+
+    def _clean(self, text: str) -> str:
+        for secret in self._secrets:
+            text = text.replace(secret.reveal(), "…")
+        return text
+
+    # Connecting
+
+    async def _connected(self) -> Device:
+        if self._device is not None:
+            return self._device
+        try:
+            device = await self._reach_known()
+        except AuthenticationError:
+            raise
+        except (KasaException, OSError, _Stranger):
+            if self._mac is None and self._config.alias is None:
+                raise
+            device = await self._reach(await self._search())
+        self._device = device
+        await self._examine(device)
+        return device
+
+    async def _reach_known(self) -> Device:
+        if self._address is not None:
+            return await self._reach(self._address)
+        if self._config.host is None:
+            return await self._reach(await self._search())
+        if self._login is None:
+            return await self._reach(self._legacy(self._config.host))
+        return await self._reach(await self._ask_protocol(self._config.host))
+
+    async def _reach(self, address: KasaConfig) -> Device:
+        async with asyncio.timeout(self._budget_s):
+            device = await Device.connect(config=address)
+        if not self._is_ours(device.mac, device.alias):
+            await device.disconnect()
+            raise _Stranger(
+                f"{self._name}: the device at {address.host} is {device.alias!r} ({device.mac}), not"
+                f" {self._config.alias or self._mac!r}"
+            )
+        self._address = address
+        self._mac = device.mac
+        return device
+
+    def _is_ours(self, mac: str, alias: str | None) -> bool:
+        if self._mac is not None:
+            return mac == self._mac
+        wanted = self._config.alias
+        return wanted is None or (alias is not None and alias.casefold() == wanted.casefold())
+
+    async def _ask_protocol(self, host: str) -> KasaConfig:
+        # Only the device itself knows which login it speaks; it says so when asked by UDP.
+        async with asyncio.timeout(self._budget_s):
+            found = await Discover.discover_single(
+                host,
+                discovery_timeout=DISCOVERY_S,
+                port=self._discovery_port,
+                timeout=self._library_timeout_s,
+                credentials=self._login,
+            )
+        if found is None:
+            raise UnexpectedAnswer(f"{self._name}: python-kasa does not know the device at {host}")
+        # A discovered object is of the wrong class for a strip with login; only its address is used.
+        await found.disconnect()
+        return found.config
+
+    async def _search(self) -> KasaConfig:
+        found: asyncio.Future[KasaConfig] = asyncio.get_running_loop().create_future()
+
+        async def look(device: Device) -> None:
+            if not found.done() and self._is_ours(device.mac, device.alias):
+                found.set_result(device.config)
+
+        everybody = asyncio.create_task(
+            Discover.discover(
+                target=self._config.discovery,
+                on_discovered=look,
+                discovery_timeout=DISCOVERY_S,
+                discovery_packets=2,
+                credentials=self._login,
+                port=self._discovery_port,
+                timeout=self._library_timeout_s,
+            )
+        )
+        either: set[asyncio.Future[Any]] = {everybody, found}
+        await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+        if not found.done():
+            await everybody
+            raise Unreachable(f"{self._name}: no device called {self._config.alias or self._mac!r} answered a search")
+        everybody.cancel()
+        await asyncio.wait({everybody})
+        return found.result()
+
+    def _legacy(self, host: str) -> KasaConfig:
+        return KasaConfig(host=host, port_override=self._config.port, timeout=self._library_timeout_s)
+
+    @property
+    def _discovery_port(self) -> int | None:
+        # Naming the port would also force it on devices that speak HTTP on port 80.
+        return None if self._config.port == LEGACY_PORT else self._config.port
+
+    @property
+    def _budget_s(self) -> float:
+        return self._config.timeout_s * BUDGET
+
+    @property
+    def _library_timeout_s(self) -> int:
+        return math.ceil(self._config.timeout_s)
+
+    async def _drop(self) -> None:
+        device, self._device = self._device, None
+        if device is not None:
+            with contextlib.suppress(KasaException, OSError):
+                async with asyncio.timeout(CLOSE_S):
+                    await device.disconnect()
+
+    # What the device is
+
+    async def _examine(self, device: Device) -> None:
+        known = [child.alias or child.device_id for child in device.children]
+        if device.children and not self._channels:
+            raise UnexpectedAnswer(f"{self._name} is a strip; name one of its sockets: {_listed(self._name, known)}")
+        if not device.children and self._channels:
+            raise UnexpectedAnswer(f"{self._name} is a single plug and has no socket {self._channels[0]!r}")
+        if not self._ids:
+            self._ids = self._resolved(device, known)
+        for socket in self._sockets(device).values():
+            if Module.Energy not in socket.modules:
+                raise UnexpectedAnswer(f"{self._name} is a {device.model}, which has no energy meter")
+        async with asyncio.timeout(self._budget_s):
+            self._has_timer = self._config.lease and await _knows_timer(next(iter(self._sockets(device).values())))
+
+    def _resolved(self, device: Device, known: list[str]) -> dict[str, str]:
+        ids = {channel: self._id_of(device, channel, known) for channel in self._channels}
+        if len(set(ids.values())) < len(ids):
+            raise UnexpectedAnswer(f"{self._name}: {' and '.join(ids)} are the same socket")
+        return ids
+
+    def _id_of(self, device: Device, channel: str, known: list[str]) -> str:
+        named = [child for child in device.children if (child.alias or "").casefold() == channel.casefold()]
+        if len(named) > 1:
+            ids = ", ".join(child.device_id for child in named)
+            raise UnexpectedAnswer(
+                f"{self._name} has two sockets called {channel!r}; rename one, or use the ids: {ids}"
+            )
+        for child in named or device.children:
+            if named or channel in (child.device_id, child.device_id.partition("_")[2]):
+                return child.device_id
+        raise UnexpectedAnswer(f"{self._name} has no socket {channel!r}; it has {', '.join(map(repr, known))}")
+
+    def _sockets(self, device: Device) -> dict[str, Device]:
+        if not self._channels:
+            return {"": device}
+        by_id = {child.device_id: child for child in device.children}
+        return {channel: by_id[self._ids[channel]] for channel in self._channels}
+
+    async def _describe(self) -> DeviceAdded:
+        device = await self._connected()
+        return DeviceAdded(
+            driver=self.kind,
+            model=device.model,
+            device_id=device.device_id,
+            firmware=str(device.hw_info.get("sw_ver", "")),
+            channels=dict(self._ids),
+            accepts=tuple(kind.__name__ for kind in self.accepts),
+            lease="unproven" if self._has_timer else "none",
+        )
+
+    # Reading and switching
+
+    async def _read(self) -> tuple[ChargerRead, ...]:
+        device = await self._connected()
+        async with asyncio.timeout(self._budget_s):
+            await self._refresh(device)
+            return tuple([await self._reading(channel, socket) for channel, socket in self._sockets(device).items()])
+
+    async def _refresh(self, device: Device) -> None:
+        if not isinstance(device, IotStrip):
+            await device.update()
+            return
+        # One request for all relays, one for the meter of each socket that is ours, instead of one for each of six.
+        await device.update(update_children=False)
+        for socket in self._sockets(device).values():
+            await socket.update()
+
+    async def _reading(self, channel: str, socket: Device) -> ChargerRead:
+        energy = socket.modules[Module.Energy]
+        total_kwh = energy.consumption_total
+        timer = await _timer(socket) if self._has_timer and socket.is_on else None
+        return ChargerRead(
+            channel=channel,
+            enabled=socket.is_on,
+            power_w=energy.current_consumption,
+            voltage_v=energy.voltage,
+            current_a=energy.current,
+            energy_wh=None if total_kwh is None else round(total_kwh * 1000, 3),
+            lease_s=None if timer is None else timer.left_s,
+            timer=None if timer is None else timer.owner,
+        )
+
+    async def _apply(self, command: Command) -> None:
+        channel = command.device.partition("/")[2]
+        device = await self._connected()
+        sockets = self._sockets(device)
+        if channel not in sockets:
+            raise UnexpectedAnswer(f"{self._name} has no socket {channel!r} in its configuration")
+        async with asyncio.timeout(self._budget_s):
+            await self._switch(device, sockets[channel], command)
+
+    async def _switch(self, device: Device, socket: Device, command: Command) -> None:
+        lease_s = command.lease_s if self._has_timer and command.enabled else None
+        if lease_s is not None:
+            await _lend(socket, lease_s)
+        await socket.set_state(command.enabled)
+        await device.update(update_children=False)
+        if socket.is_on != command.enabled:
+            wanted = "on" if command.enabled else "off"
+            raise UnexpectedAnswer(f"{command.device} accepted to switch {wanted} and did not follow")
+        if lease_s is not None:
+            await self._keep_lent(socket, command.device, lease_s)
+        elif self._has_timer and not command.enabled:
+            await _take_back(socket)
+
+    async def _keep_lent(self, socket: Device, address: str, lease_s: int) -> None:
+        # Nobody has written down whether switching the relay clears the rule, so look, and set it again if it does.
+        if await _timer(socket) is not None:
+            return
+        await _lend(socket, lease_s)
+        if await _timer(socket) is None:
+            raise UnexpectedAnswer(f"{address} is on and does not keep its cut-off timer")
+
+
+class _Stranger(UnexpectedAnswer):
+    """Another device answers at the address: addresses move. It is never switched."""
+
+
+# The timer of a socket: one count_down rule (older devices) or the setting "auto off" (newer ones)
+
+
+async def _knows_timer(socket: Device) -> bool:
+    if not isinstance(socket, IotDevice):
+        return Module.AutoOff in socket.modules
+    answer = await _ask_timer(socket, {"get_rules": {}})
+    return "rule_list" in answer.get("get_rules", {})
+
+
+async def _timer(socket: Device) -> Timer | None:
+    if not isinstance(socket, IotDevice):
+        # The setting has no name to know it by: while the lease is configured, it is ours.
+        auto_off = socket.modules[Module.AutoOff]
+        left_s = socket.sys_info.get("auto_off_remain_time")
+        return Timer("ours", left_s) if auto_off.enabled else None
+    rule = await _running_rule(socket)
+    if rule is None:
+        return None
+    # A rule with act 1 switches on when it ends: it is somebody's, and no lease.
+    left_s = rule.get("remain") if rule.get("act") == 0 else None
+    return Timer("ours" if rule.get("name") == RULE else "foreign", left_s)
+
+
+async def _lend(socket: Device, lease_s: int) -> None:
+    if not isinstance(socket, IotDevice):
+        minutes = max(1, lease_s // 60)
+        await socket.modules[Module.AutoOff].call("set_auto_off_config", {"enable": True, "delay_min": minutes})
+        return
+    rule = await _running_rule(socket)
+    if rule is not None and rule.get("name") != RULE:
+        return  # somebody else's: adopted, not overwritten
+    ours = {"enable": 1, "delay": lease_s, "act": 0, "name": RULE}
+    # There is one slot, and a rule that has ended still fills it. Both in one message: no moment without a timer.
+    answer = await _ask_timer(socket, {"delete_all_rules": {}, "add_rule": ours})
+    if answer.get("add_rule", {}).get("err_code") != 0:
+        raise UnexpectedAnswer("the device did not take the cut-off timer", str(answer)[:RAW_CHARS])
+
+
+async def _take_back(socket: Device) -> None:
+    if not isinstance(socket, IotDevice):
+        await socket.modules[Module.AutoOff].set_enabled(False)
+        return
+    rule = await _running_rule(socket)
+    if rule is not None and rule.get("name") == RULE:
+        await _ask_timer(socket, {"delete_all_rules": {}})
+
+
+async def _running_rule(socket: IotDevice) -> Json | None:
+    rules = (await _ask_timer(socket, {"get_rules": {}})).get("get_rules", {}).get("rule_list", [])
+    return next((rule for rule in rules if rule.get("enable")), None)
+
+
+async def _ask_timer(socket: IotDevice, methods: Json) -> Json:
+    # `Device.device_id` of a strip's socket is the MAC, an underline and the id that its context wants.
+    child_id = socket.device_id.partition("_")[2]
+    context = {"context": {"child_ids": [child_id]}} if child_id else {}
+    answer: Json = await socket.protocol.query({**context, "count_down": methods})
+    part: Json = answer.get("count_down", {})
+    return part
+
+
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__
+
+
+def _listed(name: str, aliases: list[str]) -> str:
+    return ", ".join(f"{name}/{alias}" for alias in aliases)

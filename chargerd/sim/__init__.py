@@ -1,0 +1,1 @@
+"""Simulation: the engine in simulated time, the physics of a home, and simulated devices that speak real protocols."""
