@@ -37,6 +37,7 @@ class Desk:
         self._failures = 0
         self._silent_since_ms: int | None = None
         self._lost = False
+        self._enabled: dict[str, bool | None] = {}  # what each address said last
         self.due_ms = 0  # when the next reading is due, on the daemon's monotonic clock
 
     def pace(self, near: bool, now_ms: int) -> None:
@@ -61,11 +62,12 @@ class Desk:
         if self._lost and self._silent_since_ms is not None:
             facts.append(DeviceBack(at_ms - self._silent_since_ms))
         self._failures, self._silent_since_ms, self._lost = 0, None, False
+        self._enabled = {f"{self.name}/{r.channel}" if r.channel else self.name: r.enabled for r in readings}
         self.due_ms = self._next_on_grid(at_ms)
         return [*facts, *readings]
 
     def apply(self, issued: int, command: SetEnabled, now_ms: Callable[[], int]) -> list[Body]:
-        """Carry out a command and read at once, so that the engine sees the effect together with the outcome."""
+        """Carry out a command and read at once if it switched, so that effect and outcome are seen together."""
         started_ms = now_ms()
         try:
             self._driver.apply(command)
@@ -74,7 +76,8 @@ class Desk:
             outcome: Body = CommandFailed(issued, known.kind, str(known)[:DETAIL_CHARS], now_ms() - started_ms)
         else:
             outcome = CommandDone(issued, now_ms() - started_ms)
-        self.due_ms = now_ms()
+        if isinstance(outcome, CommandDone) and self._enabled.get(command.device) is command.enabled:
+            return [outcome]  # a lease was renewed; nothing to see before the next reading
         return [outcome, *self.read(now_ms)]
 
     def close(self) -> None:
@@ -119,7 +122,7 @@ class Worker:
         self._desk = desk
         self._clock = clock
         self._post = post
-        self._inbox: queue.SimpleQueue[tuple[int, SetEnabled] | bool | None] = queue.SimpleQueue()
+        self._inbox: queue.SimpleQueue[tuple[int, SetEnabled] | bool | str] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name=f"device-{desk.name}", daemon=True)
         self._stopped = False
 
@@ -135,10 +138,14 @@ class Worker:
         """Read at the fast or the slow pace."""
         self._inbox.put(near)
 
+    def read_now(self) -> None:
+        """Read as soon as the device is free, whenever the next reading is due."""
+        self._inbox.put("read")
+
     def stop(self) -> None:
         """No more attempts; does not wait for one that is under way."""
         self._stopped = True
-        self._inbox.put(None)
+        self._inbox.put("stop")
 
     def join(self, timeout_s: float) -> bool:
         """Wait for the thread to end; False when it hangs in its device."""
@@ -155,7 +162,8 @@ class Worker:
                 continue
             if isinstance(message, bool):
                 self._desk.pace(message, mono_ms())
-            elif message is not None:
-                issued, command = message
-                self._post(self._desk.name, self._desk.apply(issued, command, mono_ms))
+            elif isinstance(message, tuple):
+                self._post(self._desk.name, self._desk.apply(*message, mono_ms))
+            elif message == "read":
+                self._post(self._desk.name, self._desk.read(mono_ms))
         self._desk.close()

@@ -10,12 +10,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from chargerd.store.errors import NotRecorded
-from chargerd.store.log import Also, Log
-
 from chargerd.engine import VERSION
 from chargerd.engine.evolve import fold
-from chargerd.engine.step import close
+from chargerd.engine.step import Closed, close
 from chargerd.model.commands import SetEnabled, lowers
 from chargerd.model.events import (
     Body,
@@ -32,6 +29,8 @@ from chargerd.model.events import (
 )
 from chargerd.model.state import Session, Site
 from chargerd.store import sessions, snapshots
+from chargerd.store.errors import NotRecorded
+from chargerd.store.log import Also, Log
 
 STEP_MS = 2000  # a smaller difference between the clocks is the time service slewing
 BACKLOG = 50_000  # events kept in memory while the disk is full: half a day of a typical home
@@ -85,25 +84,32 @@ class Recorder:
         """
         before = self.site
         announced, self._announce = self._announce, []
-        at_ms = self._at_ms(moment)
-        boot = before.boot
-        events: list[Event] = []
-        for source, body in [*self._clock(moment), *announced, *facts]:
-            if isinstance(body, DaemonStarted):
-                boot = before.boot if body.boot_id == before.boot_id else before.boot + 1
-            events.append(Event(before.seq + 1 + len(events), at_ms, moment.mono_ms, boot, source, body))
-        site = fold(before, events)
-        closed = close(site, Event(site.seq + 1, at_ms, moment.mono_ms, boot, "daemon", Tick()))
-        events += closed.events
+        events, closed = self._decided([*self._clock(moment), *announced, *facts], moment)
         self.site = closed.site
         orders = [Order(e.seq, e.body.command) for e in events if isinstance(e.body, CommandIssued)]
-        recorded = self._record(tuple(events), [s for s in closed.site.ended if s not in before.ended])
+        recorded = self._record(events, [s for s in closed.site.ended if s not in before.ended])
         if not recorded:
             withheld = [order for order in orders if not lowers(order.command)]
             orders = [order for order in orders if lowers(order.command)]
             self._announce += [("daemon", CommandFailed(order.issued, "not-recorded")) for order in withheld]
         wake_ms = None if closed.wake_ms is None else max(0, closed.wake_ms - closed.site.t_ms)
-        return Outcome(closed.site, tuple(events), tuple(orders), recorded, wake_ms, closed.near)
+        return Outcome(closed.site, events, tuple(orders), recorded, wake_ms, closed.near)
+
+    def rehearse(self, facts: Sequence[tuple[str, Body]], moment: Moment) -> tuple[SetEnabled, ...]:
+        """The commands that these facts would lead to at once. Nothing is recorded and nothing changes."""
+        events, _ = self._decided([*self._clock(moment), *facts], moment)
+        return tuple(event.body.command for event in events if isinstance(event.body, CommandIssued))
+
+    def _decided(self, facts: Sequence[tuple[str, Body]], moment: Moment) -> tuple[tuple[Event, ...], Closed]:
+        before, boot, at_ms = self.site, self.site.boot, self._at_ms(moment)
+        events: list[Event] = []
+        for source, body in facts:
+            if isinstance(body, DaemonStarted):
+                boot = before.boot if body.boot_id == before.boot_id else before.boot + 1
+            events.append(Event(before.seq + 1 + len(events), at_ms, moment.mono_ms, boot, source, body))
+        site = fold(before, events)
+        closed = close(site, Event(site.seq + 1, at_ms, moment.mono_ms, boot, "daemon", Tick()))
+        return (*events, *closed.events), closed
 
     @property
     def error(self) -> str:

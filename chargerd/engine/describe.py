@@ -6,16 +6,18 @@ from collections.abc import Iterator
 
 from msgspec import Struct
 
+from chargerd.engine.limits import observed
 from chargerd.engine.settings import mode_of, schedule_of, settings_of, target_of
 from chargerd.engine.step import case_of, judge
 from chargerd.model.events import Reason
-from chargerd.model.reasons import ALARMS, OUTCOMES, duration, next_step, sentence
+from chargerd.model.reasons import ALARMS, OUTCOMES, duration, next_step, power, sentence, word
 from chargerd.model.state import Session, Site
 from chargerd.policies import BY_MODE
 
 __all__ = [
     "Problem",
     "Safety",
+    "headline",
     "loadpoint_state",
     "mode_of",
     "problems",
@@ -114,6 +116,12 @@ def _site_problems(site: Site) -> Iterator[Problem]:
         text = "the log cannot be written; charging only goes down until it can"
         yield Problem("not-recorded", 3, "log", text, None, "make room: df -h /var/lib/chargerd")
 
+    if site.set_aside:
+        text = f"the log was damaged and lies at {site.set_aside}; a new one was begun"
+        yield Problem(
+            "log-damaged", 3, "log", text, None, f"keep the old file; look: sqlite3 {site.set_aside} .recover"
+        )
+
 
 def _device_problems(site: Site, now_ms: int) -> Iterator[Problem]:
     for name, device in site.devices.items():
@@ -142,3 +150,29 @@ def _loadpoint_problems(site: Site) -> Iterator[Problem]:
             text = OUTCOMES[last.outcome or ""] if reason is None else sentence(reason)
             step = "" if reason is None else next_step(reason)
             yield Problem(last.outcome or "", 3 if last.outcome == "fault" else 4, name, text, last.ended_at_ms, step)
+
+
+def headline(site: Site, now_ms: int) -> str:
+    """One sentence for a status line: what charges, what waits, what is wrong."""
+    if not observed(site):
+        silent = sum(not site.devices[name].heard for name in site.configuration.devices)
+        return f"observing: {silent} of {len(site.configuration.devices)} devices not read yet"
+    parts = []
+    idle = 0
+    for name in site.configuration.loadpoints:
+        state = loadpoint_state(site, name, now_ms)
+        charger = site.chargers.get(site.configuration.loadpoints[name].charger)
+        if state == "charging" and charger is not None:
+            parts.append(f"{name} charging {power(charger.power_w or 0.0)}")
+        elif site.loadpoints[name].session is not None or state in ("unknown", "fault"):
+            parts.append(f"{name} {word(reason_of(site, name, now_ms))}")
+        else:
+            idle += 1
+    if idle:
+        parts.append(f"{idle} idle")
+    count = len(problems(site, now_ms))
+    if count:
+        parts.append(f"{count} problem{'s' if count > 1 else ''}: chargerctl status")
+    if site.hold is not None:
+        parts.insert(0, "on hold")
+    return "; ".join(parts) or "no loadpoint is configured"

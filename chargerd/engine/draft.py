@@ -19,6 +19,7 @@ class Draft:
     run_seq: int
     stopping: bool
     recording: bool
+    set_aside: str
     configuration: Configuration
     config_seq: int
     config_at_ms: int

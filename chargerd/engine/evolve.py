@@ -35,6 +35,7 @@ from chargerd.model.events import (
     HoldCleared,
     HoldSet,
     LimitSet,
+    LogSetAside,
     ModeSet,
     ReadFailed,
     Reason,
@@ -239,7 +240,7 @@ def _pending(draft: Draft, issued: int) -> tuple[str, Charger, Pending] | None:
 
 def _daemon_started(draft: Draft, event: Event, fact: DaemonStarted) -> None:
     draft.run_seq, draft.boot_id = event.seq, fact.boot_id
-    draft.stopping, draft.recording = False, True
+    draft.stopping, draft.recording, draft.set_aside = False, True, ""
     draft.devices = {name: structs.replace(device, heard=False) for name, device in draft.devices.items()}
     for address, charger in draft.chargers.items():
         if charger.pending is not None:  # what became of it nobody knows; the next reading will show
@@ -280,6 +281,10 @@ def _clock_stepped(draft: Draft, event: Event, fact: ClockStepped) -> None:
     draft.skew_ms = min(0, draft.skew_ms + fact.by_ms)
 
 
+def _log_set_aside(draft: Draft, event: Event, fact: LogSetAside) -> None:
+    draft.set_aside = fact.path
+
+
 def _recording_lost(draft: Draft, event: Event, fact: RecordingLost) -> None:
     draft.recording = False
 
@@ -312,6 +317,7 @@ _HANDLERS: dict[type, Callable[[Draft, Event, Any], None]] = {
     DaemonStopped: _nothing,
     ConfigLoaded: _config_loaded,
     ClockStepped: _clock_stepped,
+    LogSetAside: _log_set_aside,
     RecordingLost: _recording_lost,
     RecordingBack: _recording_back,
     Tick: _nothing,

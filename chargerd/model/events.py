@@ -260,6 +260,17 @@ class ClockStepped(Fact, frozen=True):
     by_ms: int
 
 
+class LogSetAside(Fact, frozen=True):
+    """The log before this one was damaged and lies beside it; what it knew of sessions and requests is not known here.
+
+    ``first_bad_seq`` is its first event that cannot be trusted, None where that could not be found.
+    """
+
+    path: str
+    error: str
+    first_bad_seq: int | None = None
+
+
 class RecordingLost(Fact, frozen=True):
     """The log could not be written; what follows is kept in memory, and only commands that lower power are sent."""
 
@@ -303,6 +314,7 @@ Body = (
     | DaemonStopped
     | ConfigLoaded
     | ClockStepped
+    | LogSetAside
     | RecordingLost
     | RecordingBack
     | Tick

@@ -155,6 +155,7 @@ class Site(Struct, frozen=True, gc=False):
     run_seq: int = 0
     stopping: bool = False
     recording: bool = True
+    set_aside: str = ""  # where a damaged log was put in this run
     configuration: Configuration = Configuration()
     config_seq: int = 0
     config_at_ms: int = 0

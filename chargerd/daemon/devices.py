@@ -1,0 +1,117 @@
+"""Devices: the workers of a configuration. Makes drivers, starts, replaces and ends their workers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from chargerd import drivers
+from chargerd.config.base import Credential, DeviceConfig, Secret
+from chargerd.daemon.clock import Clock
+from chargerd.daemon.poller import Desk, Post, Worker
+from chargerd.drivers.base import AccessDenied, Driver, Reading
+from chargerd.model.commands import Command, SetEnabled
+from chargerd.model.events import DeviceAdded
+from chargerd.model.settings import Configuration, DeviceSettings
+
+Reveal = Callable[[str], Secret]
+"""Opens a credential by its name; raises LookupError with a sentence when that is not to be had."""
+
+HANG_S = 1.0  # how long an ending waits for a worker that may be stuck in its device
+
+
+class Locked:
+    """Stands in for a device whose credential is missing: only that device is out, and it says what is wrong."""
+
+    def __init__(self, why: str) -> None:
+        self._why = why
+
+    def describe(self) -> DeviceAdded:
+        """Refused."""
+        raise AccessDenied(self._why)
+
+    def read(self) -> tuple[Reading, ...]:
+        """Refused."""
+        raise AccessDenied(self._why)
+
+    def apply(self, command: Command) -> None:
+        """Refused."""
+        raise AccessDenied(f"{command.device}: {self._why}")
+
+    def close(self) -> None:
+        """Nothing was opened."""
+
+
+def channels_of(configuration: Configuration, device: str) -> tuple[str, ...]:
+    """The channels of a device that loadpoints use, in the order of the configuration."""
+    addresses = [settings.charger.partition("/") for settings in configuration.loadpoints.values()]
+    return tuple(channel for name, _, channel in addresses if name == device and channel)
+
+
+def make_driver(name: str, config: DeviceConfig, channels: tuple[str, ...], reveal: Reveal, clock: Clock) -> Driver:
+    """The driver of a device as configured; a `Locked` one when a credential cannot be opened."""
+    secrets: dict[str, Secret] = {}
+    for field in type(config).model_fields:
+        value = getattr(config, field)
+        if isinstance(value, Credential):
+            try:
+                secrets[field] = reveal(value.credential)
+            except LookupError as error:
+                return Locked(str(error))
+    kind = drivers.load(config.driver).Driver
+    if getattr(kind, "lives_on_our_clock", False):
+        return kind(name, config, channels, secrets, now_s=clock.now_s)  # type: ignore[no-any-return]  # loaded by name
+    return kind(name, config, channels, secrets)  # type: ignore[no-any-return]  # loaded by name
+
+
+class Devices:
+    """Every worker that runs. Used by the main loop only."""
+
+    def __init__(self, clock: Clock, post: Post, reveal: Reveal) -> None:
+        self._clock = clock
+        self._post = post
+        self._reveal = reveal
+        self._workers: dict[str, Worker] = {}
+        self._made_of: dict[str, tuple[DeviceSettings, DeviceConfig, tuple[str, ...]]] = {}
+        self._near: frozenset[str] = frozenset()
+
+    def __len__(self) -> int:
+        return len(self._workers)
+
+    def configure(self, configuration: Configuration, configs: Mapping[str, DeviceConfig]) -> list[str]:
+        """Run just these devices. Workers of devices that have not changed go on; returns the names of those that ended."""
+        wanted = {
+            name: (settings, configs[name], channels_of(configuration, name))
+            for name, settings in configuration.devices.items()
+        }
+        gone = [name for name in self._workers if name not in wanted]
+        for name in [n for n, made_of in self._made_of.items() if wanted.get(n) != made_of]:
+            self._workers.pop(name).stop()
+            del self._made_of[name]
+        for name, (settings, config, channels) in wanted.items():
+            if name not in self._workers:
+                driver = make_driver(name, config, channels, self._reveal, self._clock)
+                self._workers[name] = Worker(Desk(settings, driver), self._clock, self._post)
+                self._made_of[name] = wanted[name]
+                self._workers[name].start()
+        return gone
+
+    def order(self, issued: int, command: SetEnabled) -> None:
+        """Hand a command to the device's worker."""
+        self._workers[command.device.partition("/")[0]].order(issued, command)
+
+    def pace(self, near: frozenset[str]) -> None:
+        """Have these devices read at the fast pace and all others at the slow one."""
+        for name in near ^ self._near:
+            if name in self._workers:
+                self._workers[name].pace(name in near)
+        self._near = near
+
+    def read_now(self, name: str) -> None:
+        """Have a device read at once."""
+        self._workers[name].read_now()
+
+    def stop(self) -> list[str]:
+        """End all workers; returns the names of those that hang in their device and are left behind."""
+        for worker in self._workers.values():
+            worker.stop()
+        return [name for name, worker in self._workers.items() if not worker.join(HANG_S)]

@@ -1,0 +1,150 @@
+"""Narrator: which events are worth a line in the journal, and how it reads. Readings are not; their loss is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime, tzinfo
+from typing import Any, NamedTuple
+
+from chargerd.daemon.journal import ACT, DETAIL, INFO, NOTICE, WARNING
+from chargerd.model import events as e
+from chargerd.model.reasons import ALARMS, OUTCOMES, duration, energy, sentence
+from chargerd.model.state import Site
+
+
+class Line(NamedTuple):
+    """A journal line; ``always`` lines switch power and are not hidden by any level."""
+
+    priority: int
+    text: str
+    fields: dict[str, object]
+    always: bool = False
+
+
+def line(event: e.Event, site: Site, zone: tzinfo) -> Line | None:
+    """The journal line of an event, or None. ``site`` is the state after the event's transaction."""
+    tell = _TELLERS.get(type(event.body))
+    return None if tell is None else tell(event, event.body, site, zone)
+
+
+def _until(until_ms: int | None, zone: tzinfo) -> str:
+    return "" if until_ms is None else f" until {datetime.fromtimestamp(until_ms / 1000, zone):%a %H:%M}"
+
+
+def _mode(event: e.Event, fact: e.ModeSet, _site: Site, zone: tzinfo) -> Line:
+    return Line(
+        NOTICE, f"{fact.loadpoint}: {fact.mode}{_until(fact.until_ms, zone)}", {"by": fact.by, "seq": event.seq}
+    )
+
+
+def _target(event: e.Event, fact: e.TargetSet, _site: Site, zone: tzinfo) -> Line:
+    once = " for one session" if fact.once else ""
+    text = f"{fact.loadpoint}: target {fact.target or 'as configured'}{once}{_until(fact.until_ms, zone)}"
+    return Line(NOTICE, text, {"by": fact.by, "seq": event.seq})
+
+
+def _limit(event: e.Event, fact: e.LimitSet, _site: Site, zone: tzinfo) -> Line:
+    value = "as configured" if fact.value is None else fact.value
+    text = f"{fact.loadpoint}: {fact.key} {value}{_until(fact.until_ms, zone)}"
+    return Line(NOTICE, text, {"by": fact.by, "seq": event.seq})
+
+
+def _hold(event: e.Event, fact: e.HoldSet, _site: Site, zone: tzinfo) -> Line:
+    where = (
+        f"{fact.loadpoint}: on hold" if fact.loadpoint else "on hold: watching and sending nothing but lease renewals"
+    )
+    return Line(NOTICE, where + _until(fact.until_ms, zone), {"by": fact.by, "seq": event.seq})
+
+
+def _release(event: e.Event, fact: e.HoldCleared, _site: Site, _zone: tzinfo) -> Line:
+    where = f"{fact.loadpoint}: released" if fact.loadpoint else "hold released"
+    return Line(NOTICE, where, {"by": fact.by, "seq": event.seq})
+
+
+def _schedule(event: e.Event, fact: e.ScheduleAdded | e.ScheduleRemoved, _site: Site, _zone: tzinfo) -> Line:
+    done = "added" if isinstance(fact, e.ScheduleAdded) else "removed"
+    return Line(NOTICE, f"schedule {fact.entry} {done}", {"by": fact.by, "seq": event.seq})
+
+
+def _decided(event: e.Event, fact: e.Decided, site: Site, zone: tzinfo) -> Line | None:
+    reason = fact.limit or fact.reason
+    if fact.outcome is None:
+        return Line(DETAIL, f"{fact.loadpoint}: {sentence(reason, zone)}", {"reason": reason.code, "seq": event.seq})
+    last = next((s for s in reversed(site.ended) if s.loadpoint == fact.loadpoint), None)
+    took = "" if last is None else f"; {energy(last.energy_wh)} in {duration(last.on_ms / 1000)}"
+    text = f"{fact.loadpoint}: {OUTCOMES[fact.outcome]}: {sentence(reason, zone)}{took}"
+    priority = WARNING if fact.outcome in ALARMS else NOTICE
+    return Line(priority, text, {"outcome": fact.outcome, "reason": reason.code, "seq": event.seq}, always=True)
+
+
+def _command(event: e.Event, fact: e.CommandIssued, _site: Site, zone: tzinfo) -> Line:
+    command, code = fact.command, fact.reason.code
+    fields: dict[str, object] = {"device": command.device, "reason": code, "seq": event.seq}
+    if code == "lease-renewal":
+        return Line(DETAIL, f"{fact.loadpoint}: renewing the lease for {command.lease_s} s", fields)
+    what = "switching on" if command.enabled else "switching off"
+    return Line(NOTICE, f"{fact.loadpoint}: {what}, {sentence(fact.reason, zone)}", fields, always=True)
+
+
+def _failed(event: e.Event, fact: e.CommandFailed, _site: Site, _zone: tzinfo) -> Line:
+    fields: dict[str, object] = {"error": fact.error, "issued": fact.issued, "seq": event.seq}
+    return Line(WARNING, f"{event.source}: did not take a command: {fact.detail or fact.error}", fields)
+
+
+def _lost(event: e.Event, fact: e.DeviceLost, site: Site, _zone: tzinfo) -> Line:
+    points = [n for n, s in site.configuration.loadpoints.items() if s.charger.partition("/")[0] == event.source]
+    unwatched = f"; {', '.join(points)} not watched, the plug keeps its last state" if points else ""
+    fields: dict[str, object] = {"error": fact.error, "detail": fact.detail, "seq": event.seq}
+    if fact.error == "access-denied":
+        return Line(ACT, f"{event.source}: refuses the login{unwatched}", fields)
+    return Line(WARNING, f"{event.source}: no answer for {duration(fact.silent_ms / 1000)}{unwatched}", fields)
+
+
+def _back(event: e.Event, fact: e.DeviceBack, _site: Site, _zone: tzinfo) -> Line:
+    return Line(NOTICE, f"{event.source}: back after {duration(fact.lost_ms / 1000)}", {"seq": event.seq})
+
+
+def _added(event: e.Event, fact: e.DeviceAdded, _site: Site, _zone: tzinfo) -> Line:
+    fields: dict[str, object] = {"driver": fact.driver, "id": fact.device_id, "lease": fact.lease, "seq": event.seq}
+    return Line(INFO, f"{event.source}: {fact.model} answers", fields)
+
+
+def _stepped(event: e.Event, fact: e.ClockStepped, _site: Site, _zone: tzinfo) -> Line:
+    way = "forward" if fact.by_ms > 0 else "back"
+    return Line(WARNING, f"the clock was set {way} by {duration(abs(fact.by_ms) / 1000)}", {"seq": event.seq})
+
+
+def _unrecorded(_event: e.Event, fact: e.RecordingLost, _site: Site, _zone: tzinfo) -> Line:
+    return Line(
+        ACT, "log: cannot be written; only switching off from here on, nothing is recorded", {"error": fact.error}
+    )
+
+
+def _recorded(event: e.Event, fact: e.RecordingBack, _site: Site, _zone: tzinfo) -> Line:
+    return Line(NOTICE, f"log: writable again; {fact.kept} transactions had waited", {"seq": event.seq})
+
+
+def _set_aside(event: e.Event, fact: e.LogSetAside, _site: Site, _zone: tzinfo) -> Line:
+    text = f"log: damaged, kept at {fact.path}; a new one begins here and sessions start afresh"
+    return Line(ACT, text, {"error": fact.error, "first_bad_seq": fact.first_bad_seq, "seq": event.seq})
+
+
+_TELLERS: dict[type, Callable[[e.Event, Any, Site, tzinfo], Line | None]] = {
+    e.ModeSet: _mode,
+    e.TargetSet: _target,
+    e.LimitSet: _limit,
+    e.HoldSet: _hold,
+    e.HoldCleared: _release,
+    e.ScheduleAdded: _schedule,
+    e.ScheduleRemoved: _schedule,
+    e.Decided: _decided,
+    e.CommandIssued: _command,
+    e.CommandFailed: _failed,
+    e.DeviceLost: _lost,
+    e.DeviceBack: _back,
+    e.DeviceAdded: _added,
+    e.ClockStepped: _stepped,
+    e.RecordingLost: _unrecorded,
+    e.RecordingBack: _recorded,
+    e.LogSetAside: _set_aside,
+}

@@ -1,0 +1,328 @@
+"""Run: the daemon put together. One loop takes facts from one queue, records, decides, and hands orders to the workers.
+
+Everything that other threads and signals have to say arrives in that queue; only this loop changes the state.
+"""
+
+from __future__ import annotations
+
+import os
+import queue
+import signal
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import sdnotify
+
+from chargerd import __version__
+from chargerd.config.load import ConfigError, Loaded
+from chargerd.daemon import narrator
+from chargerd.daemon.clock import Clock, real_s
+from chargerd.daemon.control import ControlServer
+from chargerd.daemon.devices import Devices, Reveal
+from chargerd.daemon.journal import ACT, INFO, NOTICE, WARNING, Journal
+from chargerd.daemon.recorder import Moment, Outcome, Recorder
+from chargerd.daemon.requests import Refusal, facts_for
+from chargerd.engine import VERSION
+from chargerd.engine.describe import headline
+from chargerd.model import windows
+from chargerd.model.events import (
+    Body,
+    ChargerRead,
+    CommandDone,
+    CommandFailed,
+    ConfigLoaded,
+    DaemonStarted,
+    DaemonStopped,
+    DaemonStopping,
+    DeviceRemoved,
+    LogSetAside,
+    ReadFailed,
+)
+from chargerd.model.state import Site
+from chargerd.store.reader import Reader, open_reader
+
+GATHER_S = 0.2  # readings that arrive this close together share a transaction
+STOP_S = 6.0  # how long an ending waits for devices to take their last command; more than one kasa time-out
+IDLE_S = 10.0  # the loop looks around at least this often, also without a watchdog
+
+
+class FromDevice(NamedTuple):
+    """Facts from a worker."""
+
+    device: str
+    facts: Sequence[Body]
+
+
+class Ask(NamedTuple):
+    """A request from the control socket, and where its reply is awaited."""
+
+    method: str
+    params: dict[str, Any]
+    by: str
+    reply: Future[dict[str, Any]]
+
+
+class Told(NamedTuple):
+    """A signal: "stop" or "reload"."""
+
+    what: str
+
+
+Message = FromDevice | Ask | Told
+
+
+class Options(NamedTuple):
+    """What the command line says. ``credentials`` is where secrets lie; None: where systemd says."""
+
+    config: Path
+    state: Path
+    run: Path
+    speed: float = 1.0
+    origin_ms: int | None = None
+
+
+class Daemon:
+    """The running daemon. Make it, `start` it, `loop` until it is told to stop."""
+
+    def __init__(
+        self, options: Options, clock: Clock, journal: Journal, load: Callable[[], Loaded], reveal: Reveal
+    ) -> None:
+        self._options = options
+        self._clock = clock
+        self._journal = journal
+        self._load = load
+        self._queue: queue.SimpleQueue[Message] = queue.SimpleQueue()
+        self._devices = Devices(clock, lambda name, facts: self._queue.put(FromDevice(name, facts)), reveal)
+        self._notify = sdnotify.SystemdNotifier()
+        self._watchdog_s = int(os.environ.get("WATCHDOG_USEC", "0")) / 1e6
+        self._wake_ms: int | None = None
+        self._orders_out: set[int] = set()
+        self._reading: dict[str, list[Future[dict[str, Any]]]] = {}
+        self._status = ""
+        self._ready = False
+
+    # What other threads may ask of the daemon (see control.Hub)
+
+    def site(self) -> Site:
+        """The state after the last transaction; it never changes in place."""
+        return self._recorder.site
+
+    def now_ms(self) -> int:
+        """UTC on the daemon's clock."""
+        return self._clock.now_ms()
+
+    def log_reader(self) -> Reader:
+        """A reader of the log for the calling thread, which closes it."""
+        return open_reader(self._options.state / "log.db")
+
+    def submit(self, method: str, params: dict[str, Any], by: str) -> Future[dict[str, Any]]:
+        """Put a request before the main loop."""
+        reply: Future[dict[str, Any]] = Future()
+        self._queue.put(Ask(method, params, by, reply))
+        return reply
+
+    # Start
+
+    def start(self, loaded: Loaded, recorder: Recorder, set_aside: LogSetAside | None) -> None:
+        """Come alive: record the start, open the sockets, let the devices answer, and say that we are ready."""
+        self._recorder = recorder
+        self._loaded = loaded
+        self._zone = windows.zone(loaded.configuration.timezone)
+        self._control = ControlServer(self._options.run, self)
+        self._control.start()
+        facts: list[Body] = [DaemonStarted(__version__, VERSION, self._clock.boot_id(), os.getpid())]
+        if set_aside is not None:
+            facts.append(set_aside)
+        facts.append(ConfigLoaded(loaded.configuration))
+        self._take([("daemon", fact) for fact in facts])
+        self._devices.configure(loaded.configuration, loaded.device_configs)
+        for number, what in ((signal.SIGTERM, "stop"), (signal.SIGINT, "stop"), (signal.SIGHUP, "reload")):
+            signal.signal(number, lambda _number, _frame, what=what: self._queue.put(Told(what)))
+        self._notify.notify("READY=1")
+        count = len(loaded.configuration.loadpoints)
+        text = f"chargerd {__version__} watches {count} loadpoint{'' if count == 1 else 's'}"
+        self._journal.say(NOTICE, text, state=self._options.state, sockets=self._options.run)
+
+    # The loop
+
+    def loop(self) -> int:
+        """Work until told to stop; the exit status."""
+        while True:
+            told = self._work(self._gather())
+            if told == "stop":
+                return self._stop()
+            if told == "reload":
+                self._reload()
+            self._say_status()
+            self._notify.notify("WATCHDOG=1")  # only here: a cycle is finished and its events are on disk
+
+    def _gather(self) -> list[Message]:
+        """The next messages: all that are there, and readings that come close behind."""
+        waits = [IDLE_S, self._watchdog_s / 3 or IDLE_S]
+        if self._wake_ms is not None:
+            waits.append(self._clock.real_delay_s(self._wake_ms - self._clock.mono_ms()))
+        messages: list[Message] = []
+        end_s = 0.0
+        while True:
+            wait_s = max(0.0, end_s - real_s()) if messages else min(waits)
+            try:
+                message = self._queue.get(timeout=wait_s) if wait_s > 0 else self._queue.get_nowait()
+            except queue.Empty:
+                return messages
+            messages.append(message)
+            devices = {m.device for m in messages if isinstance(m, FromDevice)}
+            if not _can_wait(message) or len(devices) >= len(self._devices):
+                end_s = 0.0  # take what is there already and go
+            elif len(messages) == 1:
+                end_s = real_s() + GATHER_S
+
+    def _work(self, messages: Sequence[Message]) -> str | None:
+        """One cycle. Facts of devices share a transaction; each request has its own. Returns what a signal said."""
+        facts = [(m.device, fact) for m in messages if isinstance(m, FromDevice) for fact in m.facts]
+        facts = [(source, fact) for source, fact in facts if source in self.site().configuration.devices]
+        if facts or self._wake_due():
+            self._take(facts)
+        self._answer_readings(messages)
+        told = None
+        for message in messages:
+            match message:
+                case Ask():
+                    self._asked(message)
+                case Told(what=what):
+                    told = what if told != "stop" else told
+        return told
+
+    def _wake_due(self) -> bool:
+        return self._wake_ms is not None and self._clock.mono_ms() >= self._wake_ms
+
+    def _moment(self) -> Moment:
+        return Moment(self._clock.now_ms(), self._clock.mono_ms(), self._clock.boot_id())
+
+    def _take(self, facts: Sequence[tuple[str, Body]]) -> Outcome:
+        outcome = self._recorder.take(facts, self._moment())
+        for event in outcome.events:
+            line = narrator.line(event, outcome.site, self._zone)
+            if line is not None:
+                self._journal.say(line.priority, line.text, always=line.always, **line.fields)
+            if isinstance(event.body, CommandDone | CommandFailed):
+                self._orders_out.discard(event.body.issued)
+        for order in outcome.orders:
+            self._orders_out.add(order.issued)
+            self._devices.order(order.issued, order.command)
+        self._devices.pace(outcome.near)
+        self._wake_ms = None if outcome.wake_ms is None else self._clock.mono_ms() + outcome.wake_ms
+        self._control.publish(outcome.events, outcome.site)
+        return outcome
+
+    def _say_status(self) -> None:
+        status = headline(self.site(), self.now_ms())
+        if self._recorder.error:
+            status = f"NOT RECORDING ({self._recorder.error}); {status}"
+        if status != self._status:
+            self._status = status
+            self._notify.notify(f"STATUS={status}")
+
+    # Requests
+
+    def _asked(self, ask: Ask) -> None:
+        try:
+            if ask.method == "ReadDevice":
+                self._read_device(ask)
+            elif ask.method == "CheckConfiguration":
+                ask.reply.set_result(self._check())
+            else:
+                ask.reply.set_result(self._changed(ask))
+        except CallError as error:
+            ask.reply.set_exception(error)
+
+    def _changed(self, ask: Ask) -> dict[str, Any]:
+        site, now_ms = self.site(), self.now_ms()
+        done_seq = site.requests.get(ask.params.get("request") or "")
+        if done_seq is not None:
+            return {"text": "already done under this request id", "changed": False, "seq": done_seq}
+        asked = facts_for(ask.method, ask.params, site, ask.by, now_ms)
+        facts = [(ask.by, fact) for fact in asked.facts]
+        reply: dict[str, Any] = {"text": asked.text, "changed": bool(facts), "notes": list(asked.notes), "seq": None}
+        if ask.params.get("dry_run"):
+            return {**reply, "commands": self._recorder.rehearse(facts, self._moment())}
+        if facts:
+            if not self._recorder.writable():
+                raise not_recorded(self._recorder.error)
+            outcome = self._take(facts)
+            if not outcome.recorded:
+                raise not_recorded(self._recorder.error)
+            reply["seq"] = next(event.seq for event in outcome.events if event.body is asked.facts[0])
+        return reply
+
+    def _read_device(self, ask: Ask) -> None:
+        """The reply waits for the reading, which goes through the log like any other."""
+        name = ask.params["name"]
+        if name not in self.site().configuration.devices:
+            raise no_such_device(name, self.site())
+        self._reading.setdefault(name, []).append(ask.reply)
+        self._devices.read_now(name)
+
+    def _answer_readings(self, messages: Sequence[Message]) -> None:
+        for message in messages:
+            if not isinstance(message, FromDevice):
+                continue
+            for reply in self._reading.pop(message.device, []):
+                reply.set_result({"device": message.device, "facts": tuple(message.facts)})
+
+    def _check(self) -> dict[str, Any]:
+        try:
+            self._load()
+        except ConfigError as error:
+            return {"problems": error.problems, "text": str(error)}
+        return {"problems": (), "text": "the configuration is in order"}
+
+    def _reload(self) -> None:
+        """Read the configuration again. One that is wrong changes nothing."""
+        self._notify.notify(f"RELOADING=1\nMONOTONIC_USEC={round(real_s() * 1e6)}")
+        try:
+            loaded = self._load()
+        except ConfigError as error:
+            self._journal.say(ACT, f"configuration not changed: {error}")
+        else:
+            self._loaded = loaded
+            self._zone = windows.zone(loaded.configuration.timezone)
+            gone = self._devices.configure(loaded.configuration, loaded.device_configs)
+            removed: list[tuple[str, Body]] = [(name, DeviceRemoved()) for name in gone]
+            self._take([*removed, ("daemon", ConfigLoaded(loaded.configuration, by="reload"))])
+            self._journal.say(NOTICE, "configuration read again", files=" ".join(loaded.configuration.files))
+        self._notify.notify("READY=1")
+
+    # The end
+
+    def _stop(self) -> int:
+        """Leave everything in the state that the configuration wants, then end."""
+        self._notify.notify("STOPPING=1")
+        self._take([("daemon", DaemonStopping("told to stop"))])
+        deadline_s = real_s() + STOP_S
+        while self._orders_out and real_s() < deadline_s:
+            try:
+                message = self._queue.get(timeout=max(0.01, deadline_s - real_s()))
+            except queue.Empty:
+                break
+            if isinstance(message, FromDevice):
+                self._take([(message.device, fact) for fact in message.facts])
+            elif isinstance(message, Ask):
+                message.reply.set_exception(stopping())
+        unheard = len(self._orders_out)
+        if unheard:
+            self._journal.say(WARNING, f"ending without word of {unheard} last commands; leases run out by themselves")
+        hanging = self._devices.stop()
+        if hanging:
+            self._journal.say(WARNING, f"left behind, hanging in their device: {', '.join(hanging)}")
+        self._take([("daemon", DaemonStopped("told to stop"))])
+        self._control.stop()
+        self._recorder.log.close()
+        self._journal.say(INFO, "ended in order")
+        return 0
+
+
+def _can_wait(message: Message) -> bool:
+    """Whether more may be awaited before this is dealt with: plain readings have that time, nothing else has."""
+    return isinstance(message, FromDevice) and all(isinstance(f, ChargerRead | ReadFailed) for f in message.facts)
