@@ -3,7 +3,9 @@
 Protocol: https://github.com/python-kasa/python-kasa   Seen working: simulated HS110, KP115 and HS300 only, no hardware yet.
 
 A strip is one device with one connection; its sockets are channels, named by alias or id and resolved once to the id.
-The relay's state is always taken from the parent: a socket's own copy stays stale after a switch.
+Older devices are asked for what is needed, each time anew: python-kasa's ``update`` keeps the last answer of whatever
+fails, and a socket's own copy of its relay stays stale after a switch. The relays are always taken from the parent, and
+the MAC is looked at before a relay is turned: python-kasa reconnects by itself, to whoever has the address now.
 
 The cut-off timer (lease) of the older devices is their one ``count_down`` rule. python-kasa's own module of that name asks
 for ``countdown``, which these devices do not know, so the rule goes as a raw query. Newer ones have a setting "auto off".
@@ -15,6 +17,7 @@ import asyncio
 import contextlib
 import math
 from collections.abc import Coroutine, Iterator, Mapping
+from json import JSONDecodeError
 from typing import Any, NamedTuple, TypeVar
 
 from kasa import (
@@ -29,7 +32,7 @@ from kasa import (
 from kasa import (
     DeviceConfig as KasaConfig,
 )
-from kasa.iot import IotDevice, IotStrip
+from kasa.iot import IotDevice
 from pydantic import Field, model_validator
 
 from chargerd.config.base import Credential, DeviceConfig, Secret
@@ -107,6 +110,7 @@ class Driver:
         self._mac: str | None = None
         self._ids: dict[str, str] = {}
         self._has_timer = False
+        self._closed = False
 
     def describe(self) -> DeviceAdded:
         """Connect and say what this is. A device without a meter, or without a configured socket, is refused by name."""
@@ -126,7 +130,8 @@ class Driver:
 
     def close(self) -> None:
         """Hang up."""
-        with contextlib.suppress(RuntimeError):  # the runner is closed already
+        if not self._closed:
+            self._closed = True
             self._runner.run(self._drop())
             self._runner.close()
 
@@ -156,7 +161,7 @@ class Driver:
                 return Unreachable(f"{self._name} did not answer in time ({self._config.timeout_s:g} s)")
             if isinstance(cause, OSError | EOFError):
                 return Unreachable(f"{self._name} cannot be reached: {text}")
-        raw = next((cause.doc for cause in _causes(error) if hasattr(cause, "doc")), str(error))
+        raw = next((text for cause in _causes(error) if (text := _raw(cause))), str(error))
         if isinstance(error, UnsupportedDeviceError):
             return UnexpectedAnswer(f"{self._name} is a device that is not supported: {self._clean(str(error))}")
         return UnexpectedAnswer(
@@ -209,7 +214,7 @@ class Driver:
         if not self._is_ours(device.mac, device.alias):
             await device.disconnect()
             raise _Stranger(
-                f"{self._name}: the device at {address.host} is {device.alias!r} ({device.mac}), not"
+                f"{self._name} cannot be reached: at {address.host} is {device.alias!r} ({device.mac}), not"
                 f" {self._config.alias or self._mac!r}"
             )
         self._address = address
@@ -218,7 +223,7 @@ class Driver:
 
     def _is_ours(self, mac: str, alias: str | None) -> bool:
         if self._mac is not None:
-            return mac == self._mac
+            return _digits(mac) == _digits(self._mac)
         wanted = self._config.alias
         return wanted is None or (alias is not None and alias.casefold() == wanted.casefold())
 
@@ -318,7 +323,7 @@ class Driver:
                 f"{self._name} has two sockets called {channel!r}; rename one, or use the ids: {ids}"
             )
         for child in named or device.children:
-            if named or channel in (child.device_id, child.device_id.partition("_")[2]):
+            if named or channel in (child.device_id, _child_id(child.device_id)):
                 return child.device_id
         raise UnexpectedAnswer(f"{self._name} has no socket {channel!r}; it has {', '.join(map(repr, known))}")
 
@@ -345,29 +350,34 @@ class Driver:
     async def _read(self) -> tuple[ChargerRead, ...]:
         device = await self._connected()
         async with asyncio.timeout(self._budget_s):
-            await self._refresh(device)
-            return tuple([await self._reading(channel, socket) for channel, socket in self._sockets(device).items()])
+            relays = await self._relays(device)
+            sockets = self._sockets(device)
+            return tuple([await self._reading(channel, socket, relays[channel]) for channel, socket in sockets.items()])
 
-    async def _refresh(self, device: Device) -> None:
-        if not isinstance(device, IotStrip):
+    async def _relays(self, device: Device) -> dict[str, bool]:
+        if not isinstance(device, IotDevice):
             await device.update()
-            return
-        # One request for all relays, one for the meter of each socket that is ours, instead of one for each of six.
-        await device.update(update_children=False)
-        for socket in self._sockets(device).values():
-            await socket.update()
+            return {channel: socket.is_on for channel, socket in self._sockets(device).items()}
+        info = await device.get_sys_info()
+        mac = info.get("mac") or info["mic_mac"]
+        if self._mac is not None and _digits(mac) != _digits(self._mac):
+            raise _Stranger(f"{self._name} cannot be reached: {info.get('alias')!r} ({mac}) has its address now")
+        if not self._channels:
+            return {"": bool(info["relay_state"])}
+        states = {child["id"]: bool(child["state"]) for child in info["children"]}
+        return {channel: states[_child_id(device_id)] for channel, device_id in self._ids.items()}
 
-    async def _reading(self, channel: str, socket: Device) -> ChargerRead:
+    async def _reading(self, channel: str, socket: Device, enabled: bool) -> ChargerRead:
         energy = socket.modules[Module.Energy]
-        total_kwh = energy.consumption_total
-        timer = await _timer(socket) if self._has_timer and socket.is_on else None
+        meter = await energy.get_status() if isinstance(socket, IotDevice) else energy.status
+        timer = await _timer(socket) if self._has_timer and enabled else None
         return ChargerRead(
             channel=channel,
-            enabled=socket.is_on,
-            power_w=energy.current_consumption,
-            voltage_v=energy.voltage,
-            current_a=energy.current,
-            energy_wh=None if total_kwh is None else round(total_kwh * 1000, 3),
+            enabled=enabled,
+            power_w=meter.power,
+            voltage_v=meter.voltage,
+            current_a=meter.current,
+            energy_wh=None if meter.total is None else round(meter.total * 1000, 3),
             lease_s=None if timer is None else timer.left_s,
             timer=None if timer is None else timer.owner,
         )
@@ -379,15 +389,15 @@ class Driver:
         if channel not in sockets:
             raise UnexpectedAnswer(f"{self._name} has no socket {channel!r} in its configuration")
         async with asyncio.timeout(self._budget_s):
-            await self._switch(device, sockets[channel], command)
+            await self._relays(device)
+            await self._switch(device, sockets[channel], command, channel)
 
-    async def _switch(self, device: Device, socket: Device, command: Command) -> None:
+    async def _switch(self, device: Device, socket: Device, command: Command, channel: str) -> None:
         lease_s = command.lease_s if self._has_timer and command.enabled else None
         if lease_s is not None:
             await _lend(socket, lease_s)
         await socket.set_state(command.enabled)
-        await device.update(update_children=False)
-        if socket.is_on != command.enabled:
+        if (await self._relays(device))[channel] != command.enabled:
             wanted = "on" if command.enabled else "off"
             raise UnexpectedAnswer(f"{command.device} accepted to switch {wanted} and did not follow")
         if lease_s is not None:
@@ -404,7 +414,7 @@ class Driver:
             raise UnexpectedAnswer(f"{address} is on and does not keep its cut-off timer")
 
 
-class _Stranger(UnexpectedAnswer):
+class _Stranger(Unreachable):
     """Another device answers at the address: addresses move. It is never switched."""
 
 
@@ -462,12 +472,26 @@ async def _running_rule(socket: IotDevice) -> Json | None:
 
 
 async def _ask_timer(socket: IotDevice, methods: Json) -> Json:
-    # `Device.device_id` of a strip's socket is the MAC, an underline and the id that its context wants.
-    child_id = socket.device_id.partition("_")[2]
+    child_id = _child_id(socket.device_id)
     context = {"context": {"child_ids": [child_id]}} if child_id else {}
     answer: Json = await socket.protocol.query({**context, "count_down": methods})
     part: Json = answer.get("count_down", {})
     return part
+
+
+def _child_id(device_id: str) -> str:
+    # python-kasa's id of a strip's socket is the strip's MAC, an underline and the id that its context wants.
+    return device_id.partition("_")[2]
+
+
+def _digits(mac: str) -> str:
+    return mac.upper().replace(":", "").replace("-", "")
+
+
+def _raw(error: BaseException) -> str:
+    if isinstance(error, UnicodeDecodeError):
+        return repr(error.object)
+    return error.doc if isinstance(error, JSONDecodeError) else ""
 
 
 def _causes(error: BaseException | None) -> Iterator[BaseException]:

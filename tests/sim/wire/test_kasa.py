@@ -4,50 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Coroutine, Iterator
-from contextlib import ExitStack
+from collections.abc import Coroutine
 from typing import Any
 
 import pytest
 from kasa import Device, DeviceConfig, DeviceType, Discover, KasaException, Module
 
 from chargerd.drivers.simulated import Socket, Steady
-from chargerd.sim.wire.kasa import SimulatedPlug, SimulatedStrip
-
-NOON_S = 1_800_000_000.0  # 2027-01-15 08:00 UTC
-
-
-class Bench:
-    """A table with devices on it and one clock."""
-
-    def __init__(self, stack: ExitStack) -> None:
-        self.now_s = NOON_S
-        self._stack = stack
-
-    def plug(self, model: str = "HS110v2", draw_w: float = 44.0, on: bool = True, **settings: Any) -> SimulatedPlug:
-        """A running plug with a steady load."""
-        return self._started(
-            SimulatedPlug(Socket(Steady(draw_w), on=on), now_s=lambda: self.now_s, model=model, **settings)
-        )
-
-    def strip(self, *aliases: str, **settings: Any) -> SimulatedStrip:
-        """A running strip whose sockets draw 100 W, 101 W, … when they are on; all are off."""
-        sockets = {alias: Socket(Steady(100.0 + number)) for number, alias in enumerate(aliases)}
-        strip = SimulatedStrip(sockets, now_s=lambda: self.now_s, **settings)
-        self._started(strip)
-        return strip
-
-    def _started(self, device: SimulatedPlug) -> SimulatedPlug:
-        device.start()
-        self._stack.callback(device.stop)
-        return device
-
-
-@pytest.fixture
-def bench() -> Iterator[Bench]:
-    """An empty table; what is put on it is stopped at the end."""
-    with ExitStack() as stack:
-        yield Bench(stack)
+from chargerd.sim.wire.kasa import SimulatedPlug
+from tests.sim.wire.bench import NOON_S, Bench
 
 
 async def connect(device: SimulatedPlug) -> Device:

@@ -1,0 +1,37 @@
+"""Bench: simulated TP-Link devices for a test, on loopback and on one clock that the test sets."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from typing import Any
+
+from chargerd.drivers.simulated import Socket, Steady
+from chargerd.sim.wire.kasa import SimulatedPlug, SimulatedStrip
+
+NOON_S = 1_800_000_000.0  # 2027-01-15 08:00 UTC
+
+
+class Bench:
+    """A table with devices on it and one clock."""
+
+    def __init__(self, stack: ExitStack) -> None:
+        self.now_s = NOON_S
+        self._stack = stack
+
+    def plug(self, model: str = "HS110v2", draw_w: float = 44.0, on: bool = True, **settings: Any) -> SimulatedPlug:
+        """A running plug with a steady load."""
+        return self._started(
+            SimulatedPlug(Socket(Steady(draw_w), on=on), now_s=lambda: self.now_s, model=model, **settings)
+        )
+
+    def strip(self, *aliases: str, **settings: Any) -> SimulatedStrip:
+        """A running strip whose sockets draw 100 W, 101 W, … when they are on; all are off."""
+        sockets = {alias: Socket(Steady(100.0 + number)) for number, alias in enumerate(aliases)}
+        strip = SimulatedStrip(sockets, now_s=lambda: self.now_s, **settings)
+        self._started(strip)
+        return strip
+
+    def _started(self, device: SimulatedPlug) -> SimulatedPlug:
+        device.start()
+        self._stack.callback(device.stop)
+        return device
