@@ -5,6 +5,7 @@ The physics knows no clock: each call says what time it is, in seconds of any ep
 
 from __future__ import annotations
 
+import math
 import random
 from bisect import bisect_right
 from collections.abc import Callable, Mapping
@@ -103,10 +104,14 @@ def taper(plateau_w: float, capacity_wh: float, tail_w: float) -> Curve:
 
 
 def curve(samples: list[tuple[float, float]]) -> Curve:
-    """A curve from measured (time in s, power in W): the energy between two samples is the mean of their powers × time."""
+    """A curve from measured (time in s, power in W), powers above 0; a charge that follows it meets each sample in time.
+
+    Power that is straight along energy is exponential in time, so the mean power between two samples is their logarithmic mean.
+    """
     points = [(0.0, samples[0][1])]
     for (t_0, w_0), (t_1, w_1) in pairwise(samples):
-        points.append((points[-1][0] + (w_0 + w_1) / 2 * (t_1 - t_0) / 3600, w_1))
+        mean_w = w_0 if w_0 == w_1 else (w_0 - w_1) / math.log(w_0 / w_1)
+        points.append((points[-1][0] + mean_w * (t_1 - t_0) / 3600, w_1))
     return Curve(tuple(points))
 
 
