@@ -46,6 +46,13 @@ BUDGET = 1.5  # × timeout_s: one answer may come late or be asked for again, py
 DISCOVERY_S = 2
 CLOSE_S = 1.0
 RAW_CHARS = 500
+LOGIN_HINT = (
+    "Username and password are those of the TP-Link account, and case sensitive. Older devices open without them when"
+    " Third-Party Compatibility is switched on in the Kasa or Tapo app."
+)
+CLOSED_HINT = (
+    ". Newer firmware closes the port: give username and password, or switch on Third-Party Compatibility in the app"
+)
 
 # What python-kasa raises for answers it cannot make sense of, besides its own exceptions.
 _CONFUSED = (LookupError, TypeError, AttributeError, ValueError, AssertionError)
@@ -114,11 +121,11 @@ class Driver:
 
     def describe(self) -> DeviceAdded:
         """Connect and say what this is. A device without a meter, or without a configured socket, is refused by name."""
-        return self._run(self._describe())
+        return self._runner.run(self._guarded(self._describe()))
 
     def read(self) -> tuple[ChargerRead, ...]:
         """One reading a configured socket, from one refresh of the device. A plug's channel is ""."""
-        return self._run(self._read())
+        return self._runner.run(self._guarded(self._read()))
 
     def apply(self, command: Command) -> None:
         """Set the timer, turn the relay, and look whether it has turned.
@@ -126,7 +133,7 @@ class Driver:
         The timer comes before the relay, so that the socket is never on without it. A running timer of somebody else
         stays. A device without a timer is switched without, as `describe` says.
         """
-        self._run(self._apply(command))
+        self._runner.run(self._guarded(self._apply(command)))
 
     def close(self) -> None:
         """Hang up."""
@@ -136,9 +143,6 @@ class Driver:
             self._runner.close()
 
     # Calls and their errors
-
-    def _run(self, work: Coroutine[Any, Any, T]) -> T:
-        return self._runner.run(self._guarded(work))
 
     async def _guarded(self, work: Coroutine[Any, Any, T]) -> T:
         try:
@@ -156,26 +160,15 @@ class Driver:
         for cause in _causes(error):
             text = self._clean(str(cause) or type(cause).__name__)
             if isinstance(cause, AuthenticationError):
-                return AccessDenied(f"{self._name} refuses the login: {text}. {self._access_hint()}")
+                return AccessDenied(f"{self._name} refuses the login: {text}. {LOGIN_HINT}")
             if isinstance(cause, TimeoutError):
                 return Unreachable(f"{self._name} did not answer in time ({self._config.timeout_s:g} s)")
             if isinstance(cause, OSError | EOFError):
-                return Unreachable(f"{self._name} cannot be reached: {text}")
+                hint = CLOSED_HINT if isinstance(cause, ConnectionRefusedError) and self._login is None else ""
+                return Unreachable(f"{self._name} cannot be reached: {text}{hint}")
+        what = "is not supported" if isinstance(error, UnsupportedDeviceError) else "gave an answer that makes no sense"
         raw = next((text for cause in _causes(error) if (text := _raw(cause))), str(error))
-        if isinstance(error, UnsupportedDeviceError):
-            return UnexpectedAnswer(f"{self._name} is a device that is not supported: {self._clean(str(error))}")
-        return UnexpectedAnswer(
-            f"{self._name} gave an answer that makes no sense: {self._clean(str(error))}",
-            self._clean(str(raw))[:RAW_CHARS],
-        )
-
-    def _access_hint(self) -> str:
-        if self._login is None:
-            return "Give username and password, or switch on Third-Party Compatibility for it in the Kasa or Tapo app."
-        return (
-            "E-mail and password are case sensitive. Older devices open without a login when Third-Party Compatibility is"
-            " switched on in the Kasa or Tapo app."
-        )
+        return UnexpectedAnswer(f"{self._name} {what}: {self._clean(str(error))}", self._clean(raw)[:RAW_CHARS])
 
     def _clean(self, text: str) -> str:
         for secret in self._secrets:
@@ -189,10 +182,8 @@ class Driver:
             return self._device
         try:
             device = await self._reach_known()
-        except AuthenticationError:
-            raise
-        except (KasaException, OSError, _Stranger):
-            if self._mac is None and self._config.alias is None:
+        except (KasaException, OSError, _Stranger) as error:
+            if isinstance(error, AuthenticationError) or (self._mac is None and self._config.alias is None):
                 raise
             device = await self._reach(await self._search())
         self._device = device
@@ -204,9 +195,10 @@ class Driver:
             return await self._reach(self._address)
         if self._config.host is None:
             return await self._reach(await self._search())
+        host, port, timeout = self._config.host, self._config.port, self._library_timeout_s
         if self._login is None:
-            return await self._reach(self._legacy(self._config.host))
-        return await self._reach(await self._ask_protocol(self._config.host))
+            return await self._reach(KasaConfig(host=host, port_override=port, timeout=timeout))
+        return await self._reach(await self._ask_protocol(host))
 
     async def _reach(self, address: KasaConfig) -> Device:
         async with asyncio.timeout(self._budget_s):
@@ -230,12 +222,9 @@ class Driver:
     async def _ask_protocol(self, host: str) -> KasaConfig:
         # Only the device itself knows which login it speaks; it says so when asked by UDP.
         async with asyncio.timeout(self._budget_s):
+            port, timeout = self._discovery_port, self._library_timeout_s
             found = await Discover.discover_single(
-                host,
-                discovery_timeout=DISCOVERY_S,
-                port=self._discovery_port,
-                timeout=self._library_timeout_s,
-                credentials=self._login,
+                host, discovery_timeout=DISCOVERY_S, port=port, timeout=timeout, credentials=self._login
             )
         if found is None:
             raise UnexpectedAnswer(f"{self._name}: python-kasa does not know the device at {host}")
@@ -247,8 +236,9 @@ class Driver:
         found: asyncio.Future[KasaConfig] = asyncio.get_running_loop().create_future()
 
         async def look(device: Device) -> None:
-            if not found.done() and self._is_ours(device.mac, device.alias):
-                found.set_result(device.config)
+            with contextlib.suppress(KasaException, *_CONFUSED):  # a neighbour that python-kasa cannot read
+                if not found.done() and self._is_ours(device.mac, device.alias):
+                    found.set_result(device.config)
 
         everybody = asyncio.create_task(
             Discover.discover(
@@ -262,16 +252,15 @@ class Driver:
             )
         )
         either: set[asyncio.Future[Any]] = {everybody, found}
-        await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
-        if not found.done():
+        try:
+            await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+            if found.done():
+                return found.result()
             await everybody
-            raise Unreachable(f"{self._name}: no device called {self._config.alias or self._mac!r} answered a search")
-        everybody.cancel()
-        await asyncio.wait({everybody})
-        return found.result()
-
-    def _legacy(self, host: str) -> KasaConfig:
-        return KasaConfig(host=host, port_override=self._config.port, timeout=self._library_timeout_s)
+        finally:
+            everybody.cancel()
+            await asyncio.wait({everybody})
+        raise Unreachable(f"{self._name}: no device called {self._config.alias or self._mac!r} answered a search")
 
     @property
     def _discovery_port(self) -> int | None:
@@ -298,7 +287,8 @@ class Driver:
     async def _examine(self, device: Device) -> None:
         known = [child.alias or child.device_id for child in device.children]
         if device.children and not self._channels:
-            raise UnexpectedAnswer(f"{self._name} is a strip; name one of its sockets: {_listed(self._name, known)}")
+            addresses = ", ".join(f"{self._name}/{alias}" for alias in known)
+            raise UnexpectedAnswer(f"{self._name} is a strip; name one of its sockets: {addresses}")
         if not device.children and self._channels:
             raise UnexpectedAnswer(f"{self._name} is a single plug and has no socket {self._channels[0]!r}")
         if not self._ids:
@@ -368,16 +358,15 @@ class Driver:
         return {channel: states[_child_id(device_id)] for channel, device_id in self._ids.items()}
 
     async def _reading(self, channel: str, socket: Device, enabled: bool) -> ChargerRead:
-        energy = socket.modules[Module.Energy]
-        meter = await energy.get_status() if isinstance(socket, IotDevice) else energy.status
+        power_w, voltage_v, current_a, total_kwh = await _measured(socket)
         timer = await _timer(socket) if self._has_timer and enabled else None
         return ChargerRead(
             channel=channel,
             enabled=enabled,
-            power_w=meter.power,
-            voltage_v=meter.voltage,
-            current_a=meter.current,
-            energy_wh=None if meter.total is None else round(meter.total * 1000, 3),
+            power_w=power_w,
+            voltage_v=voltage_v,
+            current_a=current_a,
+            energy_wh=None if total_kwh is None else round(total_kwh * 1000, 3),
             lease_s=None if timer is None else timer.left_s,
             timer=None if timer is None else timer.owner,
         )
@@ -416,6 +405,15 @@ class Driver:
 
 class _Stranger(Unreachable):
     """Another device answers at the address: addresses move. It is never switched."""
+
+
+async def _measured(socket: Device) -> tuple[float | None, float | None, float | None, float | None]:
+    # W, V, A and kWh. The ``status`` of newer devices has today's energy for a total; their real total is None.
+    energy = socket.modules[Module.Energy]
+    if isinstance(socket, IotDevice):
+        now = await energy.get_status()
+        return now.power, now.voltage, now.current, now.total
+    return energy.current_consumption, energy.voltage, energy.current, energy.consumption_total
 
 
 # The timer of a socket: one count_down rule (older devices) or the setting "auto off" (newer ones)
@@ -498,7 +496,3 @@ def _causes(error: BaseException | None) -> Iterator[BaseException]:
     while error is not None:
         yield error
         error = error.__cause__ or error.__context__
-
-
-def _listed(name: str, aliases: list[str]) -> str:
-    return ", ".join(f"{name}/{alias}" for alias in aliases)
