@@ -1,4 +1,4 @@
-"""Base of all settings models, and how a secret is named, held and never shown."""
+"""Base: the settings model of everything configured, and how a secret is named, held and never shown."""
 
 from __future__ import annotations
 

@@ -44,7 +44,7 @@ from chargerd.model.state import Site
 from chargerd.store.reader import Reader, open_reader
 
 GATHER_S = 0.2  # readings that arrive this close together share a transaction
-STOP_S = 6.0  # how long an ending waits for devices to take their last command; more than one kasa time-out
+STOP_S = 10.0  # how long an ending waits for devices to take their last command; a kasa call may take 7.5 s
 IDLE_S = 10.0  # the loop looks around at least this often, also without a watchdog
 
 

@@ -100,7 +100,7 @@ def safety_of(site: Site, name: str) -> Safety:
     off_in_s: float | None = None
     if charger.lease_s is not None:
         off_in_s = max(0.0, charger.lease_s - (site.t_ms - charger.t_ms) / 1000)
-    elif charger.leased_t_ms is not None and charger.leased_s is not None:
+    elif charger.timer != "foreign" and charger.leased_t_ms is not None and charger.leased_s is not None:
         off_in_s = max(0.0, charger.leased_s - (site.t_ms - charger.leased_t_ms) / 1000)
     return Safety(charger.enabled, off_in_s, lease, foreign=charger.timer == "foreign")
 

@@ -216,7 +216,9 @@ def _minimum_on_time(case: Case, decision: Decision) -> Granted | None:
 
 def _retry(case: Case, decision: Decision) -> Granted | None:
     charger = case.charger
-    if not _raises(case, decision) or charger is None or not charger.attempts or case.t_ms >= charger.retry_t_ms:
+    if not _raises(case, decision) or charger is None or charger.pending is not None:
+        return None
+    if not charger.attempts or case.t_ms >= charger.retry_t_ms:
         return None
     at_ms = case.wall_ms + charger.retry_t_ms - case.t_ms
     reason = Reason("retry-later", {"attempts": charger.attempts, "retry_at_ms": at_ms})

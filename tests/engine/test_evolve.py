@@ -1,0 +1,197 @@
+"""Evolve: what the state becomes after a fact, and that folding is a pure function."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from chargerd.engine.evolve import clock_at, fold
+from chargerd.model.events import (
+    ChargerRead,
+    CommandDone,
+    CommandIssued,
+    ConfigLoaded,
+    DaemonStarted,
+    DeviceBack,
+    DeviceLost,
+    Event,
+    LimitSet,
+    ModeSet,
+    ReadFailed,
+    Reason,
+    ScheduleAdded,
+    ScheduleRemoved,
+    TargetSet,
+    Tick,
+)
+from chargerd.model.commands import SetEnabled
+from chargerd.model.state import Site
+from tests.house import configuration, loadpoint
+
+CONF = configuration(loadpoint("bike"))
+
+
+def events(*facts, boot=1, every_ms=10_000, first=1):
+    """Facts, one every ten seconds from 0."""
+    out = []
+    for n, fact in enumerate(facts):
+        source = "shed" if isinstance(fact, ChargerRead | ReadFailed | DeviceLost | DeviceBack) else "daemon"
+        out.append(Event(first + n, 1_000_000 + n * every_ms, n * every_ms, boot, source, fact))
+    return out
+
+
+def read(enabled=True, power_w=103.0, **more):
+    """A reading of the socket called bike."""
+    return ChargerRead("bike", enabled, power_w, **more)
+
+
+START = (DaemonStarted("1", "1", "boot-a"), ConfigLoaded(CONF))
+
+
+def test_fold_over_parts_equals_the_fold_over_the_whole():
+    """Where the cut lies makes no difference, and the state that was given stays what it was."""
+    whole = events(
+        *START, read(False, 0), ModeSet("bike", "fast", "anna"), read(), read(power_w=89), read(power_w=70), Tick()
+    )
+    final = fold(Site(), whole)
+    for cut in range(len(whole)):
+        before = fold(Site(), whole[:cut])
+        kept = fold(Site(), whole[:cut])
+        assert fold(before, whole[cut:]) == final
+        assert before == kept
+
+
+def test_energy_is_power_over_event_time():
+    """Ten seconds at 103 W and ten between 103 and 89 W."""
+    site = fold(Site(), events(*START, ModeSet("bike", "fast", "anna"), read(), read(), read(power_w=89)))
+    session = site.loadpoints["bike"].session
+    assert session.energy_wh == pytest.approx((103 * 10 + 96 * 10) / 3600)
+    assert session.on_ms == 20_000
+    assert session.peak_w == 103
+
+
+def test_energy_over_a_long_gap_is_marked_estimated():
+    """Ten minutes without a reading: counted, and labelled."""
+    site = fold(Site(), events(*START, ModeSet("bike", "fast", "anna"), read(), read(), every_ms=600_000))
+    session = site.loadpoints["bike"].session
+    assert session.energy_wh == session.estimated_wh == pytest.approx(103 / 6)
+
+
+def test_power_with_the_relay_off_is_not_energy():
+    """Some plugs go on reporting their last power when they are off."""
+    site = fold(Site(), events(*START, ModeSet("bike", "fast", "anna"), read(False, 103), read(False, 103)))
+    assert site.loadpoints["bike"].session.energy_wh == 0
+
+
+def test_unknown_power_counts_nothing():
+    """None is unknown, never 0: it neither adds energy nor ends a plateau."""
+    site = fold(
+        Site(), events(*START, ModeSet("bike", "fast", "anna"), read(), read(power_w=None), read(power_w=50), read())
+    )
+    session = site.loadpoints["bike"].session
+    assert session.below_t_ms is None
+    assert session.on_ms == 30_000
+
+
+def test_time_below_the_cut_off_restarts_at_any_reading_above():
+    """89, 91, 89: the count begins at the second 89."""
+    site = fold(
+        Site(),
+        events(*START, ModeSet("bike", "fast", "a"), read(), read(power_w=89), read(power_w=91), read(power_w=89)),
+    )
+    assert site.loadpoints["bike"].session.below_t_ms == site.t_ms
+
+
+def test_engine_clock_counts_the_monotonic_reading_within_a_boot_and_utc_across():
+    """A wall clock that jumps moves nothing; a reboot counts as the time between the two events."""
+    first = Event(1, 1_000_000, 500, 1, "daemon", Tick())
+    jumped = Event(2, 99_000_000, 1_500, 1, "daemon", Tick())
+    rebooted = Event(3, 99_060_000, 10, 2, "daemon", Tick())
+    site = fold(Site(), [first])
+    start = site.t_ms
+    assert clock_at(site, jumped) - start == 1000
+    site = fold(site, [jumped])
+    assert clock_at(site, rebooted) - site.t_ms == 60_000
+
+
+def test_device_goes_and_comes_back():
+    """Failures mark it unreachable, a reading makes it good again; lost and back are facts of their own."""
+    site = fold(
+        Site(),
+        events(*START, read(), ReadFailed("unreachable", "no answer"), DeviceLost("unreachable", "no answer", 60_000)),
+    )
+    assert site.devices["shed"].reachable is False
+    assert site.devices["shed"].lost_since_ms == site.at_ms - 60_000
+    site = fold(site, events(DeviceBack(70_000), read(), first=6))
+    assert site.devices["shed"].reachable is True
+    assert site.devices["shed"].lost_since_ms is None
+
+
+def test_garbage_is_not_silence():
+    """A device whose answer we do not understand can still be told to switch off."""
+    site = fold(Site(), events(*START, ReadFailed("unexpected-answer", "half a message")))
+    assert site.devices["shed"].reachable is True
+
+
+def test_request_ids_are_remembered_and_bounded():
+    """The last 256 are known, so that asking again does nothing; older ones make room."""
+    facts = [TargetSet("bike", "full", "anna", request=f"id-{n}") for n in range(300)]
+    site = fold(Site(), events(*START, *facts))
+    assert len(site.requests) == 256
+    assert site.requests["id-299"] == 302
+    assert "id-43" not in site.requests
+
+
+def test_reload_with_another_value_ends_the_override_of_that_key_only():
+    """A file that now says something else about a key speaks for that key."""
+    one = [LimitSet("bike", "nominal_stop_w", 70.0, "anna"), LimitSet("bike", "margin_w", 30.0, "anna")]
+    site = fold(Site(), events(*START, *one))
+    changed = configuration(
+        loadpoint("bike", __import__("msgspec").structs.replace(CONF.loadpoints["bike"].profile, nominal_stop_w=85))
+    )
+    site = fold(site, events(ConfigLoaded(changed), first=9))
+    assert set(site.loadpoints["bike"].overrides) == {"margin_w"}
+
+
+def test_loadpoint_that_is_no_longer_configured_ends_its_session():
+    """Its session is closed with that reason and is not lost."""
+    site = fold(Site(), events(*START, ModeSet("bike", "fast", "anna"), ConfigLoaded(configuration())))
+    assert site.loadpoints == {}
+    assert site.ended[-1].outcome == "removed-from-configuration"
+
+
+def test_schedule_added_and_removed_at_run_time():
+    """An added entry is not made up for; removing one from the file hides it."""
+    added = ScheduleAdded("weekly", "bike", (5,), 0, "anna")
+    site = fold(Site(), events(*START, added))
+    assert site.added_schedule[0].entry == "weekly"
+    assert site.fired["weekly"] == site.at_ms
+    site = fold(site, events(ScheduleRemoved("weekly", "anna"), ScheduleRemoved("from-file", "anna"), first=5))
+    assert site.added_schedule == ()
+    assert site.removed_schedule == ("from-file",)
+
+
+def test_lease_counts_from_when_the_command_went_out():
+    """The device's timer began after that, so we never believe in more lease than there is."""
+    command = CommandIssued("bike", SetEnabled("shed/bike", True, 900), Reason("switching-on"))
+    site = fold(Site(), events(*START, read(False, 0), command, CommandDone(4, 5000), read()))
+    charger = site.chargers["shed/bike"]
+    assert site.t_ms - charger.leased_t_ms == 20_000
+    assert (charger.pending, charger.attempts, charger.asked) == (None, 0, True)
+
+
+@given(st.lists(st.one_of(st.none(), st.floats(0, 3000)), max_size=40))
+def test_accumulators_stay_within_what_was_read(powers):
+    """Whatever a plug reports: energy is never above the highest power times the time, and never falls."""
+    facts = [read(power_w=power) for power in powers]
+    site = fold(Site(), events(*START, ModeSet("bike", "fast", "anna")))
+    before = 0.0
+    for event in events(*facts, first=4):
+        shifted = Event(event.seq, event.at_ms + 60_000, event.mono_ms + 60_000, 1, "shed", event.body)
+        site = fold(site, [shifted])
+        session = site.loadpoints["bike"].session
+        assert session.energy_wh >= before
+        before = session.energy_wh
+    highest = max([power for power in powers if power is not None], default=0)
+    assert before <= highest * len(powers) * 10 / 3600 + 1e-6

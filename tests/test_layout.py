@@ -1,0 +1,211 @@
+"""Layout: the rules that keep the house in shape. Who may import whom, who may look at the clock, how long things may be."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+PACKAGE = ROOT / "chargerd"
+FILES = sorted(PACKAGE.rglob("*.py"))
+
+# What each room may import, besides itself and third parties. docs/architecture.md draws it.
+ARROWS = {
+    "model": set(),
+    "config.base": set(),
+    "protocol": set(),
+    "policies": {"model"},
+    "engine": {"model", "policies"},
+    "store": {"model"},
+    "drivers": {"model", "config.base"},
+    "config": {"model", "config.base", "drivers"},
+    "daemon": {"model", "config.base", "config", "policies", "engine", "store", "drivers", "protocol"},
+    "sim": {"model", "config.base", "config", "policies", "engine", "store", "drivers", "daemon"},
+    "sim.wire": {"drivers", "sim.wire"},
+    "ctl": {"protocol"},
+    "__main__": {"config", "daemon", "sim", "store", "model", "engine"},
+}
+PURE = {"model", "policies", "engine"}
+PURE_THIRD_PARTIES = {"msgspec"}
+IMPURE = {
+    "time",
+    "random",
+    "os",
+    "socket",
+    "logging",
+    "threading",
+    "subprocess",
+    "pathlib",
+    "io",
+    "sys",
+    "secrets",
+    "uuid",
+}
+CLOCK_EXEMPT = ("ctl", "web", "sim.wire")
+CLOCKS = {
+    "time.time",
+    "time.time_ns",
+    "time.monotonic",
+    "time.monotonic_ns",
+    "time.clock_gettime",
+    "time.clock_gettime_ns",
+}
+CLOCKS |= {"time.perf_counter", "time.sleep", "datetime.now", "datetime.utcnow", "datetime.today", "date.today"}
+STDLIB_ONLY = {"protocol", "ctl"}
+
+
+def room(path: Path) -> str:
+    """The room of a file: its folder under chargerd, finer for config.base and sim.wire."""
+    parts = path.relative_to(PACKAGE).with_suffix("").parts
+    if parts[:2] in (("config", "base"), ("sim", "wire")):
+        return ".".join(parts[:2])
+    return parts[0]
+
+
+def room_of_module(module: str) -> str:
+    """The room that an imported module of ours lives in."""
+    parts = module.split(".")[1:]
+    if tuple(parts[:2]) in (("config", "base"), ("sim", "wire")):
+        return ".".join(parts[:2])
+    return parts[0] if parts else "__init__"
+
+
+def imports(tree: ast.AST) -> Iterator[str]:
+    """Every module that a file imports, at the top or inside a function."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module is not None:
+            assert node.level == 0, "imports are written out in full"
+            if node.module.startswith("chargerd") and (PACKAGE.parent / Path(*node.module.split("."))).is_dir():
+                yield from (f"{node.module}.{alias.name}" for alias in node.names)
+            else:
+                yield node.module
+
+
+def dotted(node: ast.AST) -> str:
+    """``time.monotonic`` from its call's function, by its last two names."""
+    if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
+        return f"{node.value.id}.{node.attr}"
+    return node.id if isinstance(node, ast.Name) else ""
+
+
+@pytest.fixture(params=FILES, ids=[str(f.relative_to(PACKAGE)) for f in FILES])
+def source(request: pytest.FixtureRequest) -> tuple[Path, ast.Module]:
+    """One file of the package, parsed."""
+    path: Path = request.param
+    return path, ast.parse(path.read_text(encoding="utf-8"))
+
+
+def test_imports_follow_the_arrows(source):
+    """No arrow runs upwards, and there is no circle."""
+    path, tree = source
+    here = room(path)
+    if here == "__init__":
+        return
+    for module in imports(tree):
+        if module.split(".")[0] != "chargerd":
+            continue
+        there = room_of_module(module)
+        assert there in (here, "__init__", "__version__") or there in ARROWS[here], f"{here} must not import {module}"
+
+
+def test_pure_rooms_touch_nothing_outside(source):
+    """Model, policies and engine see no clock, file, socket, environment or chance."""
+    path, tree = source
+    if room(path) not in PURE:
+        return
+    ours = {module.split(".")[0] for module in imports(tree)}
+    assert not ours & IMPURE
+    assert not any(
+        isinstance(n, ast.Call) and dotted(n.func) in CLOCKS | {"open", "print", "input"} for n in ast.walk(tree)
+    )
+
+
+def test_core_rooms_need_few_libraries(source):
+    """The model stands on msgspec alone; what starts fast stands on the standard library alone."""
+    import sys
+
+    path, tree = source
+    here = room(path)
+    allowed = PURE_THIRD_PARTIES if here in PURE else set() if here in STDLIB_ONLY else None
+    if allowed is None:
+        return
+    foreign = {m.split(".")[0] for m in imports(tree)} - sys.stdlib_module_names - {"chargerd", "__future__"}
+    assert foreign <= allowed
+
+
+def test_only_the_clock_module_asks_for_the_time(source):
+    """Everything else is told what time it is, so that days can pass in seconds."""
+    path, tree = source
+    if path == PACKAGE / "daemon" / "clock.py" or room(path) in CLOCK_EXEMPT:
+        return
+    calls = {dotted(node.func) for node in ast.walk(tree) if isinstance(node, ast.Call)}
+    assert not calls & CLOCKS
+
+
+def test_functions_and_files_stay_short(source):
+    """A function fits on a screen; a file has one subject."""
+    path, tree = source
+    assert len(path.read_text(encoding="utf-8").splitlines()) <= 500
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            assert (node.end_lineno or 0) - node.lineno < 60, f"{node.name} is too long"
+
+
+def test_module_says_what_it_is(source):
+    """The first line of a module names its noun."""
+    path, tree = source
+    doc = ast.get_docstring(tree) or ""
+    assert doc, f"{path.name} has no docstring"
+    assert ": " in doc.splitlines()[0], f"{path.name}: 'Noun: what it is.'"
+
+
+def test_public_module_has_its_test(source):
+    """tests/ mirrors the tree; what whole days prove is named here."""
+    path, _ = source
+    parts = path.relative_to(PACKAGE).with_suffix("").parts
+    if parts[-1].startswith("__") or parts[:2] in DAYS_PROVE:
+        return
+    folder = ROOT / "tests" / Path(*parts[:-1])
+    assert list(folder.glob(f"test_{parts[-1]}*.py")), f"tests/{'/'.join(parts[:-1])}/test_{parts[-1]}.py is missing"
+
+
+DAYS_PROVE = {
+    ("engine", "draft"),  # part of evolve
+    ("engine", "people"),
+    ("engine", "sessions"),
+    ("engine", "timeline"),
+    ("sim", "run"),  # what the days run on
+    ("ctl", "commands"),  # one test file for all commands: tests/ctl
+    ("model", "state"),  # plain values
+    ("model", "events"),
+    ("model", "commands"),
+    ("model", "decision"),
+    ("policies", "off"),
+}
+
+
+def test_top_level_holds_what_it_should():
+    """Nothing else lies at the top of the repository."""
+    import subprocess
+
+    listed = subprocess.run(
+        ["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout.splitlines()
+    allowed = {
+        "README.md",
+        "Makefile",
+        "pyproject.toml",
+        "CHANGELOG.md",
+        "LICENSE",
+        "chargerd",
+        "systemd",
+        "etc",
+        "tests",
+    }
+    allowed |= {"packaging", "docs", "benchmarks", ".ci", ".gitignore"}
+    assert {name.split("/")[0] for name in listed} <= allowed
