@@ -1,0 +1,361 @@
+"""Load: the configuration files become one checked `Configuration`, or one error that names everything that is wrong."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Collection, Mapping, Sequence
+from pathlib import Path as FilePath
+from types import ModuleType
+from typing import Any, TypeVar
+
+import msgspec
+from msgspec import Struct
+from pydantic import BaseModel, ValidationError
+
+from chargerd.config import times
+from chargerd.config.base import Credential, DeviceConfig
+from chargerd.config.files import Document, Place, config_files, read
+from chargerd.config.positions import Path
+from chargerd.config.problems import ConfigError, Problem, dotted, explain, meant, names_credential, shown
+from chargerd.config.profiles import order_faults, profile_of, shipped
+from chargerd.config.site import ADDRESS, NAME, LoadpointTable, SiteTable, VehicleTable
+from chargerd.model.settings import (
+    Configuration,
+    DeviceSettings,
+    LoadpointSettings,
+    Profile,
+    Scalar,
+    ScheduleEntry,
+)
+
+__all__ = ["ConfigError", "Loaded", "Problem", "config_files", "load"]
+
+TABLES = ("site", "device", "vehicle", "loadpoint")
+_INT_MAX = 2**63 - 1
+_Model = TypeVar("_Model", bound=BaseModel)
+
+
+class Loaded(Struct, frozen=True):
+    """A configuration that is whole and consistent.
+
+    ``device_configs`` are what the drivers are made from. ``profiles`` are the shipped ones and then those of the files.
+    ``places`` has file and line of every key by its dotted name, for messages.
+    """
+
+    configuration: Configuration
+    device_configs: dict[str, DeviceConfig]
+    profiles: tuple[Profile, ...]
+    places: dict[str, Place]
+
+
+def load(
+    paths: Sequence[FilePath],
+    *,
+    load_driver: Callable[[str], ModuleType],
+    driver_kinds: Collection[str],
+    credential_fault: Callable[[str], str | None] | None = None,
+) -> Loaded:
+    """Read, lay over each other and check the files. Raises `ConfigError` with all problems; nothing is half loaded.
+
+    ``load_driver`` gives the module of a driver kind, whose ``Driver.Config`` checks a device's own keys; it is called for
+    configured kinds only. ``credential_fault`` says what is wrong with a credential of that name, None if it is there;
+    without it credentials are not looked for.
+    """
+    check = _Check(read(paths))
+    check.top_level()
+    site = check.table(SiteTable, ("site",)) or SiteTable()
+    devices = _devices(check, load_driver, driver_kinds, credential_fault)
+    vehicles = _vehicles(check)
+    tables = check.named(LoadpointTable, "loadpoint")
+    loadpoints = _loadpoints(tables, vehicles)
+    schedule = _schedule(check, tables)
+    _addresses(check)
+    _vehicles_are_known(check, vehicles)
+    _zone_is_named(check, site, tables)
+    check.raise_problems()
+    document = check.document
+    configuration = Configuration(
+        site=site.name,
+        timezone=site.timezone or "UTC",
+        devices={name: _device_settings(name, config) for name, config in devices.items()},
+        loadpoints=loadpoints,
+        schedule=schedule,
+        files=document.files,
+    )
+    places = {dotted(path): place for path, place in document.places.items()}
+    profiles = (*shipped().values(), *(profile for name, profile in vehicles.items() if name in check.names("vehicle")))
+    return Loaded(configuration, devices, profiles, places)
+
+
+class _Check:
+    """A document under examination, and what was found wrong with it so far."""
+
+    def __init__(self, document: Document) -> None:
+        self.document = document
+        self._problems: dict[tuple[Path, str], Problem] = {}
+
+    def problem(self, path: Path, text: str, hint: str = "", *, value: object = None) -> None:
+        file, line = self.document.place(path)
+        self._problems.setdefault((path, text), Problem(file, line, dotted(path), text, hint, shown(value)))
+
+    def raise_problems(self) -> None:
+        if self._problems:
+            order = {file: number for number, file in enumerate(self.document.files)}
+            raise ConfigError(sorted(self._problems.values(), key=lambda p: (order.get(p.file, 0), p.line)))
+
+    def names(self, kind: str) -> list[str]:
+        """The names of all tables of a kind, also of those that are wrong otherwise."""
+        tables = self.document.tables.get(kind)
+        return list(tables) if isinstance(tables, dict) else []
+
+    def raw(self, kind: str, key: str) -> dict[str, str]:
+        """One text key of all tables of a kind that have it, also of those that are wrong otherwise."""
+        tables = self.document.tables.get(kind)
+        found = (
+            {name: table.get(key) for name, table in tables.items() if isinstance(table, dict)}
+            if isinstance(tables, dict)
+            else {}
+        )
+        return {name: value for name, value in found.items() if isinstance(value, str)}
+
+    def top_level(self) -> None:
+        for key in self.document.tables:
+            if key not in TABLES:
+                self.problem((key,), "is not known here", meant(key, TABLES))
+
+    def table(self, model: type[_Model], path: Path) -> _Model | None:
+        """The checked table at a path; None if it is not there or something in it is wrong, which is noted."""
+        found: Any = self.document.tables
+        for part in path:
+            found = found.get(part) if isinstance(found, dict) else None
+        if found is None:
+            return None
+        if not isinstance(found, dict):
+            self.problem(path, f"must be a table: [{dotted(path)}]", value=found)
+            return None
+        try:
+            return model.model_validate(found)
+        except ValidationError as error:
+            for each in error.errors(include_url=False):
+                said = explain(each, found, model)
+                value = None if said.secret or not said.path or each["type"] == "missing" else each["input"]
+                self.problem((*path, *said.path), said.text, said.hint, value=value)
+            return None
+
+    def named(self, model: type[_Model], kind: str) -> dict[str, _Model]:
+        """All checked tables ``[kind.NAME]``; the wrong ones are noted and left out."""
+        tables = self.document.tables.get(kind, {})
+        if not isinstance(tables, dict):
+            self.problem((kind,), f"must be tables with a name each: [{kind}.NAME]")
+            return {}
+        checked = {}
+        for name in tables:
+            if self.name_is_good(kind, name) and (table := self.table(model, (kind, name))) is not None:
+                checked[name] = table
+        return checked
+
+    def name_is_good(self, kind: str, name: str) -> bool:
+        if re.fullmatch(NAME, name):
+            return True
+        proposal = re.sub(r"[^A-Za-z0-9_.-]+", "-", name).strip("-")[:40]
+        hint = f"Did you mean {proposal}?" if proposal else ""
+        self.problem((kind, name), f"a {kind}'s name is made of 1 to 40 letters, digits and the signs . _ -", hint)
+        return False
+
+
+def _devices(
+    check: _Check,
+    load_driver: Callable[[str], ModuleType],
+    kinds: Collection[str],
+    credential_fault: Callable[[str], str | None] | None,
+) -> dict[str, DeviceConfig]:
+    tables = check.document.tables.get("device", {})
+    if not isinstance(tables, dict):
+        check.problem(("device",), "must be tables with a name each: [device.NAME]")
+        return {}
+    devices: dict[str, DeviceConfig] = {}
+    for name, table in tables.items():
+        path: Path = ("device", name)
+        if not check.name_is_good("device", name):
+            continue
+        model = _driver_config(check, path, table, load_driver, kinds)
+        config = None if model is None else check.table(model, path)
+        if config is not None:
+            devices[name] = config
+            _credentials(check, path, config, credential_fault)
+            _sizes(check, path, config)
+    _doubles(check, devices)
+    return devices
+
+
+def _driver_config(
+    check: _Check, path: Path, table: object, load_driver: Callable[[str], ModuleType], kinds: Collection[str]
+) -> type[DeviceConfig] | None:
+    """The model that checks a device's keys, which is its driver's own."""
+    if not isinstance(table, dict):
+        check.problem(path, f"must be a table: [{dotted(path)}]", value=table)
+        return None
+    kind = table.get("driver")
+    if not isinstance(kind, str):
+        check.problem((*path, "driver"), "is missing" if kind is None else "must be text in quotes", meant("", kinds))
+        return None
+    if kind not in kinds:
+        check.problem((*path, "driver"), "is no driver", meant(kind, kinds), value=kind)
+        return None
+    try:
+        config: type[DeviceConfig] = load_driver(kind).Driver.Config
+    except ImportError as error:
+        check.problem((*path, "driver"), f"cannot be used: {error.name or error} is not installed", value=kind)
+        return None
+    return config
+
+
+def _credentials(
+    check: _Check, path: Path, config: DeviceConfig, credential_fault: Callable[[str], str | None] | None
+) -> None:
+    if credential_fault is None:
+        return
+    for key, value in config:
+        if isinstance(value, Credential) and (fault := credential_fault(value.credential)) is not None:
+            check.problem((*path, key), fault)
+
+
+def _sizes(check: _Check, path: Path, config: DeviceConfig) -> None:
+    """Whole numbers that would not fit into the log."""
+    for key, value in config:
+        if isinstance(value, int) and abs(value) > _INT_MAX:
+            check.problem((*path, key), "is too large a number", value=value)
+
+
+def _doubles(check: _Check, devices: Mapping[str, DeviceConfig]) -> None:
+    """Two devices that are one: they would fight over it, and a strip has one worker only."""
+    seen: dict[tuple[object, ...], str] = {}
+    for name, config in devices.items():
+        host, port = getattr(config, "host", None), getattr(config, "port", None)
+        unit, alias = getattr(config, "unit", None), getattr(config, "alias", None)
+        marks: list[tuple[str, tuple[object, ...]]] = []
+        if host is not None:
+            marks.append(("host", (config.driver if port is None else "", str(host).lower(), port, unit)))
+        elif alias is not None:
+            marks.append(("alias", (config.driver, "alias", alias)))
+        for key, mark in marks:
+            first = seen.setdefault(mark, name)
+            if first != name:
+                check.problem(
+                    ("device", name, key),
+                    f"device {first} is the same one",
+                    f'Sockets of a strip are channels: charger = "{first}/NAME OF THE SOCKET".',
+                    value=getattr(config, key),
+                )
+
+
+def _device_settings(name: str, config: DeviceConfig) -> DeviceSettings:
+    """What the log may know of a device: everything but its secrets."""
+    options: dict[str, Scalar] = {}
+    for key, value in config:
+        if key in DeviceConfig.model_fields or names_credential(type(config), key):
+            continue
+        plain = value is None or isinstance(value, str | int | float)
+        options[key] = value if plain else msgspec.json.encode(value, enc_hook=_plain).decode()
+    return DeviceSettings(name, config.driver, config.poll_s, config.poll_fast_s, config.max_age_s, options)
+
+
+def _plain(value: object) -> object:
+    return value.model_dump() if isinstance(value, BaseModel) else str(value)
+
+
+def _vehicles(check: _Check) -> dict[str, Profile]:
+    """All profiles by name: the shipped ones, and over them those that the files describe."""
+    profiles = dict(shipped())
+    for name, table in check.named(VehicleTable, "vehicle").items():
+        path: Path = ("vehicle", name)
+        if table.profile is not None and table.profile not in shipped():
+            check.problem(
+                (*path, "profile"), "is no shipped profile", meant(table.profile, shipped()), value=table.profile
+            )
+            continue
+        base = shipped().get(table.profile or name)
+        profiles[name] = profile_of(name, table, base, source="" if base is None else f"on top of {base.name}")
+        for key, text in order_faults(profiles[name]):
+            check.problem((*path, key), text, value=getattr(profiles[name], key))
+    return profiles
+
+
+def _loadpoints(tables: Mapping[str, LoadpointTable], vehicles: Mapping[str, Profile]) -> dict[str, LoadpointSettings]:
+    loadpoints = {}
+    for name, table in tables.items():
+        if table.vehicle not in vehicles:
+            continue  # `_vehicles_are_known` has noted it
+        numbers = table.model_dump(
+            include={"lease_s", "min_on_s", "min_off_s", "max_starts_per_day"}, exclude_none=True
+        )
+        loadpoints[name] = LoadpointSettings(
+            name,
+            table.charger,
+            vehicles[table.vehicle],
+            table.target,
+            tuple(times.window(text) for text in table.window),
+            on_stop=table.on_stop,
+            **numbers,
+        )
+    return loadpoints
+
+
+def _schedule(check: _Check, tables: Mapping[str, LoadpointTable]) -> tuple[ScheduleEntry, ...]:
+    """Recurring starts. Each is named after its loadpoint, days and time, so that it stays the same entry wherever it stands."""
+    entries = []
+    for name, table in tables.items():
+        taken: dict[tuple[int, int], str] = {}
+        for number, item in enumerate(table.schedule):
+            days, at_min = times.days(item.days), times.minute(item.at)
+            clash = next((day for day in days if (day, at_min) in taken), None)
+            if clash is not None:
+                text = f"{name} starts on {times.DAYS[clash]} at {item.at} already"
+                check.problem(("loadpoint", name, "schedule", number), text, "Leave that day out of one of the two.")
+            taken.update(dict.fromkeys(((day, at_min) for day in days), item.at))
+            entry = f"{name}/{times.written(days)}@{at_min // 60:02}:{at_min % 60:02}"
+            entries.append(ScheduleEntry(entry, name, days, at_min, target=item.target))
+    return tuple(entries)
+
+
+def _vehicles_are_known(check: _Check, vehicles: Mapping[str, Profile]) -> None:
+    known = {*check.names("vehicle"), *vehicles}
+    for name, vehicle in check.raw("loadpoint", "vehicle").items():
+        if vehicle not in known:
+            path: Path = ("loadpoint", name, "vehicle")
+            check.problem(path, "is no vehicle and no profile", meant(vehicle, known), value=vehicle)
+
+
+def _addresses(check: _Check) -> None:
+    """Every loadpoint has a charger of its own, and the device is there."""
+    known = check.names("device")
+    taken: dict[str, str] = {}
+    for name, charger in check.raw("loadpoint", "charger").items():
+        if not re.fullmatch(ADDRESS, charger):
+            continue  # noted by its table
+        path: Path = ("loadpoint", name, "charger")
+        device, _, channel = charger.partition("/")
+        if device not in known:
+            check.problem(path, f"device {device} is not configured", meant(device, known), value=charger)
+            continue
+        if charger in taken:
+            text = f"loadpoint {taken[charger]} has this charger already"
+            check.problem(path, text, "A charger belongs to one loadpoint.", value=charger)
+        elif channel and device in taken:
+            check.problem(path, f"loadpoint {taken[device]} has the whole device {device}", value=charger)
+        elif not channel and (other := next((a for a in taken if a.partition("/")[0] == device), None)):
+            text = f"loadpoint {taken[other]} has the socket {other} of this device"
+            check.problem(path, text, f'Name the socket: charger = "{device}/…".', value=charger)
+        taken.setdefault(charger, name)
+
+
+def _zone_is_named(check: _Check, site: SiteTable, tables: Mapping[str, LoadpointTable]) -> None:
+    """Times of day mean nothing without a zone, and a guess would charge at the wrong hour."""
+    timed = [name for name, table in tables.items() if table.schedule or table.window]
+    zone = check.document.tables.get("site")
+    if timed and site.timezone is None and not (isinstance(zone, dict) and "timezone" in zone):
+        check.problem(
+            ("site", "timezone"),
+            f"is missing, but loadpoint {timed[0]} has times of day",
+            'Write timezone = "Europe/Berlin" or your own.',
+        )

@@ -1,0 +1,117 @@
+"""Site: the tables of the configuration file and their keys, as people write them."""
+
+from __future__ import annotations
+
+import difflib
+from typing import Annotated, Any, Literal
+from zoneinfo import ZoneInfo, available_timezones
+
+from pydantic import AfterValidator, BeforeValidator, Field
+
+from chargerd.config import times
+from chargerd.config.base import Settings
+from chargerd.model.settings import ADJUSTABLE
+
+NAME = r"^[A-Za-z0-9_.-]{1,40}$"
+"""Names of devices, vehicles and loadpoints: they are typed at a prompt and appear in every message."""
+ADDRESS = r"^[A-Za-z0-9_.-]{1,40}(/[^/\x00-\x1f]{1,60})?$"
+
+
+def _zone(name: str) -> str:
+    try:
+        ZoneInfo(name)
+    except (ValueError, OSError, KeyError):  # not a name, a folder of zones, or no such zone
+        known = {zone.lower(): zone for zone in available_timezones()}
+        close = difflib.get_close_matches(name.lower(), known, n=1)
+        hint = f". Did you mean {known[close[0]]}?" if close else ""
+        raise ValueError(f'is no time zone; zones are named as in "Europe/Berlin"{hint}') from None
+    return name
+
+
+def _mode(mode: str) -> str:
+    if mode != "off":
+        raise ValueError(
+            'must be "off" for a plug: it charges when its schedule or a person starts it, then ends by itself;'
+            ' write schedule = [{ days = "mon-fri", at = "00:00" }], or ask: chargerctl mode NAME fast'
+        )
+    return mode
+
+
+def _checked(check: Any) -> AfterValidator:
+    """A rule that only looks: the text stays as it was written."""
+
+    def look(text: str) -> str:
+        check(text)
+        return text
+
+    return AfterValidator(look)
+
+
+def _listed(value: Any) -> Any:
+    return [value] if isinstance(value, str) else value
+
+
+def _within(key: str) -> Any:
+    """A setting that may also be changed while the daemon runs, in the same range."""
+    low, high = ADJUSTABLE[key]
+    return Field(default=None, ge=low, le=high)
+
+
+Days = Annotated[str, _checked(times.days)]
+Time = Annotated[str, _checked(times.minute)]
+Window = Annotated[str, _checked(times.window)]
+Target = Literal["nominal", "full", "storage"]
+
+
+class SiteTable(Settings):
+    """[site]: where this is. ``timezone`` is needed as soon as anything depends on the time of day."""
+
+    name: str = Field(default="Home", min_length=1, max_length=60)
+    timezone: Annotated[str, AfterValidator(_zone)] | None = None
+    currency: str = Field(default="EUR", pattern=r"^[A-Z]{3}$", description='three capital letters, as in "EUR"')
+
+
+class VehicleTable(Settings):
+    """[vehicle.NAME]: what is charged, as its charger looks from the plug. ``profile`` is a shipped one to begin from."""
+
+    profile: str | None = None
+    nominal_start_w: float | None = _within("nominal_start_w")
+    nominal_stop_w: float | None = _within("nominal_stop_w")
+    full_w: float | None = _within("full_w")
+    storage_start_w: float | None = _within("storage_start_w")
+    storage_stop_w: float | None = _within("storage_stop_w")
+    margin_w: float | None = _within("margin_w")
+    idle_w: float | None = _within("idle_w")
+    charger_a: float | None = Field(default=None, ge=0.05, le=100)
+    capacity_ah: float | None = Field(default=None, ge=0.1, le=1000)
+    voltage_v: float | None = _within("voltage_v")
+    efficiency: float | None = _within("efficiency")
+    max_power_w: float | None = _within("max_power_w")
+    max_energy_wh: float | None = _within("max_energy_wh")
+    max_h: float | None = _within("max_h")
+    full_readings: int | None = _within("full_readings")
+    never_full_h: float | None = _within("never_full_h")
+
+
+class ScheduleItem(Settings):
+    """One recurring start: on which days, at what time, up to which target (None: the loadpoint's)."""
+
+    days: Days = "mon-sun"
+    at: Time
+    target: Target | None = None
+
+
+class LoadpointTable(Settings):
+    """[loadpoint.NAME]: a place where one thing at a time is charged."""
+
+    charger: str = Field(pattern=ADDRESS, description='a device, or one socket of it as in "shed/battery_1"')
+    vehicle: str = "default"
+    target: Target = "nominal"
+    mode: Annotated[str, AfterValidator(_mode)] = "off"
+    window: Annotated[list[Window], BeforeValidator(_listed)] = Field(default=[])
+    schedule: list[ScheduleItem] = Field(default=[])
+    lease_s: int | None = _within("lease_s")
+    on_stop: Literal["off", "leave"] = "off"
+    min_on_s: float | None = _within("min_on_s")
+    min_off_s: float | None = _within("min_off_s")
+    max_starts_per_day: int | None = _within("max_starts_per_day")

@@ -1,0 +1,71 @@
+"""Times: days of the week, times of day and windows as people write them: ``mon-fri,sun 22:00-06:00``."""
+
+from __future__ import annotations
+
+import re
+
+from chargerd.model.settings import Window
+
+DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+EVERY_DAY = (0, 1, 2, 3, 4, 5, 6)
+
+_TIME = re.compile(r"([0-9]{1,2}):([0-9]{2})")
+
+
+def days(text: str) -> tuple[int, ...]:
+    """Days of the week, 0 for Monday: "sat", "mon-fri,sun", "sat-mon". Raises ValueError saying what is allowed."""
+    found: set[int] = set()
+    for part in text.lower().split(","):
+        first, dash, last = (word.strip() for word in part.partition("-"))
+        begin = _day(first)
+        end = _day(last) if dash else begin
+        found.update((begin + n) % 7 for n in range((end - begin) % 7 + 1))
+    return tuple(sorted(found))
+
+
+def minute(text: str, *, end: bool = False) -> int:
+    """Minutes after midnight of "07:30". "24:00" is allowed as an ``end``. Raises ValueError saying what is allowed."""
+    match = _TIME.fullmatch(text.strip())
+    if match is not None:
+        hours, minutes = int(match.group(1)), int(match.group(2))
+        if minutes < 60 and (hours < 24 or (end and (hours, minutes) == (24, 0))):
+            return 60 * hours + minutes
+    raise ValueError(f'"{text.strip()}" is no time of day: it goes from 00:00 to 23:59, as in "07:30"')
+
+
+def window(text: str) -> Window:
+    """A window such as "00:00-06:00" or "mon-fri,sun 22:00-06:00". Raises ValueError saying what is allowed."""
+    *named, span = text.split() or [""]
+    start, dash, end = span.partition("-")
+    if not dash or len(named) > 1:
+        raise ValueError(f'"{text}" is no window: write it as "00:00-06:00" or "mon-fri,sun 22:00-06:00"')
+    from_min, to_min = minute(start), minute(end, end=True)
+    if from_min == to_min:
+        raise ValueError(f'"{text}" begins and ends at the same time: leave the window out to charge at any time')
+    return Window(from_min, to_min, days(named[0]) if named else EVERY_DAY)
+
+
+def written(of: tuple[int, ...]) -> str:
+    """Days as text, runs of three and more as a range: "mon-fri,sun"."""
+    parts: list[str] = []
+    at = 0
+    while at < len(of):
+        run = at
+        while run + 1 < len(of) and of[run + 1] == of[run] + 1:
+            run += 1
+        if run - at >= 2:
+            parts.append(f"{DAYS[of[at]]}-{DAYS[of[run]]}")
+        else:
+            parts.extend(DAYS[day] for day in of[at : run + 1])
+        at = run + 1
+    return ",".join(parts)
+
+
+def _day(word: str) -> int:
+    if word not in DAYS:
+        close = next((day for day in DAYS if len(word) >= 2 and day[:2] == word[:2]), "")
+        raise ValueError(
+            f'"{word}" is no day: days are {" ".join(DAYS)}, as in "mon-fri,sun"'
+            + (f"; did you mean {close}?" if close else "")
+        )
+    return DAYS.index(word)

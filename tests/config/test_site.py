@@ -1,0 +1,88 @@
+"""Site: the tables that may stand in the file, each key with its range."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from chargerd.config.site import LoadpointTable
+from chargerd.model.settings import ADJUSTABLE, MODES
+from tests.config.site_texts import HOME, problems
+
+
+def _with(line: str) -> str:
+    """The home with one more line in its loadpoint."""
+    key = line.partition(" ")[0]
+    return "\n".join(old for old in HOME.splitlines() if not old.startswith(key)) + f"\n{line}\n"
+
+
+@pytest.mark.parametrize(
+    ("line", "text", "hint"),
+    [
+        ("lease_s = 60", "must be between 120 and 86400", "Did you mean 600?"),
+        ("lease_s = 1e3", "must be a whole number of seconds, without quotes or unit", "Write 1000."),
+        ('lease_s = "10 min"', "must be a whole number of seconds, without quotes or unit", "Write 600."),
+        ('min_on_s = "a while"', "must be a number of seconds, without quotes or unit", ""),
+        ("min_off_s = nan", "must be between 0 and 7200", ""),
+        ("max_starts_per_day = true", "must be a whole number, without quotes or unit", ""),
+        ("max_starts_per_day = 0", "must be between 1 and 1000", ""),
+        ('target = "ful"', "must be one of nominal, full, storage", "Did you mean full?"),
+        ('on_stop = "on"', "must be one of off, leave", ""),
+        ("charger = 7", "must be text in quotes", 'Write "7".'),
+        ("window = 5", "must be a list: [ … ]", ""),
+        ('schedule = "sat 00:00"', "must be a list: [ … ]", ""),
+        ("wnidow = []", "is not known here", "Did you mean window?"),
+        ("colour = 1", "is not known here", "Known: charger, lease_s"),
+    ],
+)
+def test_a_wrong_value_is_refused_with_what_is_allowed(tmp_path: Path, line: str, text: str, hint: str):
+    """Range, type or choice, and what was probably meant."""
+    (found,) = problems(tmp_path, _with(line))
+    key = line.partition(" ")[0]
+    assert found.key == f"loadpoint.bike-1.{key}"
+    assert found.text == text
+    assert found.hint.startswith(hint)
+    assert bool(found.hint) == bool(hint)
+    assert (tmp_path / "chargerd.toml").read_text().splitlines()[found.line - 1] == line
+
+
+@pytest.mark.parametrize("mode", [mode for mode in MODES if mode != "off"] + ["solar", "on"])
+def test_a_plug_is_configured_with_mode_off_and_told_why(tmp_path: Path, mode: str):
+    """With the relay off the battery cannot be seen, so a plug is started by a schedule or a person, never by its mode."""
+    (found,) = problems(tmp_path, _with(f'mode = "{mode}"'))
+    assert found.text.startswith('must be "off" for a plug')
+    assert "schedule" in found.text
+
+
+@pytest.mark.parametrize(
+    ("zone", "says"),
+    [
+        ("Europe/Berlinn", "Did you mean Europe/Berlin?"),
+        ("europe/berlin", "Did you mean Europe/Berlin?"),
+        ("Europe", "is no time zone"),
+        ("../etc/passwd", "is no time zone"),
+        ("", "is no time zone"),
+        ("CEST+2", "is no time zone"),
+    ],
+)
+def test_a_time_zone_is_one_of_the_worlds(tmp_path: Path, zone: str, says: str):
+    """A wrong zone would charge at the wrong hour."""
+    (found,) = problems(tmp_path, HOME.replace("Europe/Berlin", zone))
+    assert found.key == "site.timezone"
+    assert found.line == 3
+    assert says in found.text
+
+
+def test_times_of_day_need_a_named_zone(tmp_path: Path):
+    """Nobody's night is in UTC by accident."""
+    (found,) = problems(tmp_path, HOME.replace('timezone = "Europe/Berlin"', ""))
+    assert (found.key, found.line) == ("site.timezone", 1)
+    assert "loadpoint bike-1 has times of day" in found.text
+
+
+def test_files_accept_the_very_range_that_a_person_may_set():
+    """A key in the file and the same key of chargerctl set have one range."""
+    for key in ("lease_s", "min_on_s", "min_off_s", "max_starts_per_day"):
+        rules = LoadpointTable.model_fields[key].metadata
+        assert tuple(getattr(rule, "ge", getattr(rule, "le", None)) for rule in rules) == ADJUSTABLE[key]
