@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 from chargerd import drivers
-from chargerd.config.base import Credential, DeviceConfig, Secret
+from chargerd.config.base import DeviceConfig
 from chargerd.daemon.clock import Clock
 from chargerd.daemon.poller import Desk, Post, Worker
+from chargerd.daemon.secrets import Credentials, SecretMissing
 from chargerd.drivers.base import AccessDenied, Driver, Reading
 from chargerd.model.commands import Command, SetEnabled
 from chargerd.model.events import DeviceAdded
 from chargerd.model.settings import Configuration, DeviceSettings
-
-Reveal = Callable[[str], Secret]
-"""Opens a credential by its name; raises LookupError with a sentence when that is not to be had."""
 
 HANG_S = 1.0  # how long an ending waits for a worker that may be stuck in its device
 
@@ -47,29 +45,29 @@ def channels_of(configuration: Configuration, device: str) -> tuple[str, ...]:
     return tuple(channel for name, _, channel in addresses if name == device and channel)
 
 
-def make_driver(name: str, config: DeviceConfig, channels: tuple[str, ...], reveal: Reveal, clock: Clock) -> Driver:
+def make_driver(
+    name: str, config: DeviceConfig, channels: tuple[str, ...], credentials: Credentials, clock: Clock
+) -> Driver:
     """The driver of a device as configured; a `Locked` one when a credential cannot be opened."""
-    secrets: dict[str, Secret] = {}
-    for field in type(config).model_fields:
-        value = getattr(config, field)
-        if isinstance(value, Credential):
-            try:
-                secrets[field] = reveal(value.credential)
-            except LookupError as error:
-                return Locked(str(error))
+    try:
+        secrets = credentials.of(config)
+    except SecretMissing as error:
+        return Locked(str(error))
     kind = drivers.load(config.driver).Driver
-    if getattr(kind, "lives_on_our_clock", False):
-        return kind(name, config, channels, secrets, now_s=clock.now_s)  # type: ignore[no-any-return]  # loaded by name
-    return kind(name, config, channels, secrets)  # type: ignore[no-any-return]  # loaded by name
+    if config.driver == "simulated":  # it lives in this process, and on this process' clock
+        made: Driver = kind(name, config, channels, secrets, now_s=clock.now_s)
+    else:
+        made = kind(name, config, channels, secrets)
+    return made
 
 
 class Devices:
     """Every worker that runs. Used by the main loop only."""
 
-    def __init__(self, clock: Clock, post: Post, reveal: Reveal) -> None:
+    def __init__(self, clock: Clock, post: Post, credentials: Credentials) -> None:
         self._clock = clock
         self._post = post
-        self._reveal = reveal
+        self._credentials = credentials
         self._workers: dict[str, Worker] = {}
         self._made_of: dict[str, tuple[DeviceSettings, DeviceConfig, tuple[str, ...]]] = {}
         self._near: frozenset[str] = frozenset()
@@ -89,7 +87,7 @@ class Devices:
             del self._made_of[name]
         for name, (settings, config, channels) in wanted.items():
             if name not in self._workers:
-                driver = make_driver(name, config, channels, self._reveal, self._clock)
+                driver = make_driver(name, config, channels, self._credentials, self._clock)
                 self._workers[name] = Worker(Desk(settings, driver), self._clock, self._post)
                 self._made_of[name] = wanted[name]
                 self._workers[name].start()

@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
-from collections.abc import MutableMapping
+from collections.abc import Callable, MutableMapping
 from typing import Any, TextIO
 
 import structlog
@@ -21,17 +21,31 @@ LEVELS = {"warning": WARNING, "notice": NOTICE, "info": INFO, "debug": DETAIL}
 
 
 class Journal:
-    """Where lines go. ``level`` hides lines of a higher number; what switches power is never hidden."""
+    """Where lines go. ``level`` hides lines of a higher number; what switches power is never hidden.
 
-    def __init__(self, level: int = INFO, stream: TextIO | None = None, under_systemd: bool | None = None) -> None:
+    ``stamp`` gives a time to begin each line with, for a terminal; the journal has its own.
+    """
+
+    def __init__(
+        self,
+        level: int = INFO,
+        stream: TextIO | None = None,
+        under_systemd: bool | None = None,
+        stamp: Callable[[], str] | None = None,
+    ) -> None:
         self._level = level
+        self._stamp = stamp
         stream = sys.stderr if stream is None else stream
         systemd = "JOURNAL_STREAM" in os.environ if under_systemd is None else under_systemd
         render = _with_priority if systemd else _with_word
-        self._logger = structlog.wrap_logger(_Guarded(stream), processors=[_redacted, render])
+        self._logger = structlog.wrap_logger(
+            _Guarded(stream), processors=[_redacted, render], wrapper_class=structlog.BoundLogger
+        )
 
     def say(self, priority: int, sentence: str, *, always: bool = False, **fields: object) -> None:
         """Write one line. ``always``: whatever the level is."""
+        if self._stamp is not None:
+            sentence = f"{self._stamp()}  {sentence}"
         if priority <= self._level or always:
             self._logger.msg(sentence, priority=priority, **fields)
 

@@ -83,7 +83,9 @@ def _command(event: e.Event, fact: e.CommandIssued, _site: Site, zone: tzinfo) -
     if code == "lease-renewal":
         return Line(DETAIL, f"{fact.loadpoint}: renewing the lease for {command.lease_s} s", fields)
     what = "switching on" if command.enabled else "switching off"
-    return Line(NOTICE, f"{fact.loadpoint}: {what}, {sentence(fact.reason, zone)}", fields, always=True)
+    said = sentence(fact.reason, zone)
+    text = said if said.startswith(what) else f"{what}, {said}"
+    return Line(NOTICE, f"{fact.loadpoint}: {text}", fields, always=True)
 
 
 def _failed(event: e.Event, fact: e.CommandFailed, _site: Site, _zone: tzinfo) -> Line:

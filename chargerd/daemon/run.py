@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import queue
 import signal
+import traceback
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from pathlib import Path
@@ -17,13 +18,16 @@ import sdnotify
 
 from chargerd import __version__
 from chargerd.config.load import ConfigError, Loaded
-from chargerd.daemon import narrator
+from chargerd.daemon import narrator, replies
 from chargerd.daemon.clock import Clock, real_s
-from chargerd.daemon.control import ControlServer
-from chargerd.daemon.devices import Devices, Reveal
+from chargerd.daemon.context import no_device
+from chargerd.daemon.control import ChangeRequest, ControlServer
+from chargerd.daemon.devices import Devices
+from chargerd.daemon.history import History
 from chargerd.daemon.journal import ACT, INFO, NOTICE, WARNING, Journal
 from chargerd.daemon.recorder import Moment, Outcome, Recorder
-from chargerd.daemon.requests import Refusal, facts_for
+from chargerd.daemon.requests import ending, facts_for, not_recorded
+from chargerd.daemon.secrets import Credentials
 from chargerd.engine import VERSION
 from chargerd.engine.describe import headline
 from chargerd.model import windows
@@ -40,8 +44,9 @@ from chargerd.model.events import (
     LogSetAside,
     ReadFailed,
 )
+from chargerd.model.settings import Profile
 from chargerd.model.state import Site
-from chargerd.store.reader import Reader, open_reader
+from chargerd.protocol.framing import CallError
 
 GATHER_S = 0.2  # readings that arrive this close together share a transaction
 STOP_S = 10.0  # how long an ending waits for devices to take their last command; a kasa call may take 7.5 s
@@ -58,10 +63,9 @@ class FromDevice(NamedTuple):
 class Ask(NamedTuple):
     """A request from the control socket, and where its reply is awaited."""
 
-    method: str
-    params: dict[str, Any]
-    by: str
+    change: ChangeRequest
     reply: Future[dict[str, Any]]
+    asked_s: float
 
 
 class Told(NamedTuple):
@@ -73,37 +77,40 @@ class Told(NamedTuple):
 Message = FromDevice | Ask | Told
 
 
-class Options(NamedTuple):
-    """What the command line says. ``credentials`` is where secrets lie; None: where systemd says."""
+class Places(NamedTuple):
+    """Where the daemon keeps what: the folder of the log, the folder of the sockets, and whose group may use control."""
 
-    config: Path
     state: Path
     run: Path
-    speed: float = 1.0
-    origin_ms: int | None = None
+    group: str | None = None
+
+    @property
+    def log(self) -> Path:
+        """The log."""
+        return self.state / "log.db"
 
 
 class Daemon:
     """The running daemon. Make it, `start` it, `loop` until it is told to stop."""
 
     def __init__(
-        self, options: Options, clock: Clock, journal: Journal, load: Callable[[], Loaded], reveal: Reveal
+        self, places: Places, clock: Clock, journal: Journal, load: Callable[[], Loaded], credentials: Credentials
     ) -> None:
-        self._options = options
+        self._places = places
         self._clock = clock
         self._journal = journal
         self._load = load
         self._queue: queue.SimpleQueue[Message] = queue.SimpleQueue()
-        self._devices = Devices(clock, lambda name, facts: self._queue.put(FromDevice(name, facts)), reveal)
+        self._devices = Devices(clock, lambda name, facts: self._queue.put(FromDevice(name, facts)), credentials)
         self._notify = sdnotify.SystemdNotifier()
         self._watchdog_s = int(os.environ.get("WATCHDOG_USEC", "0")) / 1e6
         self._wake_ms: int | None = None
         self._orders_out: set[int] = set()
-        self._reading: dict[str, list[Future[dict[str, Any]]]] = {}
+        self._reading: dict[str, list[Ask]] = {}
         self._status = ""
-        self._ready = False
+        self._started_ms = 0
 
-    # What other threads may ask of the daemon (see control.Hub)
+    # What other threads may ask of the daemon: control.Hub
 
     def site(self) -> Site:
         """The state after the last transaction; it never changes in place."""
@@ -113,15 +120,28 @@ class Daemon:
         """UTC on the daemon's clock."""
         return self._clock.now_ms()
 
-    def log_reader(self) -> Reader:
-        """A reader of the log for the calling thread, which closes it."""
-        return open_reader(self._options.state / "log.db")
+    def started_ms(self) -> int:
+        """When this daemon started, on the same clock."""
+        return self._started_ms
 
-    def submit(self, method: str, params: dict[str, Any], by: str) -> Future[dict[str, Any]]:
+    def log_reader(self) -> History:
+        """A reader of the log for the calling thread."""
+        return History(self._places.log)
+
+    def profiles(self) -> tuple[Profile, ...]:
+        """Shipped and configured profiles."""
+        return self._loaded.profiles
+
+    def submit(self, request: ChangeRequest) -> Future[dict[str, Any]]:
         """Put a request before the main loop."""
         reply: Future[dict[str, Any]] = Future()
-        self._queue.put(Ask(method, params, by, reply))
+        self._queue.put(Ask(request, reply, real_s()))
         return reply
+
+    def report(self, error: BaseException) -> None:
+        """A mistake of ours in answering somebody: into the journal with its traceback, and charging goes on."""
+        where = "".join(traceback.format_exception(error)).strip().replace("\n", " | ")
+        self._journal.say(ACT, f"control: an answer failed: {error}", trace=where)
 
     # Start
 
@@ -129,8 +149,9 @@ class Daemon:
         """Come alive: record the start, open the sockets, let the devices answer, and say that we are ready."""
         self._recorder = recorder
         self._loaded = loaded
+        self._started_ms = self._clock.now_ms()
         self._zone = windows.zone(loaded.configuration.timezone)
-        self._control = ControlServer(self._options.run, self)
+        self._control = ControlServer(self._places.run, self._places.group, self)
         self._control.start()
         facts: list[Body] = [DaemonStarted(__version__, VERSION, self._clock.boot_id(), os.getpid())]
         if set_aside is not None:
@@ -139,11 +160,14 @@ class Daemon:
         self._take([("daemon", fact) for fact in facts])
         self._devices.configure(loaded.configuration, loaded.device_configs)
         for number, what in ((signal.SIGTERM, "stop"), (signal.SIGINT, "stop"), (signal.SIGHUP, "reload")):
-            signal.signal(number, lambda _number, _frame, what=what: self._queue.put(Told(what)))
+            signal.signal(number, self._told(what))
         self._notify.notify("READY=1")
         count = len(loaded.configuration.loadpoints)
         text = f"chargerd {__version__} watches {count} loadpoint{'' if count == 1 else 's'}"
-        self._journal.say(NOTICE, text, state=self._options.state, sockets=self._options.run)
+        self._journal.say(NOTICE, text, state=self._places.state, sockets=self._places.run)
+
+    def _told(self, what: str) -> Callable[[int, object], None]:
+        return lambda _number, _frame: self._queue.put(Told(what))
 
     # The loop
 
@@ -227,56 +251,58 @@ class Daemon:
     # Requests
 
     def _asked(self, ask: Ask) -> None:
+        if not ask.reply.set_running_or_notify_cancel():
+            return  # whoever asked has gone
         try:
-            if ask.method == "ReadDevice":
-                self._read_device(ask)
-            elif ask.method == "CheckConfiguration":
-                ask.reply.set_result(self._check())
-            else:
-                ask.reply.set_result(self._changed(ask))
+            match ask.change.method:
+                case "ReadDevice":
+                    self._read_device(ask)
+                case "CheckConfiguration":
+                    ask.reply.set_result(replies.checked(self._load, self._loaded))
+                case _:
+                    ask.reply.set_result(self._changed(ask.change))
         except CallError as error:
             ask.reply.set_exception(error)
 
-    def _changed(self, ask: Ask) -> dict[str, Any]:
-        site, now_ms = self.site(), self.now_ms()
-        done_seq = site.requests.get(ask.params.get("request") or "")
+    def _changed(self, change: ChangeRequest) -> dict[str, Any]:
+        site, parameters = self.site(), change.parameters
+        done_seq = site.requests.get(parameters.get("request") or "")
         if done_seq is not None:
-            return {"text": "already done under this request id", "changed": False, "seq": done_seq}
-        asked = facts_for(ask.method, ask.params, site, ask.by, now_ms)
-        facts = [(ask.by, fact) for fact in asked.facts]
-        reply: dict[str, Any] = {"text": asked.text, "changed": bool(facts), "notes": list(asked.notes), "seq": None}
-        if ask.params.get("dry_run"):
-            return {**reply, "commands": self._recorder.rehearse(facts, self._moment())}
+            return replies.changed("Already done under this request id.", done=False, seq=done_seq)
+        asked = facts_for(change.method, parameters, site, change.by, self.now_ms())
+        facts = [(change.by, fact) for fact in asked.facts]
+        if parameters.get("dry_run"):
+            commands = self._recorder.rehearse(facts, self._moment())
+            return replies.changed(asked.text, done=False, notes=asked.notes, commands=commands) | replies.entry(
+                change.method, asked.entry
+            )
+        seq = None
         if facts:
-            if not self._recorder.writable():
+            if not self._recorder.writable() or not (outcome := self._take(facts)).recorded:
                 raise not_recorded(self._recorder.error)
-            outcome = self._take(facts)
-            if not outcome.recorded:
-                raise not_recorded(self._recorder.error)
-            reply["seq"] = next(event.seq for event in outcome.events if event.body is asked.facts[0])
-        return reply
+            seq = next(event.seq for event in outcome.events if event.body is asked.facts[0])
+        return replies.changed(asked.text, done=bool(facts), notes=asked.notes, seq=seq) | replies.entry(
+            change.method, asked.entry
+        )
 
     def _read_device(self, ask: Ask) -> None:
         """The reply waits for the reading, which goes through the log like any other."""
-        name = ask.params["name"]
+        name = ask.change.parameters["name"]
         if name not in self.site().configuration.devices:
-            raise no_such_device(name, self.site())
-        self._reading.setdefault(name, []).append(ask.reply)
+            raise no_device(name, self.site())
+        self._reading.setdefault(name, []).append(ask)
         self._devices.read_now(name)
 
     def _answer_readings(self, messages: Sequence[Message]) -> None:
         for message in messages:
             if not isinstance(message, FromDevice):
                 continue
-            for reply in self._reading.pop(message.device, []):
-                reply.set_result({"device": message.device, "facts": tuple(message.facts)})
-
-    def _check(self) -> dict[str, Any]:
-        try:
-            self._load()
-        except ConfigError as error:
-            return {"problems": error.problems, "text": str(error)}
-        return {"problems": (), "text": "the configuration is in order"}
+            for ask in self._reading.pop(message.device, []):
+                took_ms = round((real_s() - ask.asked_s) * 1000)
+                try:
+                    ask.reply.set_result(replies.reading(message.device, message.facts, took_ms, self.site()))
+                except CallError as error:
+                    ask.reply.set_exception(error)
 
     def _reload(self) -> None:
         """Read the configuration again. One that is wrong changes nothing."""
@@ -309,7 +335,7 @@ class Daemon:
             if isinstance(message, FromDevice):
                 self._take([(message.device, fact) for fact in message.facts])
             elif isinstance(message, Ask):
-                message.reply.set_exception(stopping())
+                message.reply.set_exception(ending())
         unheard = len(self._orders_out)
         if unheard:
             self._journal.say(WARNING, f"ending without word of {unheard} last commands; leases run out by themselves")

@@ -158,9 +158,11 @@ def _commands(case: Case, granted: Granted) -> Iterator[SetEnabled]:
         if granted.grant.enabled is False and case.session is not None:
             yield SetEnabled(case.settings.charger, enabled=False)
         return
-    if charger.pending is not None and case.t_ms - charger.pending.t_ms < LOST_COMMAND_S * 1000:
-        return
     wanted = charger.enabled if granted.grant.enabled is None else granted.grant.enabled
+    if charger.pending is not None and case.t_ms - charger.pending.t_ms < LOST_COMMAND_S * 1000:
+        if wanted is False and charger.pending.command.enabled:  # off does not wait for word of an on
+            yield SetEnabled(case.settings.charger, enabled=False)
+        return
     if wanted is not charger.enabled:
         if case.t_ms >= charger.retry_t_ms or not charger.attempts or wanted is not charger.asked:
             yield SetEnabled(case.settings.charger, bool(wanted), lease_of(case) if wanted else None)

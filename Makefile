@@ -1,0 +1,44 @@
+# chargerd: `make demo` shows it, `make test` proves it. Needs Debian 12 or 13 with git, make and python3-venv.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+DEMO_SPEED ?= 60
+export PIP_DISABLE_PIP_VERSION_CHECK = 1
+
+.PHONY: help venv demo test test-system bench lint clean
+
+help:
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 14
+
+venv: $(VENV)/ready ## make .venv from the hash-locked lists
+
+$(VENV)/ready: packaging/requirements-dev.txt packaging/requirements.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
+	  || { echo "chargerd needs Python 3.11 or newer: sudo apt install python3"; exit 1; }
+	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null \
+	  || { echo "Python's venv is missing: sudo apt install python3-venv"; exit 1; }
+	$(PYTHON) -m venv --clear $(VENV)
+	$(BIN)/pip install --quiet --require-hashes --only-binary :all: -r packaging/requirements-dev.txt
+	$(BIN)/pip install --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
+
+demo: venv ## a simulated home with the real daemon; Ctrl-C ends it
+	@DEMO_SPEED=$(DEMO_SPEED) $(BIN)/chargerd demo
+
+test: venv ## everything that needs only Python
+	$(BIN)/pytest -m "not system" -n 2
+
+test-system: venv ## what needs Debian packages, Node or root
+	$(BIN)/pytest -m system tests/system
+
+bench: venv ## every benchmark beside its reference; fails when a limit is missed
+	@set -e; for file in benchmarks/[a-z]*_*.py benchmarks/cutoff.py; do $(BIN)/python $$file --traces benchmarks/traces $(BENCH); done
+
+lint: venv ## ruff and mypy --strict
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+clean: ## remove what make and the demo made
+	rm -rf $(VENV) .demo .pytest_cache .mypy_cache .ruff_cache

@@ -1,0 +1,39 @@
+"""History: the log and the table of sessions, opened to be read by one thread for one question."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from chargerd.model.events import Event
+from chargerd.model.state import Session
+from chargerd.store import sessions
+from chargerd.store.reader import open_reader
+
+
+class History:
+    """What `daemon.context.LogReader` asks for. Opens the file when it is made; raises `store.errors.LogError`."""
+
+    def __init__(self, path: Path) -> None:
+        self._reader = open_reader(path)
+
+    def read(self, first_seq: int = 1, last_seq: int | None = None) -> Iterator[Event]:
+        """Events in the order of their seq, both ends included."""
+        return self._reader.read(first_seq, last_seq)
+
+    def seq_at(self, at_ms: int) -> int:
+        """The first seq whose event is not before ``at_ms``."""
+        return self._reader.seq_at(at_ms)
+
+    @property
+    def last_seq(self) -> int:
+        """The last seq there is."""
+        return self._reader.last_seq
+
+    def sessions(self, loadpoint: str | None, since_ms: int | None, lines: int) -> list[Session]:
+        """The last ended sessions, newest first."""
+        return list(reversed(sessions.ended(self._reader, loadpoint, since_ms, lines)))
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._reader.close()

@@ -1,0 +1,72 @@
+"""Replies: what the main loop answers to those who asked it for something."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from chargerd.config.load import ConfigError, Loaded
+from chargerd.daemon.requests import device_failed
+from chargerd.model.commands import SetEnabled
+from chargerd.model.events import Body, ChargerRead, ReadFailed
+from chargerd.model.state import Site
+
+
+def changed(
+    text: str,
+    *,
+    done: bool,
+    notes: Sequence[str] = (),
+    commands: Sequence[SetEnabled] = (),
+    seq: int | None = None,
+) -> dict[str, Any]:
+    """The reply to a change: whether it was one, and for a rehearsal the commands that would follow."""
+    told = [{"kind": "command", "device": command.device, "text": _told(command)} for command in commands]
+    return {"text": text, "changed": done, "commands": told, "notes": list(notes), "seq": seq}
+
+
+def entry(method: str, name: str | None) -> dict[str, Any]:
+    """What the replies about recurring starts have besides."""
+    return {"entry": name} if method in ("AddSchedule", "RemoveSchedule") else {}
+
+
+def _told(command: SetEnabled) -> str:
+    if not command.enabled:
+        return "switch off"
+    return f"switch on, off by itself after {command.lease_s} s unless told again" if command.lease_s else "switch on"
+
+
+def reading(device: str, facts: Sequence[Body], took_ms: int, site: Site) -> dict[str, Any]:
+    """What a device said when it was read for somebody. Raises `CallError` DeviceFailed when it did not answer well."""
+    failed = [fact for fact in facts if isinstance(fact, ReadFailed)]
+    if failed:
+        points = site.configuration.loadpoints.values()
+        unwatched = [point.name for point in points if point.charger.partition("/")[0] == device]
+        raise device_failed(device, failed[-1].detail or failed[-1].error, unwatched)
+    rows, lines = [], []
+    for fact in facts:
+        if isinstance(fact, ChargerRead):
+            address = f"{device}/{fact.channel}" if fact.channel else device
+            values = {key: getattr(fact, key) for key in fact.__struct_fields__ if key != "channel"}
+            rows.append({"kind": "reading", "address": address, "values": values})
+            said = "   ".join(f"{key} {value}" for key, value in values.items() if value is not None)
+            lines.append(f"{address}: {said}")
+    return {"text": "\n".join(lines), "readings": rows, "took_ms": took_ms}
+
+
+def checked(load: Callable[[], Loaded], running: Loaded) -> dict[str, Any]:
+    """What is wrong with the files as they are now; nothing is loaded."""
+    try:
+        files = list(load().configuration.files)
+    except ConfigError as error:
+        mistakes = [
+            {
+                "kind": "mistake",
+                "place": f"{problem.file}:{problem.line}",
+                "text": problem.text,
+                "allowed": problem.hint,
+            }
+            for problem in error.problems
+        ]
+        return {"text": str(error), "mistakes": mistakes, "files": list(running.configuration.files)}
+    return {"text": "The configuration is in order.", "mistakes": [], "files": files}

@@ -1,0 +1,291 @@
+"""Requests: what a person asks becomes facts and a sentence, or an error. Pure: nothing is changed here.
+
+Every check is made before any fact is returned, so that a request is done whole or not at all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from difflib import get_close_matches
+from typing import Any
+
+from msgspec import Struct, structs
+
+from chargerd.config import times
+from chargerd.config.profiles import order_faults
+from chargerd.daemon.context import no_entry, no_loadpoint, zone_of
+from chargerd.daemon.times import BadTime, clock_text, parse_end
+from chargerd.engine.describe import mode_of, schedule_of, settings_of, target_of
+from chargerd.engine.settings import PROFILE_KEYS, overridden, value_of
+from chargerd.model.events import (
+    Body,
+    HoldCleared,
+    HoldSet,
+    LimitSet,
+    ModeSet,
+    ScheduleAdded,
+    ScheduleRemoved,
+    TargetSet,
+)
+from chargerd.model.reasons import power, shown
+from chargerd.model.settings import ADJUSTABLE, MODES, TARGETS, Scalar
+from chargerd.model.state import Override, Site
+from chargerd.protocol.framing import CallError
+
+WHOLE = frozenset({"full_readings", "lease_s", "max_starts_per_day"})
+NOTHING = "Nothing was changed."
+
+
+class Asked(Struct, frozen=True):
+    """What a request comes to: the facts to record (none if it was so already) and what to tell the person."""
+
+    facts: tuple[Body, ...]
+    text: str
+    notes: tuple[str, ...] = ()
+    entry: str | None = None
+
+
+class Who(Struct, frozen=True):
+    """A request with its surroundings."""
+
+    parameters: dict[str, Any]
+    site: Site
+    by: str
+    now_ms: int
+
+    @property
+    def request(self) -> str:
+        """The id under which this was asked."""
+        return self.parameters.get("request") or ""
+
+    def loadpoint(self) -> str:
+        """The loadpoint that is named. Raises `CallError` NoSuchLoadpoint."""
+        name: str = self.parameters["name"]
+        if name not in self.site.configuration.loadpoints:
+            raise no_loadpoint(name, self.site)
+        return name
+
+    def until_ms(self) -> int | None:
+        """When it is to end. Raises `CallError` BadValue."""
+        text = self.parameters.get("until")
+        try:
+            return None if text is None else parse_end(text, self.now_ms, zone_of(self.parameters, self.site))
+        except BadTime as error:
+            raise CallError("BadValue", str(error), NOTHING, "All forms: chargerctl help times") from error
+
+    def until_text(self, until_ms: int | None) -> str:
+        """ " until 16:20", or nothing."""
+        if until_ms is None:
+            return ""
+        return f" until {clock_text(until_ms, self.now_ms, zone_of(self.parameters, self.site))}"
+
+
+def facts_for(method: str, parameters: dict[str, Any], site: Site, by: str, now_ms: int) -> Asked:
+    """The facts that a change comes to. ``parameters`` have passed `protocol.varlink.checked`. Raises `CallError`."""
+    return _MAKERS[method](Who(parameters, site, by, now_ms))
+
+
+def _mode(who: Who) -> Asked:
+    name, mode, until_ms = who.loadpoint(), who.parameters["mode"], who.until_ms()
+    if mode not in MODES:
+        raise _refused(f"{name} has no mode {mode!r}", f"Modes of a plug: {', '.join(MODES)}.")
+    point = who.site.loadpoints[name]
+    if (
+        mode == mode_of(who.site, name)
+        and until_ms == point.mode_until_ms
+        and (mode == "off") is (point.session is None)
+    ):
+        return Asked((), f"{name}: already {mode}{who.until_text(until_ms)}.")
+    then = f", then {'off' if mode != 'off' else 'as configured'} again" if until_ms is not None else ""
+    if mode == "fast":
+        target = target_of(who.site, name)
+        stop_w = settings_of(who.site, name).profile.stop_w(target)
+        then = then or f", to {target} (until below {power(stop_w)})"
+    fact = ModeSet(name, mode, who.by, until_ms, who.request)
+    return Asked((fact,), f"{name}: {mode}{who.until_text(until_ms)}{then}.")
+
+
+def _target(who: Who) -> Asked:
+    target, once = who.parameters["target"], bool(who.parameters.get("once"))
+    if target not in (*TARGETS, "default"):
+        raise _refused(
+            f"there is no target {target!r}", f"Targets: {', '.join(TARGETS)}, or default for the configured one."
+        )
+    if bool(who.parameters.get("all")) == (who.parameters.get("name") is not None):
+        raise _refused(
+            "say which loadpoint, or all", "chargerctl target NAME TARGET, or chargerctl target --all TARGET"
+        )
+    until_ms, notes = who.until_ms(), []
+    if who.parameters.get("all"):
+        names = []
+        for name in who.site.configuration.loadpoints:
+            if target_of(who.site, name) == "storage" and target != "storage":
+                notes.append(f"{name} is kept at storage level and was left as it is; name it to change it.")
+            else:
+                names.append(name)
+    else:
+        names = [who.loadpoint()]
+    wanted = None if target == "default" else target
+    changed = [n for n in names if not _is_aimed(who.site, n, wanted, once, until_ms)]
+    facts = [TargetSet(n, wanted, who.by, once, until_ms, who.request if n == changed[0] else "") for n in changed]
+    if not changed:
+        return Asked((), f"{', '.join(names) or 'nothing'}: already {target}.", tuple(notes))
+    return Asked(tuple(facts), _target_text(who, changed, target, once, until_ms), tuple(notes))
+
+
+def _is_aimed(site: Site, name: str, target: str | None, once: bool, until_ms: int | None) -> bool:
+    point = site.loadpoints[name]
+    return (point.target, point.target_once, point.target_until_ms) == (target, once and target is not None, until_ms)
+
+
+def _target_text(who: Who, names: list[str], target: str, once: bool, until_ms: int | None) -> str:
+    ends = " for the next session" if once else who.until_text(until_ms)
+    if len(names) > 1:
+        return f"{', '.join(names)}: target {target}{ends}."
+    (name,) = names
+    settings, before = settings_of(who.site, name), target_of(who.site, name)
+    now = who.site.configuration.loadpoints[name].target if target == "default" else target
+    stop, was = power(settings.profile.stop_w(now)), power(settings.profile.stop_w(before))
+    return f"{name}: stop at {stop} ({now}){ends}; was {before} ({was})."
+
+
+def _setting(who: Who) -> Asked:
+    name, until_ms = who.loadpoint(), who.until_ms()
+    values: dict[str, Any] = who.parameters["values"]
+    if not values:
+        raise _refused("no setting was given", f"chargerctl set {name} nominal_stop_w=80")
+    wanted = {key: _checked(name, key, value) for key, value in values.items()}
+    point, configured = who.site.loadpoints[name], who.site.configuration.loadpoints[name]
+    before = settings_of(who.site, name)
+    overrides = {key: override for key, override in point.overrides.items() if wanted.get(key, 0) is not None}
+    overrides |= {k: Override(v, who.by, who.now_ms, until_ms) for k, v in wanted.items() if v is not None}
+    after = overridden(configured, structs.replace(point, overrides=overrides))
+    if PROFILE_KEYS & set(wanted):
+        for key, fault in order_faults(after.profile):
+            raise _refused(f"{name}: {key}: {fault}", f"In force now: chargerctl configure show {name}")
+    facts: list[Body] = []
+    said: list[str] = []
+    for key, value in wanted.items():
+        old = point.overrides.get(key)
+        if (value is None and old is None) or (old is not None and (old.value, old.until_ms) == (value, until_ms)):
+            continue
+        facts.append(LimitSet(name, key, value, who.by, until_ms, who.request if not facts else ""))
+        said.append(f"{key} {_with_unit(key, value_of(after, key))} (was {_with_unit(key, value_of(before, key))})")
+    if not facts:
+        return Asked((), f"{name}: already so.")
+    return Asked(tuple(facts), f"{name}: {', '.join(said)}{who.until_text(until_ms)}.")
+
+
+def _with_unit(key: str, value: Scalar) -> str:
+    return "not set" if value is None else shown(key, value)
+
+
+def _checked(name: str, key: str, value: object) -> float | int | None:
+    if key not in ADJUSTABLE:
+        close = get_close_matches(key, ADJUSTABLE, 1, 0.5)
+        hint = f"Did you mean {close[0]}?   " if close else ""
+        raise _refused(f"{name} has no setting {key[:60]!r}", f"{hint}Known: {' '.join(ADJUSTABLE)}")
+    if value == "default":
+        return None
+    low, high = ADJUSTABLE[key]
+    if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
+        raise _refused(f"{key} must be a number from {low:g} to {high:g}, not {value!r}"[:200], "default takes it back")
+    if key in WHOLE and value != int(value):
+        raise _refused(f"{key} must be a whole number, not {value!r}", "default takes it back")
+    return int(value) if key in WHOLE else float(value)
+
+
+def _hold(who: Who) -> Asked:
+    until_ms = who.until_ms()
+    name = "" if who.parameters.get("name") is None else who.loadpoint()
+    hold = who.site.loadpoints[name].hold if name else who.site.hold
+    where = name or "everything"
+    if hold is not None and hold.until_ms == until_ms:
+        return Asked((), f"{where}: already on hold{who.until_text(until_ms)}.")
+    kept = [n for n in ([name] if name else who.site.loadpoints) if _is_on(who.site, n)]
+    notes = [f"{n} stays on, and nothing cuts it off; its plug's timer is kept alive." for n in kept]
+    text = f"Holding {where}{who.until_text(until_ms)}: chargerd watches and sends nothing but lease renewals."
+    return Asked((HoldSet(who.by, name, until_ms, who.request),), text, tuple(notes))
+
+
+def _is_on(site: Site, name: str) -> bool:
+    charger = site.chargers.get(site.configuration.loadpoints[name].charger)
+    return bool(charger is not None and charger.enabled)
+
+
+def _release(who: Who) -> Asked:
+    name = "" if who.parameters.get("name") is None else who.loadpoint()
+    held = [n for n, point in who.site.loadpoints.items() if point.hold is not None and name in ("", n)]
+    if not held and (name or who.site.hold is None):
+        note = ("Everything is on hold; chargerctl release ends that.",) if who.site.hold is not None else ()
+        return Asked((), f"{name or 'everything'}: already released.", note)
+    return Asked((HoldCleared(who.by, name, who.request),), f"Released {name or 'everything'}: chargerd acts again.")
+
+
+def _add(who: Who) -> Asked:
+    name = who.loadpoint()
+    mode, target = who.parameters.get("mode") or "fast", who.parameters.get("target")
+    try:
+        days = times.EVERY_DAY if who.parameters["days"] == "daily" else times.days(who.parameters["days"])
+        at_min = times.minute(who.parameters["at"])
+    except ValueError as error:
+        raise CallError("BadValue", str(error), NOTHING, "chargerctl schedule add NAME mon-fri 06:30") from error
+    if mode not in MODES:
+        raise _refused(f"{name} has no mode {mode!r}", f"Modes of a plug: {', '.join(MODES)}.")
+    if target is not None and target not in TARGETS:
+        raise _refused(f"there is no target {target!r}", f"Targets: {', '.join(TARGETS)}.")
+    entries = schedule_of(who.site)
+    for entry in entries:
+        if (entry.loadpoint, entry.days, entry.at_min, entry.mode, entry.target) == (name, days, at_min, mode, target):
+            return Asked((), f"{name}: already scheduled so, as {entry.entry}.", entry=entry.entry)
+    taken = {entry.entry for entry in entries} | set(who.site.removed_schedule)
+    entry_name = next(f"{name}.{n}" for n in range(1, len(taken) + 2) if f"{name}.{n}" not in taken)
+    fact = ScheduleAdded(entry_name, name, days, at_min, who.by, mode, target, who.request)
+    aim, clock = f" to {target}" if target else "", f"{at_min // 60:02}:{at_min % 60:02}"
+    text = f"{name}: {mode}{aim} {times.written(days)} at {clock}, as {entry_name}."
+    return Asked((fact,), text, entry=entry_name)
+
+
+def _remove(who: Who) -> Asked:
+    entry = who.parameters["entry"]
+    known = [e.entry for e in schedule_of(who.site)]
+    if entry not in known:
+        raise no_entry(entry, known)
+    from_file = any(e.entry == entry for e in who.site.configuration.schedule)
+    notes = ("It is still in the configuration file, and hidden from now on.",) if from_file else ()
+    return Asked((ScheduleRemoved(entry, who.by, who.request),), f"Schedule entry {entry} removed.", notes, entry)
+
+
+def _refused(message: str, hint: str, means: str = NOTHING) -> CallError:
+    return CallError("Refused", message, means, hint)
+
+
+def not_recorded(error: str) -> CallError:
+    """The log cannot be written, so a request cannot be taken: what is not recorded did not happen."""
+    means = "Nothing was changed; charging only goes down until the log can be written."
+    return CallError("NotRecorded", f"the log cannot be written ({error})", means, "Make room: df -h /var/lib/chargerd")
+
+
+def ending() -> CallError:
+    """The daemon has been told to end and takes no more requests."""
+    return CallError(
+        "Busy", "chargerd is ending", "Plugs keep what they were told last.", "Look: systemctl status chargerd"
+    )
+
+
+def device_failed(name: str, detail: str, unwatched: Iterable[str]) -> CallError:
+    """A device that was to be read now has not answered as it should."""
+    points = ", ".join(unwatched)
+    means = f"{points} stays as it is and is not watched." if points else "No loadpoint depends on it."
+    return CallError("DeviceFailed", f"{name}: {detail}", means, "Look: chargerctl device list")
+
+
+_MAKERS: dict[str, Callable[[Who], Asked]] = {
+    "SetMode": _mode,
+    "SetTarget": _target,
+    "SetSetting": _setting,
+    "Hold": _hold,
+    "Release": _release,
+    "AddSchedule": _add,
+    "RemoveSchedule": _remove,
+}

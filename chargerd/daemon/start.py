@@ -1,0 +1,89 @@
+"""Start: from the command line to a running daemon. Reads the configuration, opens the log, and says plainly what is wrong."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+from chargerd import drivers
+from chargerd.config.load import ConfigError, Loaded, config_files, load
+from chargerd.daemon.clock import Clock
+from chargerd.daemon.control import CannotServe
+from chargerd.daemon.journal import ACT, Journal
+from chargerd.daemon.recorder import Recorder, restored
+from chargerd.daemon.run import Daemon, Places
+from chargerd.daemon.secrets import Credentials
+from chargerd.model.events import ConfigLoaded, LogSetAside
+from chargerd.store.errors import LogBusy, LogDamaged, LogError, LogTooNew
+from chargerd.store.log import Log
+
+EX_CONFIG = 78  # sysexits(3); the unit does not restart after it
+EX_FAILED = 1
+
+
+def loader(main: Path, credentials: Credentials) -> Callable[[], Loaded]:
+    """A function that reads the configuration anew each time, credentials looked for."""
+
+    def again() -> Loaded:
+        return load(
+            config_files(main),
+            load_driver=drivers.load,
+            driver_kinds=drivers.MODULES,
+            credential_fault=credentials.fault,
+        )
+
+    return again
+
+
+def serve(main: Path, places: Places, clock: Clock, journal: Journal, credentials: Credentials) -> int:
+    """Run the daemon until it is told to stop; the exit status. 78: nothing will get better by trying again."""
+    try:
+        opened = _open(places, clock)
+    except (LogTooNew, LogBusy) as error:
+        journal.say(ACT, f"log: {error}")
+        return EX_CONFIG if isinstance(error, LogTooNew) else EX_FAILED
+    except (LogError, OSError) as error:
+        journal.say(ACT, f"log: {error}; nothing is switched, plugs keep what they were told last")
+        return EX_FAILED
+    log, set_aside = opened
+    try:
+        loaded = _configuration(main, credentials, known=log.last(ConfigLoaded) is not None)
+    except ConfigError as error:
+        log.close()
+        journal.say(ACT, f"configuration: {error}")
+        return EX_CONFIG
+    daemon = Daemon(places, clock, journal, loader(main, credentials), credentials)
+    try:
+        daemon.start(loaded, Recorder(log, restored(log)), set_aside)
+    except CannotServe as error:
+        log.close()
+        journal.say(ACT, f"control: {error}")
+        return EX_FAILED
+    return daemon.loop()
+
+
+def _configuration(main: Path, credentials: Credentials, *, known: bool) -> Loaded:
+    """The configuration. A missing credential refuses a first start; later only its device is out."""
+    try:
+        return loader(main, credentials)()
+    except ConfigError:
+        if not known:
+            raise
+    return load(config_files(main), load_driver=drivers.load, driver_kinds=drivers.MODULES)
+
+
+def _open(places: Places, clock: Clock) -> tuple[Log, LogSetAside | None]:
+    """The log; a damaged one is put aside, whole, and a new one begun, for a charge must not go unwatched."""
+    os.umask(0o027)
+    places.state.mkdir(parents=True, exist_ok=True)
+    places.run.mkdir(parents=True, exist_ok=True)
+    try:
+        return Log(places.log), None
+    except LogDamaged as damage:
+        kept = places.log.with_name(f"log.damaged-{clock.now_ms()}.db")
+        for suffix in ("", "-wal", "-shm"):
+            part = places.log.with_name(places.log.name + suffix)
+            if part.exists():
+                part.rename(kept.with_name(kept.name + suffix))
+        return Log(places.log), LogSetAside(str(kept), str(damage), damage.first_bad_seq)

@@ -1,0 +1,127 @@
+"""Demo: a simulated home, the real daemon on it, and a line to try. Ctrl-C ends everything.
+
+The home is a strip with four chargers on recorded curves, one of them with a fault. It speaks the strip's real protocol
+on loopback; the daemon does not know that it is simulated. Strip and daemon live on one clock, which runs fast.
+"""
+
+from __future__ import annotations
+
+import random
+import shutil
+import sys
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+from chargerd.daemon.clock import Clock
+from chargerd.daemon.journal import INFO, Journal
+from chargerd.daemon.run import Places
+from chargerd.daemon.secrets import Credentials
+from chargerd.daemon.start import serve
+from chargerd.drivers.simulated import Socket
+from chargerd.model.windows import zone
+from chargerd.sim import world
+from chargerd.sim.wire.kasa import SimulatedStrip
+
+LOADS = {"rad-1": "rad-nominal", "rad-2": "rad-full", "lectric": "lectric-full", "old-charger": "never-tapers"}
+EVENING_MS = round(
+    datetime(2026, 3, 6, 21, 0, tzinfo=UTC).timestamp() * 1000
+)  # a Friday; Saturday's full charge is near
+FASTEST = 600  # beyond this a reading every 60 simulated seconds comes sooner than a plug can answer
+
+CONFIGURATION = """\
+# Written by the demo. A real one lies at /etc/chargerd/chargerd.toml and looks the same.
+[site]
+name = "Demo"
+timezone = "Europe/Berlin"
+
+[device.shed]                  # a strip with four metered sockets
+driver = "kasa"
+host = "{host}"
+port = {port}
+poll_s = 60
+poll_fast_s = 60
+max_age_s = 600
+
+[vehicle.old-pack]             # a charger that never tapers; its time limit will end it
+profile = "rad-48v"
+max_h = 3
+
+[loadpoint.rad-1]
+charger = "shed/rad-1"
+vehicle = "rad-48v"
+schedule = [ {{ days = "mon-fri", at = "22:30" }}, {{ days = "sat", at = "00:00", target = "full" }} ]
+
+[loadpoint.rad-2]
+charger = "shed/rad-2"
+vehicle = "rad-48v"
+target = "full"
+schedule = [ {{ days = "mon-sun", at = "22:15" }} ]
+
+[loadpoint.lectric]
+charger = "shed/lectric"
+vehicle = "lectric-48v"
+window = "22:00-06:00"
+schedule = [ {{ days = "mon-sun", at = "22:10" }} ]
+
+[loadpoint.old-charger]
+charger = "shed/old-charger"
+vehicle = "old-pack"
+schedule = [ {{ days = "mon-sun", at = "22:05" }} ]
+"""
+
+
+def demo(folder: Path, speed: float, seed: int) -> int:
+    """Run until Ctrl-C; the exit status."""
+    if not 1 <= speed <= FASTEST:
+        sys.stderr.write(f"chargerd: the demo's speed is a number from 1 to {FASTEST}, not {speed:g} (DEMO_SPEED).\n")
+        return 2
+    folder = folder.absolute()
+    for name in ("state", "run"):
+        shutil.rmtree(folder / name, ignore_errors=True)
+    folder.mkdir(parents=True, exist_ok=True)
+    clock = Clock(EVENING_MS, speed)
+    strip = make_strip(clock.now_s, seed)
+    strip.start()
+    try:
+        main = folder / "chargerd.toml"
+        main.write_text(CONFIGURATION.format(host=strip.host, port=strip.port), encoding="utf-8")
+        sys.stdout.write(_greeting(folder, speed))
+        sys.stdout.flush()
+        places = Places(folder / "state", folder / "run")
+        return serve(main, places, clock, _journal(clock), Credentials())
+    finally:
+        strip.stop()
+
+
+def _journal(clock: Clock) -> Journal:
+    berlin = zone("Europe/Berlin")
+    return Journal(
+        INFO,
+        stream=sys.stdout,
+        under_systemd=False,
+        stamp=lambda: datetime.fromtimestamp(clock.now_s(), berlin).strftime("%a %H:%M"),
+    )
+
+
+def make_strip(now_s: Callable[[], float], seed: int) -> SimulatedStrip:
+    """The strip with its four chargers."""
+    sockets = {name: Socket(world.load(kind), noise=random.Random(f"{seed}/{name}")) for name, kind in LOADS.items()}
+    return SimulatedStrip(sockets, now_s=now_s, host="127.0.0.1", port=0)
+
+
+def _greeting(folder: Path, speed: float) -> str:
+    run = folder / "run"
+    shown = run.relative_to(Path.cwd()) if run.is_relative_to(Path.cwd()) else run
+    program = Path(sys.argv[0]).with_name("chargerctl")
+    control = program.relative_to(Path.cwd()) if program.is_relative_to(Path.cwd()) else program
+    ask = f"{control} --socket {shown}"
+    return (
+        f"A simulated home: a strip with four e-bike chargers, one of them faulty. An hour takes {3600 / speed:.0f} seconds.\n"
+        f"It is Friday 22:00; charging begins at 22:05. In another terminal, try:\n\n"
+        f"    {ask}\n"
+        f"    {ask} watch\n"
+        f"    {ask} why old-charger\n"
+        f"    {ask} mode rad-1 fast\n\n"
+        f"Ctrl-C ends everything.\n\n"
+    )

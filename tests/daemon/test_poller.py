@@ -1,0 +1,186 @@
+"""Poller: one attempt after the other, each on a thread of its own, and none of them anybody else's trouble."""
+
+from __future__ import annotations
+
+import threading
+
+from chargerd.daemon.clock import Clock, real_s
+from chargerd.daemon.poller import Desk, Worker, as_driver_error
+from chargerd.drivers.base import AccessDenied, UnexpectedAnswer, Unreachable
+from chargerd.model.commands import SetEnabled
+from chargerd.model.events import (
+    ChargerRead,
+    CommandDone,
+    CommandFailed,
+    DeviceAdded,
+    DeviceBack,
+    DeviceLost,
+    ReadFailed,
+)
+from chargerd.model.settings import DeviceSettings
+
+SETTINGS = DeviceSettings("plug", "simulated", poll_s=30, poll_fast_s=10)
+
+
+class Plug:
+    """A plug that does what it is told, or raises ``error``."""
+
+    def __init__(self) -> None:
+        self.on, self.error, self.described, self.closed = False, None, 0, False
+        self.hangs: threading.Event | None = None
+
+    def describe(self):
+        self._maybe()
+        self.described += 1
+        return DeviceAdded("simulated", "plug")
+
+    def read(self):
+        self._maybe()
+        return (ChargerRead(enabled=self.on, power_w=1.0),)
+
+    def apply(self, command):
+        self._maybe()
+        self.on = command.enabled
+
+    def close(self):
+        self.closed = True
+
+    def _maybe(self):
+        if self.hangs is not None:
+            self.hangs.wait(20)
+        if self.error is not None:
+            raise self.error
+
+
+def kinds(facts) -> list[str]:
+    """Names of the facts."""
+    return [type(fact).__name__ for fact in facts]
+
+
+def test_first_reading_says_what_the_device_is():
+    """Described once, then read on a grid of 30 s."""
+    desk, plug = Desk(SETTINGS, Plug()), None
+    assert kinds(desk.read(lambda: 7_000)) == ["DeviceAdded", "ChargerRead"]
+    assert desk.due_ms == 30_000
+    assert kinds(desk.read(lambda: 30_000)) == ["ChargerRead"]
+    assert desk.due_ms == 60_000
+    assert plug is None
+
+
+def test_fast_pace_begins_at_once():
+    """Near the cut-off the next reading is at most ten seconds away."""
+    desk = Desk(SETTINGS, Plug())
+    desk.read(lambda: 0)
+    desk.pace(True, 3_000)
+    assert desk.due_ms == 10_000
+    desk.read(lambda: 10_000)
+    assert desk.due_ms == 20_000
+
+
+def test_silence_backs_off_and_is_told_once():
+    """Asked again after 10, 20, 40 s, at most 240 s; lost once after a minute; back once, and described anew."""
+    plug = Plug()
+    desk = Desk(SETTINGS, plug)
+    desk.read(lambda: 0)
+    plug.error = Unreachable("no answer")
+    waits, facts, now = [], [], 30_000
+    for _ in range(8):
+        facts += desk.read(lambda now=now: now)
+        waits.append((desk.due_ms - now) / 1000)
+        now = desk.due_ms
+    assert waits == [10, 20, 40, 80, 160, 240, 240, 240]
+    assert kinds(facts).count("DeviceLost") == 1
+    plug.error = None
+    back = desk.read(lambda: now)
+    assert kinds(back) == ["DeviceAdded", "DeviceBack", "ChargerRead"]
+    assert isinstance(back[1], DeviceBack)
+    assert back[1].lost_ms == now - 30_000
+    assert plug.described == 2
+
+
+def test_refused_login_is_reported_at_once_and_asked_again_after_an_hour():
+    """Knocking on locks accounts."""
+    plug = Plug()
+    plug.error = AccessDenied("wrong password")
+    desk = Desk(SETTINGS, plug)
+    facts = desk.read(lambda: 1000)
+    assert [fact.error for fact in facts if isinstance(fact, ReadFailed | DeviceLost)] == ["access-denied"] * 2
+    assert desk.due_ms == 3_601_000
+
+
+def test_command_that_switches_is_followed_by_a_reading():
+    """Outcome and effect come together; a lease renewal has no effect to look at."""
+    desk = Desk(SETTINGS, Plug())
+    desk.read(lambda: 0)
+    first = desk.apply(5, SetEnabled("plug", True, 900), lambda: 100)
+    assert kinds(first) == ["CommandDone", "ChargerRead"]
+    assert first[1].enabled is True
+    assert kinds(desk.apply(6, SetEnabled("plug", True, 900), lambda: 200)) == ["CommandDone"]
+
+
+def test_refused_command_is_a_fact_with_its_error():
+    """And the device is read, for nobody knows whether it was done."""
+    plug = Plug()
+    desk = Desk(SETTINGS, plug)
+    desk.read(lambda: 0)
+    plug.error = UnexpectedAnswer("error code -3")
+    facts = desk.apply(5, SetEnabled("plug", True), lambda: 100)
+    assert kinds(facts) == ["CommandFailed", "ReadFailed"]
+    assert isinstance(facts[0], CommandFailed)
+    assert (facts[0].issued, facts[0].error, facts[0].detail) == (5, "unexpected-answer", "error code -3")
+
+
+def test_whatever_a_driver_lets_through_is_one_of_three_errors():
+    """A time-out is no answer; anything else is an answer that nobody expected."""
+    assert as_driver_error(TimeoutError("5 s")).kind == "unreachable"
+    assert as_driver_error(ConnectionRefusedError()).kind == "unreachable"
+    assert as_driver_error(KeyError("power")).kind == "unexpected-answer"
+
+
+def test_device_that_hangs_delays_nobody():
+    """S0-32, wish 8: one worker waits for ever; the other keeps its pace, and the end does not wait either."""
+    clock = Clock(0, speed=1000)
+    hanging, sound = Plug(), Plug()
+    hanging.hangs = threading.Event()
+    seen: list[str] = []
+    heard = threading.Event()
+
+    def post(name, facts):
+        seen.append(name)
+        if seen.count("sound") >= 5:
+            heard.set()
+
+    workers = [
+        Worker(Desk(DeviceSettings(name, "simulated", poll_s=30), plug), clock, post)
+        for name, plug in (("hanging", hanging), ("sound", sound))
+    ]
+    for worker in workers:
+        worker.start()
+    assert heard.wait(10)
+    assert "hanging" not in seen
+    for worker in workers:
+        worker.stop()
+    assert workers[1].join(5)
+    begun = real_s()
+    assert not workers[0].join(0.1)
+    assert real_s() - begun < 2
+    hanging.hangs.set()
+    assert workers[0].join(5)
+    assert sound.closed
+
+
+def test_worker_carries_out_orders_between_readings():
+    """An order does not wait for the next reading."""
+    plug, done = Plug(), threading.Event()
+
+    def post(_name, facts):
+        if any(isinstance(fact, CommandDone) for fact in facts):
+            done.set()
+
+    worker = Worker(Desk(DeviceSettings("plug", "simulated", poll_s=3600), plug), Clock(), post)
+    worker.start()
+    worker.order(1, SetEnabled("plug", True, 900))
+    assert done.wait(5)
+    assert plug.on
+    worker.stop()
+    assert worker.join(5)
