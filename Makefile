@@ -13,13 +13,14 @@ help:
 
 venv: $(VENV)/ready ## make .venv from the hash-locked lists
 
-$(VENV)/ready: packaging/requirements-dev.txt packaging/requirements.txt pyproject.toml
+$(VENV)/ready: packaging/requirements-build.txt packaging/requirements-dev.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
 	  || { echo "chargerd needs Python 3.11 or newer: sudo apt install python3"; exit 1; }
 	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null \
 	  || { echo "Python's venv is missing: sudo apt install python3-venv"; exit 1; }
 	$(PYTHON) -m venv --clear $(VENV)
-	$(BIN)/pip install --quiet --require-hashes --only-binary :all: -r packaging/requirements-dev.txt
+	$(BIN)/pip install --quiet --require-hashes -r packaging/requirements-build.txt
+	$(BIN)/pip install --quiet --require-hashes --no-build-isolation -r packaging/requirements-dev.txt
 	$(BIN)/pip install --quiet --no-deps --no-build-isolation --editable .
 	@touch $@
 
@@ -27,10 +28,10 @@ demo: venv ## a simulated home with the real daemon; Ctrl-C ends it
 	@DEMO_SPEED=$(DEMO_SPEED) $(BIN)/chargerd demo
 
 test: venv ## everything that needs only Python
-	$(BIN)/pytest -m "not system" -n 2
+	$(BIN)/pytest -m "not system" -n 2 $(PYTEST)
 
 test-system: venv ## what needs Debian packages, Node or root
-	$(BIN)/pytest -m system tests/system
+	$(BIN)/pytest -m system tests/system $(PYTEST)
 
 bench: venv ## every benchmark beside its reference; fails when a limit is missed
 	@set -e; for file in benchmarks/[a-z]*_*.py benchmarks/cutoff.py; do $(BIN)/python $$file --traces benchmarks/traces $(BENCH); done
