@@ -11,6 +11,9 @@ import fcntl
 import os
 import sqlite3
 from collections.abc import Callable, Sequence
+from functools import cache
+from itertools import chain
+from operator import itemgetter
 from pathlib import Path
 
 import msgspec
@@ -19,12 +22,20 @@ from chargerd.model.events import Event, Tick
 from chargerd.store import schema
 from chargerd.store.errors import LogBusy, LogDamaged, LogUnusable, NotRecorded
 from chargerd.store.reader import Reader
-from chargerd.store.rows import TICK, Row, closed, digest_of, rows_of, tick_digest
+from chargerd.store.rows import TICK, Row, chained, tick_digest
 
 Also = Callable[[sqlite3.Connection], None]
 """A write to a derived table (snapshots, sessions) that belongs into the same transaction as the events."""
 
-_INSERT = "INSERT INTO events VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+_SEQ = itemgetter(0)
+
+ONE_STATEMENT = 64
+"""Up to so many rows go in by one INSERT, which is a transaction of its own: a tenth faster than BEGIN, rows, COMMIT."""
+
+
+@cache
+def _insert(rows: int) -> str:
+    return "INSERT INTO events VALUES " + ", ".join(["(?, ?, ?, ?, ?, ?, ?, ?)"] * rows)
 
 
 class Log(Reader):
@@ -38,6 +49,7 @@ class Log(Reader):
         self._lock = _lock(path)
         try:
             super().__init__(path, schema.open_writer(path))
+            self._cursor = self._db.cursor()
             self._full = False
             self._broken = False
             self._seq, self._digest = self._tail()
@@ -71,22 +83,26 @@ class Log(Reader):
         ``also`` writes to derived tables in the same transaction. Raises `NotRecorded` when the disk refuses: the log is
         as before, and the same call may be made again later.
         """
-        return self.append_all((events,), durable=durable, also=also)
+        rows, digest = chained(self._digest, events)
+        self._record(rows, digest, durable, also)
+        return msgspec.structs.replace(events[-1], body=Tick(digest))
 
     def append_all(self, transactions: Sequence[Sequence[Event]], *, durable: bool, also: Sequence[Also] = ()) -> Event:
         """Record several transactions with one commit, as after a time of `NotRecorded`; otherwise like `append`."""
         rows: list[Row] = []
         digest = self._digest
         for events in transactions:
-            new = rows_of(events)
-            digest = digest_of(digest, new)
-            new[-1] = closed(new[-1], digest)
+            new, digest = chained(digest, events)
             rows += new
-        if [row[0] for row in rows] != list(range(self._seq + 1, self._seq + 1 + len(rows))) or not rows:
-            raise ValueError(f"events must be numbered from {self._seq + 1} on without a gap")
+        self._record(rows, digest, durable, also)
+        return msgspec.structs.replace(transactions[-1][-1], body=Tick(digest))
+
+    def _record(self, rows: list[Row], digest: str, durable: bool, also: Sequence[Also]) -> None:
+        expected = self._seq + 1
+        if list(map(_SEQ, rows)) != [*range(expected, expected + len(rows))] or not rows:
+            raise ValueError(f"events must be numbered from {expected} on without a gap")
         self._commit(rows, digest, durable, also)
         self._seq, self._digest = rows[-1][0], digest
-        return msgspec.structs.replace(transactions[-1][-1], body=Tick(digest))
 
     def _commit(self, rows: list[Row], digest: str, durable: bool, also: Sequence[Also]) -> None:
         if self._broken:
@@ -96,11 +112,14 @@ class Log(Reader):
             if durable is not self._full:
                 db.execute(f"PRAGMA synchronous={'FULL' if durable else 'NORMAL'}")
                 self._full = durable
-            db.execute("BEGIN IMMEDIATE")
-            db.executemany(_INSERT, rows)
-            for write in also:
-                write(db)
-            db.execute("COMMIT")
+            if not also and len(rows) <= ONE_STATEMENT:
+                self._cursor.execute(_insert(len(rows)), [*chain.from_iterable(rows)])
+            else:
+                db.execute("BEGIN IMMEDIATE")
+                db.executemany(_insert(1), rows)
+                for write in also:
+                    write(db)
+                db.execute("COMMIT")
         except (sqlite3.ProgrammingError, sqlite3.InterfaceError):
             self._roll_back()
             raise  # a mistake of ours, not of the disk
@@ -124,6 +143,7 @@ class Log(Reader):
         try:
             self._db.close()
             self._db = schema.open_writer(self.path)
+            self._cursor = self._db.cursor()
             self._full = False
             found = self._tail()
         except (sqlite3.Error, LogDamaged, LogUnusable) as error:

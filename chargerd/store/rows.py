@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from functools import partial
 from hashlib import blake2b
+from operator import attrgetter
 
 import msgspec
 
@@ -19,6 +20,8 @@ TICK = Tick.__name__
 OPEN_TICK = codec.encode(Tick()).decode()
 """The data of a Tick before its digest is known; this is what the digest covers."""
 DIGEST_BYTES = 16
+_body = attrgetter("body")
+_digested = msgspec.msgpack.Encoder().encode
 
 _NAMES = {kind: (name, codec.VERSIONS[name]) for name, kind in codec.TYPES.items()}
 
@@ -37,26 +40,38 @@ _DECODERS = _Decoders(
 
 def rows_of(events: Sequence[Event]) -> list[Row]:
     """The rows of one transaction, its Tick still open. Raises ValueError unless exactly the last event is an open Tick."""
-    encode, names = codec.encode, _NAMES
-    rows = [
-        (e.seq, e.at_ms, e.mono_ms, e.boot, e.source, *names[type(e.body)], encode(e.body).decode()) for e in events
-    ]
-    kinds = [row[5] for row in rows]
-    if TICK not in kinds or kinds.index(TICK) != len(kinds) - 1:
+    encode = codec.encode
+    kinds = list(map(type, map(_body, events)))
+    if kinds.count(Tick) != 1 or kinds[-1] is not Tick:
         raise ValueError("a transaction ends with its only Tick")
+    rows = [
+        (e.seq, e.at_ms, e.mono_ms, e.boot, e.source, name, version, encode(e.body).decode())
+        for e, (name, version) in zip(events, map(_NAMES.__getitem__, kinds), strict=True)
+    ]
     if rows[-1][7] != OPEN_TICK:
         raise ValueError("the digest of a Tick is written by the log, not given to it")
     return rows
 
 
+def chained(previous: str, events: Sequence[Event]) -> tuple[list[Row], str]:
+    """The rows of one transaction with its Tick closed, and its digest. Raises as `rows_of`."""
+    rows = rows_of(events)
+    digest = blake2b(_digested((previous, rows)), digest_size=DIGEST_BYTES).hexdigest()
+    rows[-1] = (*rows[-1][:7], f'{{"digest":"{digest}"}}')
+    return rows, digest
+
+
 def digest_of(previous: str, rows: Sequence[Row]) -> str:
-    """The digest of a transaction: of the digest before it and of all its rows, the Tick's own with open data."""
-    return blake2b(codec.encode((previous, rows)), digest_size=DIGEST_BYTES).hexdigest()
+    """The digest of a transaction: of the digest before it and of all its rows, the Tick's own with open data.
+
+    What is digested is their msgpack form: one form for one content, and shorter than JSON within JSON.
+    """
+    return blake2b(_digested((previous, rows)), digest_size=DIGEST_BYTES).hexdigest()
 
 
 def closed(tick: Row, digest: str) -> Row:
-    """The row of a Tick with its digest."""
-    return (*tick[:7], codec.encode(Tick(digest)).decode())
+    """The row of a Tick with its digest, which is hexadecimal and needs no escapes."""
+    return (*tick[:7], f'{{"digest":"{digest}"}}')
 
 
 def opened(tick: Row) -> Row:
