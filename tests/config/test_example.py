@@ -1,0 +1,33 @@
+"""Example: the configuration that is installed switches nothing, and its examples are right."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from chargerd import drivers
+from chargerd.config.load import load
+
+EXAMPLE = Path(__file__).parents[2] / "etc" / "chargerd.toml"
+
+
+def test_the_installed_configuration_switches_nothing():
+    """A fresh package has no device and no loadpoint until somebody writes one."""
+    found = load([EXAMPLE], load_driver=drivers.load, driver_kinds=drivers.MODULES).configuration
+    assert (found.site, found.devices, found.loadpoints, found.schedule) == ("Home", {}, {}, ())
+
+
+def test_the_examples_in_it_are_a_valid_configuration(tmp_path: Path):
+    """Whoever takes the "# " away gets what the comments promise."""
+    text = re.sub(r"^# (?=\[|[a-z_]+ = )", "", EXAMPLE.read_text("utf-8"), flags=re.MULTILINE)
+    main = tmp_path / "chargerd.toml"
+    main.write_text(text, "utf-8")
+    found = load([main], load_driver=drivers.load, driver_kinds=drivers.MODULES).configuration
+    loadpoint = found.loadpoints["bike-1"]
+    assert found.timezone == "Europe/Berlin"
+    assert (loadpoint.charger, loadpoint.profile.name, loadpoint.profile.nominal_stop_w) == (
+        "shed/battery_1",
+        "trike",
+        45,
+    )
+    assert [entry.entry for entry in found.schedule] == ["bike-1/mon-fri@00:00", "bike-1/sat@00:00"]
