@@ -43,5 +43,5 @@ class DeviceConfig(Settings):
 
     driver: str
     poll_s: float = Field(default=30.0, ge=1, le=3600)
-    poll_fast_s: float = Field(default=10.0, ge=1, le=600)
+    poll_fast_s: float = Field(default=5.0, ge=1, le=600)
     max_age_s: float = Field(default=180.0, ge=5, le=86_400)

@@ -112,7 +112,7 @@ class DeviceSettings(Setting, frozen=True):
     name: str
     driver: str
     poll_s: float = 30.0
-    poll_fast_s: float = 10.0
+    poll_fast_s: float = 5.0
     max_age_s: float = 180.0  # a reading older than this is no reading
     options: dict[str, Scalar] = {}
 

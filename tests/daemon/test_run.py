@@ -1,0 +1,339 @@
+"""Run: the real program, as systemd starts it, on a strip that speaks the real protocol. Killed, stopped, reloaded, stalled."""
+
+from __future__ import annotations
+
+import os
+import random
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from chargerd.drivers.simulated import Socket
+from chargerd.model.events import CommandIssued, DaemonStarted, DaemonStopped, LogSetAside, ModeSet
+from chargerd.protocol.framing import REPLY_LIMIT, Messages, call
+from chargerd.sim import world
+from chargerd.sim.wire.kasa import SimulatedStrip
+from chargerd.store.reader import open_reader
+
+CONFIGURATION = """\
+[device.shed]
+driver = "kasa"
+host = "127.0.0.1"
+port = {port}
+poll_s = 2
+poll_fast_s = 1
+max_age_s = 20
+
+[loadpoint.bike]
+charger = "shed/battery_1"
+vehicle = "rad-48v"
+lease_s = 120
+"""
+
+
+class House:
+    """A strip, a folder with a configuration, and daemons started over it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        sockets = {name: Socket(world.load("rad-full"), noise=random.Random(name)) for name in ("battery_1", "lamp")}
+        self.skipped_s = 0.0
+        self.strip = SimulatedStrip(sockets, now_s=lambda: time.time() + self.skipped_s, host="127.0.0.1", port=0)
+        self.strip.start()
+        self.child = self.strip.child("battery_1")
+        self.config = folder / "chargerd.toml"
+        self.config.write_text(CONFIGURATION.format(port=self.strip.port))
+        self.notices = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self.notices.bind(str(folder / "notify"))
+        self.notices.settimeout(0.2)
+        self.heard: list[str] = []
+        self.processes: list[subprocess.Popen[bytes]] = []
+
+    def start(self, **environment: str) -> subprocess.Popen[bytes]:
+        """Start a daemon; its journal goes to a file."""
+        self.heard.clear()
+        env = {**os.environ, "NOTIFY_SOCKET": str(self.folder / "notify"), "JOURNAL_STREAM": "1:1", **environment}
+        command = [sys.executable, "-m", "chargerd", "run", "--config", str(self.config)]
+        command += ["--state", str(self.folder / "state"), "--run", str(self.folder / "run")]
+        with (self.folder / "journal").open("ab") as journal:
+            process = subprocess.Popen(command, env=env, stderr=journal, cwd=Path(__file__).parents[2])
+        self.processes.append(process)
+        return process
+
+    def ready(self, **environment: str) -> subprocess.Popen[bytes]:
+        """Start a daemon and wait until it says that it is ready."""
+        process = self.start(**environment)
+        self.hear("READY=1")
+        return process
+
+    def hear(self, wanted: str, seconds: float = 20) -> str:
+        """Wait for a notice to the service manager that contains this."""
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            found = [notice for notice in self.heard if wanted in notice]
+            if found:
+                return found[-1]
+            self.listen()
+        raise AssertionError(f"{wanted} was not heard, but {self.heard[-5:]}\n{self.journal()}")
+
+    def listen(self) -> None:
+        """Take in one notice, if there is one."""
+        try:
+            self.heard.append(self.notices.recv(65536).decode())
+        except TimeoutError:
+            return
+
+    def until(self, condition: Any, seconds: float = 20) -> None:
+        """Wait until something holds; notices are taken in meanwhile."""
+        end = time.monotonic() + seconds
+        while not condition():
+            assert time.monotonic() < end, self.journal()
+            self.listen()
+
+    def ask(self, method: str, where: str = "control", **parameters: Any) -> dict[str, Any]:
+        """Ask over a socket; the reply, or the error."""
+        with socket.socket(socket.AF_UNIX) as client:
+            client.settimeout(15)
+            client.connect(str(self.folder / "run" / where))
+            client.sendall(call(method, parameters))
+            messages = Messages(REPLY_LIMIT)
+            while (message := messages.next()) is None:
+                data = client.recv(65536)
+                assert data, "the connection was cut"
+                messages.feed(data)
+        return message
+
+    def on(self) -> bool:
+        """Whether the bike's socket is on, on the device's side."""
+        return self.strip.is_on(self.child)
+
+    def journal(self) -> str:
+        """What the daemons have said."""
+        return (self.folder / "journal").read_text()
+
+    def events(self) -> list[Any]:
+        """Every event of the log."""
+        with open_reader(self.folder / "state" / "log.db") as log:
+            return list(log.read())
+
+    def close(self) -> None:
+        """End what was started here."""
+        for process in self.processes:
+            if process.poll() is None:
+                process.kill()
+            process.wait(10)
+        self.strip.stop()
+        self.notices.close()
+
+
+@pytest.fixture
+def house(tmp_path: Path) -> Iterator[House]:
+    """A house of its own for each test."""
+    made = House(tmp_path)
+    yield made
+    made.close()
+
+
+def test_kill_in_mid_charge_the_plug_turns_itself_off_within_its_lease(house):
+    """S0-33: kill -9 of the real daemon; two minutes later on the plug's clock the socket is off, nobody having asked."""
+    process = house.ready()
+    assert "error" not in house.ask("SetMode", name="bike", mode="fast")
+    house.until(house.on)
+    process.kill()
+    process.wait(10)
+    house.skipped_s = 121
+    assert not house.on()
+    assert house.strip.switchings[-1].cause == "countdown"
+
+
+def test_restart_after_kill_goes_on_without_a_click(house):
+    """Ready within five seconds of the death, the session goes on, the relay does not move."""
+    process = house.ready()
+    house.ask("SetMode", name="bike", mode="fast")
+    house.until(house.on)
+    house.until(lambda: house.ask("GetStatus", "monitor")["parameters"]["loadpoints"][0]["state"] == "charging")
+    process.kill()
+    process.wait(10)
+    begun = time.monotonic()
+    house.ready()
+    assert time.monotonic() - begun < 5
+    house.hear("bike charging")
+    assert [switching.on for switching in house.strip.switchings] == [True]
+    (started,) = [event for event in house.events() if isinstance(event.body, ModeSet)]
+    assert started.body.by
+
+
+def test_stop_shortens_the_lease_and_says_so(house):
+    """SIGTERM: STOPPING, the plug's timer at 120 s or less, DaemonStopped as the last fact, exit status 0."""
+    house.config.write_text(house.config.read_text().replace("lease_s = 120", "lease_s = 900"))
+    process = house.ready()
+    house.ask("SetMode", name="bike", mode="fast")
+    house.until(house.on)
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(15) == 0
+    house.hear("STOPPING=1")
+    assert house.on()
+    last = [event.body for event in house.events() if isinstance(event.body, CommandIssued | DaemonStopped)]
+    assert isinstance(last[-1], DaemonStopped)
+    assert last[-2].command.lease_s == 120
+    house.skipped_s = 121
+    assert not house.on()
+
+
+def test_reload_with_a_bad_file_keeps_the_old_configuration(house):
+    """SIGHUP: RELOADING then READY; the mistake is named with its line, charging goes on as configured before."""
+    process = house.ready()
+    good = house.config.read_text()
+    house.config.write_text(good + "max_curent_a = 3\n")
+    house.heard.clear()
+    process.send_signal(signal.SIGHUP)
+    house.hear("RELOADING=1")
+    house.hear("READY=1")
+    assert f"chargerd.toml:{good.count(chr(10)) + 1}" in house.journal()
+    assert house.ask("GetStatus", "monitor")["parameters"]["loadpoints"][0]["name"] == "bike"
+    house.config.write_text(good.replace("loadpoint.bike", "loadpoint.cargo-bike"))
+    house.heard.clear()
+    process.send_signal(signal.SIGHUP)
+    house.hear("READY=1")
+    assert house.ask("GetStatus", "monitor")["parameters"]["loadpoints"][0]["name"] == "cargo-bike"
+
+
+def test_first_start_with_a_bad_file_is_refused(house):
+    """S0-19: exit status 78, which the unit does not restart after, and one entry that names file, line and key."""
+    house.config.write_text(house.config.read_text() + "targett = \"full\"\n")
+    assert house.start().wait(15) == 78
+    assert "targett" in house.journal()
+    assert "Did you mean target?" in house.journal()
+    assert not (house.folder / "run" / "control").exists()
+    check = [sys.executable, "-m", "chargerd", "check", "--config", str(house.config)]
+    found = subprocess.run(check, capture_output=True, text=True, check=False, cwd=Path(__file__).parents[2])
+    assert found.returncode == 6
+    assert "targett" in found.stdout
+
+
+def test_second_daemon_on_one_log_is_refused(house):
+    """Fault 19: the second says so and ends; the first goes on."""
+    first = house.ready()
+    assert house.start().wait(15) == 1
+    assert "another chargerd" in house.journal()
+    assert first.poll() is None
+
+
+def test_damaged_log_is_put_aside_and_named(house):
+    """Fault 6: the header overwritten: the file is kept, a new log begins, and that is an alarm, never silent."""
+    process = house.ready()
+    house.until(lambda: len(house.events()) > 5)
+    process.send_signal(signal.SIGTERM)
+    process.wait(15)
+    log = house.folder / "state" / "log.db"
+    log.write_bytes(b"garbage" * 20 + log.read_bytes()[140:])
+    house.ready()
+    kept = [path for path in (house.folder / "state").iterdir() if path.name.startswith("log.damaged")]
+    assert kept
+    assert "<3>log: damaged" in house.journal()
+    assert any(isinstance(event.body, LogSetAside) for event in house.events())
+    problems = house.ask("GetStatus", "monitor")["parameters"]["problems"]
+    assert [problem["code"] for problem in problems] == ["log-damaged"]
+
+
+def test_log_of_a_newer_version_is_left_alone(house):
+    """Fault 7: exit status 78 and the file untouched."""
+    process = house.ready()
+    process.send_signal(signal.SIGTERM)
+    process.wait(15)
+    import sqlite3
+
+    log = house.folder / "state" / "log.db"
+    with sqlite3.connect(log) as db:
+        db.execute("PRAGMA user_version = 9999")
+    db.close()
+    before = log.read_bytes()
+    assert house.start().wait(15) == 78
+    assert log.read_bytes() == before
+
+
+def test_watchdog_is_fed_by_finished_cycles_only(house):
+    """A daemon whose loop works feeds the watchdog; one that is stopped in its tracks does not."""
+    process = house.ready(WATCHDOG_USEC="1500000")
+    house.heard.clear()
+    house.hear("WATCHDOG=1")
+    process.send_signal(signal.SIGSTOP)
+    end = time.monotonic() + 1.0
+    while time.monotonic() < end:
+        house.listen()
+    house.heard.clear()
+    end = time.monotonic() + 2.5
+    while time.monotonic() < end:
+        house.listen()
+    assert not any("WATCHDOG" in notice for notice in house.heard)
+    process.send_signal(signal.SIGCONT)
+    house.hear("WATCHDOG=1")
+
+
+def test_full_disk_is_told_and_heals(house):
+    """Fault 4, 5: a folder that cannot be written: STATUS says so, requests are refused, and it heals by itself."""
+    small = house.folder / "state"
+    small.mkdir()
+    process = house.ready(CHARGERD_TEST_FSIZE="")
+    limit = shutil.which("prlimit")
+    assert limit, "util-linux is part of every Debian"
+    house.until(lambda: (small / "log.db-wal").exists())
+    size = max(path.stat().st_size for path in small.iterdir()) + 4096
+    subprocess.run([limit, f"--pid={process.pid}", f"--fsize={size}:unlimited"], check=True)
+    house.hear("NOT RECORDING", 60)
+    refused = house.ask("SetMode", name="bike", mode="fast")
+    assert refused["error"].endswith("NotRecorded")
+    assert not house.on()
+    subprocess.run([limit, f"--pid={process.pid}", "--fsize=unlimited:unlimited"], check=True)
+    house.until(lambda: "error" not in house.ask("SetMode", name="bike", mode="fast"))
+    house.until(house.on)
+    assert "log: writable again" in house.journal()
+
+
+def test_asking_again_with_the_same_id_does_it_once(house):
+    """A client that lost the answer asks again; the log has one request."""
+    house.ready()
+    first = house.ask("SetTarget", name="bike", target="full", once=True, request="a1")["parameters"]
+    again = house.ask("SetTarget", name="bike", target="full", once=True, request="a1")["parameters"]
+    assert first["changed"]
+    assert not again["changed"]
+    assert again["seq"] == first["seq"]
+
+
+def test_other_sockets_of_the_strip_are_never_touched(house):
+    """S0-02, S0-03: over a start, a charge and a stop, the lamp's socket sees no command."""
+    process = house.ready()
+    house.ask("SetMode", name="bike", mode="fast")
+    house.until(house.on)
+    house.ask("SetMode", name="bike", mode="off")
+    house.until(lambda: not house.on())
+    process.send_signal(signal.SIGTERM)
+    process.wait(15)
+    assert {switching.child for switching in house.strip.switchings} == {house.child}
+
+
+def test_reading_a_device_on_request_goes_through_the_log(house):
+    """`chargerctl device read shed`: what it says now, as an event like any other."""
+    house.ready()
+    reply = house.ask("ReadDevice", name="shed")["parameters"]
+    assert reply["readings"][0]["address"] == "shed/battery_1"
+    assert reply["readings"][0]["values"]["enabled"] is False
+    assert house.ask("ReadDevice", name="shedd")["error"].endswith("NoSuchDevice")
+
+
+def test_rehearsal_over_the_socket_sends_nothing(house):
+    """S0-30: with dry_run the commands are listed and the device sees none."""
+    house.ready()
+    house.hear("idle")
+    reply = house.ask("SetMode", name="bike", mode="fast", dry_run=True)["parameters"]
+    assert [command["device"] for command in reply["commands"]] == ["shed/battery_1"]
+    assert house.strip.switchings == []
+    assert any(isinstance(event.body, DaemonStarted) for event in house.events())
