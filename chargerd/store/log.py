@@ -20,7 +20,7 @@ import msgspec
 
 from chargerd.model.events import Event, Tick
 from chargerd.store import schema
-from chargerd.store.errors import LogBusy, LogDamaged, LogUnusable, NotRecorded
+from chargerd.store.errors import LogBusy, LogDamaged, LogError, LogUnusable, NotRecorded
 from chargerd.store.reader import Reader
 from chargerd.store.rows import TICK, Row, chained, tick_digest
 
@@ -62,6 +62,7 @@ class Log(Reader):
         """Write the write-ahead file back and let the next writer in."""
         super().close()
         if self._lock >= 0:
+            fcntl.flock(self._lock, fcntl.LOCK_UN)  # also where a child is just being started with a copy of it
             os.close(self._lock)
             self._lock = -1
 
@@ -124,29 +125,30 @@ class Log(Reader):
             self._roll_back()
             raise  # a mistake of ours, not of the disk
         except sqlite3.Error as error:
-            self._roll_back()
-            if self._broken or self._tail() != (rows[-1][0], digest):
+            if self._roll_back() != (rows[-1][0], digest):  # else the commit had reached the file after all
                 raise NotRecorded(f"{self.path}: {error}") from error
         except BaseException:
             self._roll_back()
             raise
 
-    def _roll_back(self) -> None:
+    def _roll_back(self) -> tuple[int, str] | None:
+        """Undo what is half done and look where the file ends now; None: the file cannot even be read."""
         try:
             if self._db.in_transaction:
                 self._db.execute("ROLLBACK")
-            self._tail()
-        except (sqlite3.Error, LogDamaged):
+            return self._tail()
+        except (sqlite3.Error, LogError):
             self._broken = True  # this connection can no longer be trusted; the next append makes a new one
+            return None
 
     def _reconnect(self) -> None:
         try:
             self._db.close()
-            self._db = schema.open_writer(self.path)
+            self._db = schema.open_writer(self.path, make=False)
             self._cursor = self._db.cursor()
             self._full = False
             found = self._tail()
-        except (sqlite3.Error, LogDamaged, LogUnusable) as error:
+        except (sqlite3.Error, LogError) as error:
             raise NotRecorded(f"{self.path}: {error}") from error
         if found != (self._seq, self._digest):
             raise NotRecorded(f"{self.path} ends with event {found[0]}, but event {self._seq} was recorded")

@@ -65,10 +65,10 @@ def create(path: Path) -> None:
         os.close(folder)
 
 
-def open_writer(path: Path) -> sqlite3.Connection:
-    """The log at ``path`` for writing, made if there is none. Raises `LogDamaged`, `LogTooNew` or `LogUnusable`."""
+def open_writer(path: Path, *, make: bool = True) -> sqlite3.Connection:
+    """The log at ``path`` for writing, made if there is none and ``make`` says so. Raises `LogDamaged`, `LogTooNew` or `LogUnusable`."""
     try:
-        if not path.exists():
+        if make and not path.exists():
             create(path)
         db = _opened(path, "rw", timeout_s=1.0)
     except OSError as error:

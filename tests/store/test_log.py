@@ -365,3 +365,37 @@ def test_no_process_that_we_start_inherits_the_lock(path: Path):
         child.communicate(b"\n")
     assert child.returncode == 0
     assert os.path.exists(f"{path}.lock")
+
+
+def test_a_commit_that_fails_after_it_reached_the_file_counts_as_recorded(path: Path):
+    """What is in the file is recorded, whatever error came with it: a second copy would tear the numbers."""
+
+    def commit_and_fail(db: sqlite3.Connection) -> None:
+        db.execute("COMMIT")
+        raise sqlite3.OperationalError("disk I/O error")
+
+    with Log(path) as log:
+        tick = log.append(readings(1, 1), durable=True, also=[commit_and_fail])
+        assert log.last_seq == tick.seq == 2
+        log.append(readings(3, 1), durable=True)
+        assert log.verify_chain() is None
+
+
+def test_a_log_that_vanished_is_not_begun_anew_behind_our_back(path: Path):
+    """Somebody deletes the file of a running daemon and its connection breaks: nothing is recorded, and it says so."""
+
+    def break_it(db: sqlite3.Connection) -> None:
+        db.close()
+        raise sqlite3.OperationalError("disk I/O error")
+
+    with Log(path) as log:
+        log.append(readings(1, 1), durable=True)
+        with pytest.raises(NotRecorded):
+            log.append(readings(3, 1), durable=True, also=[break_it])
+        kept = path.read_bytes()
+        path.unlink()
+        with pytest.raises(NotRecorded, match="No such file"):
+            log.append(readings(3, 1), durable=True)
+        path.write_bytes(kept)
+        log.append(readings(3, 1), durable=True)
+        assert log.last_seq == 4
