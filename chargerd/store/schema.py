@@ -66,7 +66,10 @@ def create(path: Path) -> None:
 
 
 def open_writer(path: Path, *, make: bool = True) -> sqlite3.Connection:
-    """The log at ``path`` for writing, made if there is none and ``make`` says so. Raises `LogDamaged`, `LogTooNew` or `LogUnusable`."""
+    """The log at ``path`` for writing; ``make`` one if there is none.
+
+    Raises `LogDamaged`, `LogTooNew` or `LogUnusable`.
+    """
     try:
         if make and not path.exists():
             create(path)
