@@ -1,0 +1,215 @@
+"""Answers: what each method of the sockets answers, made from a `Context` and nothing else. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from chargerd.daemon.context import Context, chosen
+from chargerd.daemon.logbook import log, sessions
+from chargerd.daemon.status import devices, status, why
+from chargerd.daemon.times import days_text
+from chargerd.engine.describe import Safety, safety_of, schedule_of, settings_of, target_of
+from chargerd.engine.settings import PROFILE_KEYS, value_of
+from chargerd.model import windows
+from chargerd.model.reasons import duration, shown
+from chargerd.model.settings import ADJUSTABLE, LoadpointSettings, Profile, ScheduleEntry
+from chargerd.protocol.framing import CallError
+
+HISTORY = frozenset({"GetLog", "GetSessions"})
+"""Methods that read the log; the rest look at the state only."""
+
+
+def answer(method: str, parameters: dict[str, Any], context: Context) -> dict[str, Any]:
+    """The reply of a method whose kind is "monitor". ``parameters`` are checked and complete. Raises `CallError`."""
+    return _ANSWERS[method](context, parameters)
+
+
+def finished(method: str, result: Mapping[str, Any], context: Context) -> dict[str, Any]:
+    """The reply of a method whose kind is "control": what the main loop gave (see `daemon.replies`), stamped."""
+    kind = {"ReadDevice": "readings", "CheckConfiguration": "check"}.get(method, "change")
+    return context.stamped(kind, **result)
+
+
+def _schedule(context: Context, _parameters: dict[str, Any]) -> dict[str, Any]:
+    rows = [_scheduled(context, entry) for entry in schedule_of(context.site)]
+    text = f"{len(rows)} recurring start{'' if len(rows) == 1 else 's'}"
+    return context.stamped("schedule-list", text, schedule=rows)
+
+
+def _scheduled(context: Context, entry: ScheduleEntry) -> dict[str, Any]:
+    zone = windows.zone(context.site.configuration.timezone)
+    next_ms = windows.next_due_ms(entry, context.now_ms, zone)
+    added = entry in context.site.added_schedule
+    return {
+        "kind": "schedule",
+        "entry": entry.entry,
+        "loadpoint": entry.loadpoint,
+        "when": f"{days_text(entry.days)} {entry.at_min // 60:02}:{entry.at_min % 60:02}",
+        "does": entry.mode + (f", target {entry.target}" if entry.target else ""),
+        "mode": entry.mode,
+        "target": entry.target,
+        "origin": "added" if added else "file",
+        "next": context.utc(next_ms),
+        "next_local": context.local(next_ms),
+    }
+
+
+def _failsafe(context: Context, _parameters: dict[str, Any]) -> dict[str, Any]:
+    site = context.site
+    rows, warnings = [], []
+    for name in site.configuration.loadpoints:
+        settings, safety = settings_of(site, name), safety_of(site, name)
+        safe = safety.on is False or (safety.on is True and safety.off_in_s is not None)
+        rows.append(
+            {
+                "kind": "failsafe",
+                "loadpoint": name,
+                "charger": settings.charger,
+                "enabled": safety.on,
+                "lease": safety.lease,
+                "lease_left_s": None if safety.off_in_s is None else round(safety.off_in_s),
+                "on_stop": settings.on_stop,
+                "safe": safe,
+                "text": _if_it_dies(safety),
+            }
+        )
+        if safety.lease == "none":
+            warnings.append(
+                f"{name}: {settings.charger} has no timer of its own; once on, it stays on if chargerd dies"
+            )
+        elif safety.lease == "unproven":
+            warnings.append(f"{name}: nobody has yet seen the timer of {settings.charger} switch it off")
+    unsafe = [str(row["loadpoint"]) for row in rows if not row["safe"]]
+    trusted = [str(row["loadpoint"]) for row in rows if row["enabled"] and row["safe"] and row["lease"] != "proven"]
+    text = "if chargerd dies now, everything goes or stays off"
+    if unsafe:
+        text = f"if chargerd dies now, not certain to go off: {', '.join(unsafe)}"
+    elif trusted:
+        text += f"; relies on a timer that nobody has seen work: {', '.join(trusted)}"
+    return context.stamped("failsafe-list", text, chargers=rows, warnings=warnings)
+
+
+def _if_it_dies(safety: Safety) -> str:
+    if safety.on is None:
+        return "unknown: it has not been read yet"
+    if not safety.on:
+        return "is off and stays off"
+    if safety.off_in_s is None:
+        return "stays on"
+    whose = " by somebody else's timer" if safety.foreign else ""
+    unproven = " (unproven)" if safety.lease == "unproven" else ""
+    return f"off in {duration(safety.off_in_s)}{whose}{unproven}"
+
+
+def _profiles(context: Context, _parameters: dict[str, Any]) -> dict[str, Any]:
+    used: dict[str, list[str]] = {}
+    known = {profile.name: profile for profile in context.profiles}
+    for name, settings in context.site.configuration.loadpoints.items():
+        known.setdefault(settings.profile.name, settings.profile)
+        used.setdefault(settings.profile.name, []).append(name)
+    rows = [_profile(profile, used.get(name, [])) for name, profile in sorted(known.items())]
+    return context.stamped("profiles", f"{len(rows)} profile{'' if len(rows) == 1 else 's'}", profiles=rows)
+
+
+def _profile(profile: Profile, used_by: list[str]) -> dict[str, Any]:
+    plain = ("name", "source", "nominal_start_w", "nominal_stop_w", "full_w", "storage_start_w", "storage_stop_w")
+    return {
+        "kind": "profile",
+        **{key: getattr(profile, key) for key in plain},
+        "capacity_wh": profile.capacity_wh,
+        "charger_a": profile.charger_a,
+        "max_h": profile.time_limit_s / 3600,
+        "used_by": used_by,
+    }
+
+
+def _configuration(context: Context, parameters: dict[str, Any]) -> dict[str, Any]:
+    site = context.site
+    rows = [row for name in chosen(parameters["names"], site) for row in _values(context, name)]
+    files = list(site.configuration.files)
+    text = f"{len(rows)} settings from {', '.join(files) or 'no file'}"
+    loaded_at = context.utc(site.config_at_ms or None)
+    return context.stamped("configuration", text, files=files, loaded_at=loaded_at, values=rows)
+
+
+def _values(context: Context, name: str) -> list[dict[str, Any]]:
+    site = context.site
+    settings, loadpoint = settings_of(site, name), site.loadpoints[name]
+    target_from = (
+        "file" if loadpoint.target is None else _set_by(context, loadpoint.target_by, loadpoint.target_until_ms)
+    )
+    rows = [
+        _value(name, "charger", settings.charger, "file", adjustable=False),
+        _value(name, "vehicle", settings.profile.name, "file", adjustable=False),
+        _value(name, "target", target_of(site, name), target_from, adjustable=False),
+        _value(name, "on_stop", settings.on_stop, _origin(settings, "on_stop"), adjustable=False),
+    ]
+    for key in ADJUSTABLE:
+        override = loadpoint.overrides.get(key)
+        source = _origin(settings, key) if override is None else _set_by(context, override.by, override.until_ms)
+        rows.append(_value(name, key, in_force(settings, key), source, adjustable=True))
+    return rows
+
+
+def in_force(settings: LoadpointSettings, key: str) -> Any:
+    """The value that counts for an adjustable key: where the profile says nothing, the limit it has all the same."""
+    profile = settings.profile
+    derived = {
+        "max_power_w": profile.power_limit_w,
+        "max_energy_wh": profile.energy_limit_wh,
+        "max_h": profile.time_limit_s / 3600,
+    }
+    return derived[key] if key in derived else value_of(settings, key)
+
+
+def _origin(settings: LoadpointSettings, key: str) -> str:
+    if key in PROFILE_KEYS:
+        return f"profile {settings.profile.name}"
+    plain = LoadpointSettings(settings.name, settings.charger, settings.profile)
+    return "default" if getattr(settings, key) == getattr(plain, key) else "file"
+
+
+def _set_by(context: Context, by: str, until_ms: int | None) -> str:
+    return f"set by {by}" + ("" if until_ms is None else f" until {context.clock(until_ms)}")
+
+
+def _value(subject: str, key: str, value: Any, source: str, *, adjustable: bool) -> dict[str, Any]:
+    text = shown(key, value) if not key.endswith("_h") else f"{value:g} h"
+    return {
+        "kind": "value",
+        "subject": subject,
+        "key": key,
+        "value": value,
+        "text": text,
+        "source": source,
+        "adjustable": adjustable,
+    }
+
+
+def _complete(context: Context, parameters: dict[str, Any]) -> dict[str, Any]:
+    site = context.site
+    names = {
+        "loadpoints": list(site.configuration.loadpoints),
+        "devices": list(site.configuration.devices),
+        "entries": [entry.entry for entry in schedule_of(site)],
+        "settings": list(ADJUSTABLE),
+    }
+    what = parameters["what"]
+    if what not in names:
+        raise CallError("BadValue", f"no names are known for {what[:40]}", "", f"Known: {' '.join(names)}")
+    return context.stamped("names", " ".join(names[what]), names=names[what])
+
+
+_ANSWERS: dict[str, Callable[[Context, dict[str, Any]], dict[str, Any]]] = {
+    "GetStatus": lambda context, parameters: status(context, parameters["names"]),
+    "GetWhy": lambda context, parameters: why(context, parameters["name"]),
+    "GetLog": log,
+    "GetSessions": sessions,
+    "GetSchedule": _schedule,
+    "GetDevices": lambda context, parameters: devices(context, parameters["names"]),
+    "GetFailsafe": _failsafe,
+    "GetProfiles": _profiles,
+    "GetConfiguration": _configuration,
+    "Complete": _complete,
+}

@@ -1,0 +1,94 @@
+"""Followers: clients that want to hear of every change: what each has been told, and what it is told next."""
+
+from __future__ import annotations
+
+from datetime import tzinfo
+from typing import Any, Protocol
+
+from chargerd.daemon.context import Context, chosen
+from chargerd.daemon.logbook import Filter, Fold, subject_of
+from chargerd.daemon.sentences import row, said
+from chargerd.daemon.status import loadpoint_row
+from chargerd.model.events import ChargerRead, Event
+
+
+class Stream(Protocol):
+    """One follower. ``take`` collects events, ``replies`` turns what was collected into replies."""
+
+    zone: tzinfo
+
+    def take(self, events: tuple[Event, ...]) -> None:
+        """These have happened."""
+        ...
+
+    def replies(self, context: Context) -> list[dict[str, Any]]:
+        """What the follower is told now."""
+        ...
+
+
+def open_stream(method: str, parameters: dict[str, Any], context: Context) -> Stream:
+    """A follower of Watch or of GetLog, from the context's state on. Raises `CallError` for names that there are not."""
+    return Watcher(parameters, context) if method == "Watch" else LogFollower(parameters, context)
+
+
+class Watcher:
+    """Follows loadpoints: told of each one first, then of those whose state, power, reason, mode or target changes."""
+
+    def __init__(self, parameters: dict[str, Any], context: Context) -> None:
+        self.zone = context.zone
+        self._asked: list[str] | None = parameters["names"]
+        chosen(self._asked, context.site)  # a name that there is not is refused at once
+        self._told: dict[str, tuple[object, ...]] = {}
+        self._events: list[Event] = []
+
+    def take(self, events: tuple[Event, ...]) -> None:
+        """These have happened."""
+        self._events += events
+
+    def replies(self, context: Context) -> list[dict[str, Any]]:
+        """One reply for each loadpoint that changed."""
+        changes = self._changes(context)
+        found = []
+        for name in context.site.configuration.loadpoints:
+            if self._asked and name not in self._asked:
+                continue
+            point = loadpoint_row(context, name)
+            mark = tuple(point[key] for key in ("state", "word", "power_w", "mode", "mode_until", "target", "held_by"))
+            mark = (*mark, point["reason"]["code"], point["reachable"])
+            if self._told.get(name) != mark or changes.get(name):
+                self._told[name] = mark
+                text = f"{name}: {point['word']}, {point['text']}"
+                found.append(context.stamped("watch", text, loadpoint=point, changes=changes.get(name, [])))
+        return found
+
+    def _changes(self, context: Context) -> dict[str, list[dict[str, Any]]]:
+        events, self._events = self._events, []
+        changes: dict[str, list[dict[str, Any]]] = {}
+        for event in events:
+            name, words = subject_of(event, context), said(event, context)
+            if name is not None and words is not None and not isinstance(event.body, ChargerRead):
+                changes.setdefault(name, []).append(row(event, words, context))
+        return changes
+
+
+class LogFollower:
+    """Follows the log from the state's last event on, each event in a row of its own."""
+
+    def __init__(self, parameters: dict[str, Any], context: Context) -> None:
+        self.zone = context.zone
+        self._wanted = Filter(parameters, context)
+        self._all = bool(parameters["all"])
+        self._after = context.site.seq
+        self._events: list[Event] = []
+
+    def take(self, events: tuple[Event, ...]) -> None:
+        """These have happened."""
+        self._events += (event for event in events if event.seq > self._after)
+
+    def replies(self, context: Context) -> list[dict[str, Any]]:
+        """One reply with the new rows, if there are any. Single readings are left out unless all were asked for."""
+        events, self._events = self._events, []
+        if not self._all:
+            events = [event for event in events if not isinstance(event.body, ChargerRead)]
+        rows = list(Fold(context, self._wanted, every_reading=self._all).rows(events))
+        return [context.stamped("log", "", entries=rows, cut=False)] if rows else []

@@ -1,0 +1,190 @@
+"""Logbook: what the log says about the past: rows with readings folded, and charging sessions."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from chargerd.daemon.context import Context, LogReader, chosen
+from chargerd.daemon.sentences import TYPES, Said, address_of, row, said
+from chargerd.daemon.status import session_row
+from chargerd.engine.describe import settings_of
+from chargerd.model import events as e
+from chargerd.model.reasons import power
+from chargerd.protocol.framing import CallError
+
+ROWS = 200  # without a time, a number or a count this many rows are shown
+MAX_ROWS = 5000
+MAX_EVENTS = 500_000  # looked through for one question: about a second's work
+FIRST_LOOK = 2000  # events looked at first when the last few rows are wanted; four times as many each time after
+
+
+class Filter:
+    """Which events somebody wants to see."""
+
+    def __init__(self, parameters: dict[str, Any], context: Context) -> None:
+        self._names = set(chosen(parameters["names"], context.site)) if parameters["names"] else None
+        points = context.site.configuration.loadpoints
+        self._devices = {points[name].charger.partition("/")[0] for name in self._names or ()}
+        self._types = parameters["types"]
+        for wanted in self._types or ():
+            if wanted not in TYPES:
+                raise CallError("BadValue", f"no type of rows is called {wanted[:40]}", "", f"Known: {' '.join(TYPES)}")
+        self._by = parameters["by"]
+
+    def admits(self, event: e.Event, words: Said) -> bool:
+        """Whether this event is wanted."""
+        if self._types is not None and words.type not in self._types:
+            return False
+        if self._by is not None and words.by != self._by:
+            return False
+        return self._names is None or words.subject in self._names or self._concerns(event)
+
+    def _concerns(self, event: e.Event) -> bool:
+        named = getattr(event.body, "loadpoint", None)
+        if named is not None:
+            return named == "" or named in (self._names or ())
+        return event.source in self._devices and not isinstance(event.body, e.ChargerRead)
+
+
+class Fold:
+    """Makes rows of events: a run of readings of one loadpoint becomes one row, and a command takes in its outcome."""
+
+    def __init__(self, context: Context, wanted: Filter, *, every_reading: bool) -> None:
+        self._context = context
+        self._wanted = wanted
+        self._every = every_reading
+        self._open: dict[str, list[Any]] = {}  # subject → [last event, words, count, lowest, highest power]
+        self._commands: dict[int, dict[str, Any]] = {}
+        self._codes: dict[str, str] = {}
+
+    def rows(self, events: Iterable[e.Event]) -> Iterator[dict[str, Any]]:
+        """The rows of these events; folded readings come when something else happens there, or at the end."""
+        for event in events:
+            words = said(event, self._context)
+            if words is None or not self._wanted.admits(event, words):
+                continue
+            if isinstance(event.body, e.ChargerRead) and not self._every:
+                self._gather(event, event.body, words)
+            elif not (self._completes(event) or self._repeats(event)):
+                yield from self._close(words.subject)
+                made = row(event, words, self._context)
+                if isinstance(event.body, e.CommandIssued):
+                    self._commands[event.seq] = made
+                yield made
+        for subject in list(self._open):
+            yield from self._close(subject)
+
+    def _gather(self, event: e.Event, fact: e.ChargerRead, words: Said) -> None:
+        power_w = fact.power_w
+        run = self._open.setdefault(words.subject, [event, words, 0, power_w, power_w])
+        run[:3] = [event, words, run[2] + 1]
+        if power_w is not None:
+            run[3] = power_w if run[3] is None else min(run[3], power_w)
+            run[4] = power_w if run[4] is None else max(run[4], power_w)
+
+    def _close(self, subject: str) -> Iterator[dict[str, Any]]:
+        run = self._open.pop(subject, None)
+        if run is None:
+            return
+        event, words, count, low, high = run
+        if count > 1:
+            span = "" if low is None else power(low) if low == high else f"{power(low)} – {power(high)}"
+            words = Said("read", subject, f"×{count}, {span}".rstrip(", "))
+        yield row(event, words, self._context, count)
+
+    def _completes(self, event: e.Event) -> bool:
+        """An outcome whose command has a row already is written into that row."""
+        if not isinstance(event.body, e.CommandDone | e.CommandFailed):
+            return False
+        command = self._commands.pop(event.body.issued, None)
+        if command is None:
+            return False
+        if isinstance(event.body, e.CommandDone):
+            outcome = f"done in {event.body.took_ms / 1000:.1f} s"
+        else:
+            outcome = f"failed: {event.body.detail or event.body.error}"
+        command["detail"] = f"{command['detail']}; {outcome}"
+        return True
+
+    def _repeats(self, event: e.Event) -> bool:
+        """A decision for the same reason as the one before, with other numbers, is no news."""
+        if not isinstance(event.body, e.Decided):
+            return False
+        code = (event.body.limit or event.body.reason).code
+        before = self._codes.get(event.body.loadpoint)
+        self._codes[event.body.loadpoint] = code
+        return not self._every and event.body.outcome is None and before == code
+
+
+def log(context: Context, parameters: dict[str, Any]) -> dict[str, Any]:
+    """The reply of GetLog. Ends at the event that the context's state rests on: followers go on from there."""
+    assert context.log is not None
+    wanted = Filter(parameters, context)
+    first, last = _span(context, context.log, parameters)
+    lines = parameters["lines"]
+    if lines is not None and lines < 1:
+        raise CallError("BadValue", f"{lines} rows cannot be shown", "", "lines is 1 or more")
+    if lines is None and parameters["since"] is None and parameters["seq"] is None:
+        lines = ROWS
+    cut = last - first >= MAX_EVENTS
+    first = max(first, last - MAX_EVENTS + 1)
+    every = bool(parameters["all"]) or parameters["seq"] is not None
+    rows, left = _rows(context, wanted, every, first, last, min(lines or MAX_ROWS, MAX_ROWS))
+    cut = (cut and (lines is None or len(rows) < lines)) or (left and (lines is None or lines > MAX_ROWS))
+    text = f"{len(rows)} row{'' if len(rows) == 1 else 's'}" + ("; there is more before them" if cut else "")
+    return context.stamped("log", text, entries=rows, cut=cut)
+
+
+def _span(context: Context, reader: LogReader, parameters: dict[str, Any]) -> tuple[int, int]:
+    newest = min(reader.last_seq, context.site.seq)
+    if (seq := parameters["seq"]) is not None:
+        if not 1 <= seq <= newest:
+            raise CallError("BadValue", f"there is no event {seq}; the log has 1 to {newest}")
+        return seq, seq
+    since_ms, until_ms = context.time(parameters, "since"), context.time(parameters, "until")
+    first = 1 if since_ms is None else reader.seq_at(since_ms)
+    last = newest if until_ms is None else min(newest, reader.seq_at(until_ms + 1) - 1)
+    return max(1, first), last
+
+
+def _rows(
+    context: Context, wanted: Filter, every: bool, first: int, last: int, lines: int
+) -> tuple[list[dict[str, Any]], bool]:
+    """The last ``lines`` rows, and whether there are more before them. Looks back further until there are enough."""
+    assert context.log is not None
+    look = FIRST_LOOK
+    while True:
+        start = max(first, last - look + 1)
+        fold = Fold(context, wanted, every_reading=every)
+        rows: deque[dict[str, Any]] = deque(maxlen=lines + 1)
+        rows.extend(fold.rows(context.log.read(start, last)) if start <= last else ())
+        if len(rows) > lines or start <= first:
+            ordered = sorted(rows, key=lambda made: int(made["seq"]))
+            return ordered[-lines:], len(ordered) > lines
+        look *= 4
+
+
+def sessions(context: Context, parameters: dict[str, Any]) -> dict[str, Any]:
+    """The reply of GetSessions: those that run first, then the ended ones, newest first."""
+    assert context.log is not None
+    site, name = context.site, parameters["name"]
+    names = chosen(None if name is None else [name], site)
+    since_ms, lines = context.time(parameters, "since"), parameters["lines"]
+    if lines is not None and lines < 1:
+        raise CallError("BadValue", f"{lines} sessions cannot be shown", "", "lines is 1 or more")
+    most = min(lines or MAX_ROWS, MAX_ROWS)
+    running = [session for each in names if (session := site.loadpoints[each].session) is not None]
+    found = [*running, *context.log.sessions(name, since_ms, most)][:most]
+    profiles = {each: settings_of(site, each).profile for each in site.configuration.loadpoints}
+    rows = [session_row(context, session, profiles.get(session.loadpoint)) for session in found]
+    text = f"{len(rows)} session{'' if len(rows) == 1 else 's'}"
+    return context.stamped("sessions", text, sessions=rows)
+
+
+def subject_of(event: e.Event, context: Context) -> str | None:
+    """The loadpoint that an event is about, None if it is about none."""
+    if isinstance(event.body, e.ChargerRead):
+        return context.site.by_charger.get(address_of(event.source, event.body.channel))
+    return getattr(event.body, "loadpoint", None) or None

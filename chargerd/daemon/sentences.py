@@ -1,0 +1,243 @@
+"""Sentences: what an event of the log says, for people. The journal's own lines are in `narrator`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from msgspec import to_builtins
+
+from chargerd.daemon.context import Context
+from chargerd.daemon.times import days_text
+from chargerd.model import events as e
+from chargerd.model.commands import Command
+from chargerd.model.reasons import OUTCOMES, duration, energy, power, sentence, shown
+
+
+class Said(NamedTuple):
+    """What an event says: the row's type, what it is about, the sentence, what goes beside it, and who asked."""
+
+    type: str
+    subject: str
+    text: str
+    detail: str = ""
+    by: str = ""
+
+
+TYPES = (
+    "read",
+    "failed",
+    "lost",
+    "back",
+    "device",
+    "mode",
+    "target",
+    "set",
+    "hold",
+    "schedule",
+    "decided",
+    "command",
+    "daemon",
+    "log",
+)
+"""Types of rows, as ``chargerctl log --type`` takes them."""
+
+
+def said(event: e.Event, context: Context) -> Said | None:
+    """The sentence of an event; None for a `Tick`, which only closes a transaction."""
+    tell = _TELLERS.get(type(event.body))
+    return None if tell is None else tell(event, event.body, context)
+
+
+def row(event: e.Event, words: Said, context: Context, count: int = 1) -> dict[str, Any]:
+    """The row of the log that carries it. ``count`` above 1: folded readings, which have no data of their own."""
+    return {
+        "kind": "entry",
+        "seq": event.seq,
+        "at": context.utc(event.at_ms),
+        "at_local": context.local(event.at_ms),
+        "type": words.type,
+        "event": type(event.body).__name__,
+        "subject": words.subject,
+        "text": words.text,
+        "detail": words.detail,
+        "by": words.by,
+        "count": count,
+        "data": {} if count > 1 else to_builtins(event.body),
+    }
+
+
+def address_of(source: str, channel: str) -> str:
+    """The address of a channel: ``shed`` or ``shed/battery_1``."""
+    return f"{source}/{channel}" if channel else source
+
+
+def _where(address: str, context: Context) -> str:
+    return context.site.by_charger.get(address, address)
+
+
+def _until(until_ms: int | None, context: Context) -> str:
+    return "" if until_ms is None else f" until {context.clock(until_ms)}"
+
+
+def _read(event: e.Event, fact: e.ChargerRead, context: Context) -> Said:
+    parts = [{True: "on", False: "off", None: "on or off unknown"}[fact.enabled]]
+    if fact.power_w is not None:
+        parts.append(power(fact.power_w))
+    if fact.lease_s is not None:
+        whose = "somebody's timer" if fact.timer == "foreign" else "its timer"
+        parts.append(f"{whose} ends it in {duration(fact.lease_s)}")
+    return Said("read", _where(address_of(event.source, fact.channel), context), "  ".join(parts))
+
+
+def _read_failed(event: e.Event, fact: e.ReadFailed, _context: Context) -> Said:
+    return Said("failed", event.source, f"not read: {fact.error}", fact.detail)
+
+
+def _lost(event: e.Event, fact: e.DeviceLost, _context: Context) -> Said:
+    return Said("lost", event.source, f"no answer for {duration(fact.silent_ms / 1000)} ({fact.error})", fact.detail)
+
+
+def _back(event: e.Event, fact: e.DeviceBack, _context: Context) -> Said:
+    return Said("back", event.source, f"answers again after {duration(fact.lost_ms / 1000)}")
+
+
+def _added(event: e.Event, fact: e.DeviceAdded, _context: Context) -> Said:
+    what = " ".join(part for part in (fact.driver, fact.model, fact.firmware) if part)
+    return Said("device", event.source, f"is {what}", f"timer of its own: {fact.lease}")
+
+
+def _removed(event: e.Event, _fact: e.DeviceRemoved, _context: Context) -> Said:
+    return Said("device", event.source, "is no longer configured")
+
+
+def _mode(_event: e.Event, fact: e.ModeSet, context: Context) -> Said:
+    if fact.by == "until":
+        return Said("mode", fact.loadpoint, "as configured again, the time is over", by=fact.by)
+    return Said("mode", fact.loadpoint, f"{fact.mode}{_until(fact.until_ms, context)} by {fact.by}", by=fact.by)
+
+
+def _target(_event: e.Event, fact: e.TargetSet, context: Context) -> Said:
+    once = " for one session" if fact.once else ""
+    text = f"{fact.target or 'as configured'}{once}{_until(fact.until_ms, context)} by {fact.by}"
+    return Said("target", fact.loadpoint, text, by=fact.by)
+
+
+def _limit(_event: e.Event, fact: e.LimitSet, context: Context) -> Said:
+    value = "as configured" if fact.value is None else shown(fact.key, fact.value)
+    text = f"{fact.key} {value}{_until(fact.until_ms, context)} by {fact.by}"
+    return Said("set", fact.loadpoint, text, by=fact.by)
+
+
+def _hold(_event: e.Event, fact: e.HoldSet, context: Context) -> Said:
+    return Said("hold", fact.loadpoint or "all", f"on hold{_until(fact.until_ms, context)} by {fact.by}", by=fact.by)
+
+
+def _release(_event: e.Event, fact: e.HoldCleared, _context: Context) -> Said:
+    return Said("hold", fact.loadpoint or "all", f"released by {fact.by}", by=fact.by)
+
+
+def _schedule_added(_event: e.Event, fact: e.ScheduleAdded, _context: Context) -> Said:
+    when = f"{days_text(fact.days)} {fact.at_min // 60:02}:{fact.at_min % 60:02}"
+    target = f", target {fact.target}" if fact.target else ""
+    return Said("schedule", fact.loadpoint, f"added {when}: {fact.mode}{target} by {fact.by}", fact.entry, fact.by)
+
+
+def _schedule_removed(_event: e.Event, fact: e.ScheduleRemoved, _context: Context) -> Said:
+    return Said("schedule", fact.entry, f"removed by {fact.by}", by=fact.by)
+
+
+def _schedule_fired(_event: e.Event, fact: e.ScheduleFired, context: Context) -> Said:
+    return Said("schedule", fact.loadpoint, f"due at {context.clock(fact.due_ms)}", fact.entry)
+
+
+def _decided(_event: e.Event, fact: e.Decided, context: Context) -> Said:
+    text = sentence(fact.limit or fact.reason, context.zone)
+    if fact.outcome is None:
+        return Said("decided", fact.loadpoint, text)
+    session = next((s for s in context.site.ended if s.number == fact.session), None)
+    took = "" if session is None else f"{energy(session.energy_wh)} in {duration(session.on_ms / 1000)}"
+    return Said("decided", fact.loadpoint, f"{OUTCOMES.get(fact.outcome, fact.outcome)}: {text}", took)
+
+
+def _command(_event: e.Event, fact: e.CommandIssued, context: Context) -> Said:
+    return Said("command", fact.loadpoint, command_text(fact.command), sentence(fact.reason, context.zone))
+
+
+def command_text(command: Command) -> str:
+    """A command in words: "on, off by itself after 15 min", "off"."""
+    if not command.enabled:
+        return "off"
+    return "on" if command.lease_s is None else f"on, off by itself after {duration(command.lease_s)}"
+
+
+def _done(event: e.Event, fact: e.CommandDone, _context: Context) -> Said:
+    return Said("command", event.source, f"command {fact.issued} done in {fact.took_ms / 1000:.1f} s")
+
+
+def _command_failed(event: e.Event, fact: e.CommandFailed, _context: Context) -> Said:
+    return Said("command", event.source, f"command {fact.issued} failed: {fact.error}", fact.detail)
+
+
+def _started(_event: e.Event, fact: e.DaemonStarted, _context: Context) -> Said:
+    return Said("daemon", "chargerd", f"{fact.version} started")
+
+
+def _stopping(_event: e.Event, fact: e.DaemonStopping, _context: Context) -> Said:
+    return Said("daemon", "chargerd", f"ending: {fact.why}")
+
+
+def _stopped(_event: e.Event, fact: e.DaemonStopped, _context: Context) -> Said:
+    return Said("daemon", "chargerd", f"ended: {fact.why}")
+
+
+def _config(_event: e.Event, fact: e.ConfigLoaded, _context: Context) -> Said:
+    return Said("daemon", "chargerd", f"configuration read ({fact.by})", " ".join(fact.configuration.files))
+
+
+def _stepped(_event: e.Event, fact: e.ClockStepped, _context: Context) -> Said:
+    way = "forward" if fact.by_ms > 0 else "back"
+    return Said("daemon", "clock", f"set {way} by {duration(abs(fact.by_ms) / 1000)}")
+
+
+def _set_aside(_event: e.Event, fact: e.LogSetAside, _context: Context) -> Said:
+    return Said("log", "log", f"damaged, kept at {fact.path}; a new one begins", fact.error)
+
+
+def _recording_lost(_event: e.Event, fact: e.RecordingLost, _context: Context) -> Said:
+    return Said("log", "log", "cannot be written; only switching off until it can", fact.error)
+
+
+def _recording_back(_event: e.Event, fact: e.RecordingBack, _context: Context) -> Said:
+    dropped = f", {fact.dropped} readings lost" if fact.dropped else ""
+    return Said("log", "log", f"can be written again; {fact.kept} had waited{dropped}")
+
+
+_TELLERS: dict[type, Callable[[e.Event, Any, Context], Said]] = {
+    e.ChargerRead: _read,
+    e.ReadFailed: _read_failed,
+    e.DeviceLost: _lost,
+    e.DeviceBack: _back,
+    e.DeviceAdded: _added,
+    e.DeviceRemoved: _removed,
+    e.ModeSet: _mode,
+    e.TargetSet: _target,
+    e.LimitSet: _limit,
+    e.HoldSet: _hold,
+    e.HoldCleared: _release,
+    e.ScheduleAdded: _schedule_added,
+    e.ScheduleRemoved: _schedule_removed,
+    e.ScheduleFired: _schedule_fired,
+    e.Decided: _decided,
+    e.CommandIssued: _command,
+    e.CommandDone: _done,
+    e.CommandFailed: _command_failed,
+    e.DaemonStarted: _started,
+    e.DaemonStopping: _stopping,
+    e.DaemonStopped: _stopped,
+    e.ConfigLoaded: _config,
+    e.ClockStepped: _stepped,
+    e.LogSetAside: _set_aside,
+    e.RecordingLost: _recording_lost,
+    e.RecordingBack: _recording_back,
+}

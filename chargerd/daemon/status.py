@@ -1,0 +1,294 @@
+"""Status: what loadpoints and devices do now, and why: the rows that GetStatus, Watch, GetWhy and GetDevices are made of."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from chargerd import __version__
+from chargerd.daemon.context import Context, chosen, no_device, no_loadpoint
+from chargerd.engine.describe import (
+    Problem,
+    headline,
+    loadpoint_state,
+    mode_of,
+    problems,
+    reason_of,
+    safety_of,
+    schedule_of,
+    settings_of,
+    target_of,
+)
+from chargerd.model import windows
+from chargerd.model.events import Reason
+from chargerd.model.reasons import OUTCOMES, duration, energy, next_step, power, sentence, word
+from chargerd.model.settings import LoadpointSettings, Profile
+from chargerd.model.state import Loadpoint, Session
+
+PHRASES = {
+    "no charger": "has no charger",
+    "no battery": "has no battery",
+    "removed": "has lost its battery",
+    "fault": "has a fault",
+}
+"""Shown words that do not follow "is"."""
+
+
+def status(context: Context, names: list[str] | None) -> dict[str, Any]:
+    """The reply of GetStatus."""
+    site = context.site
+    rows = [loadpoint_row(context, name) for name in chosen(names, site)]
+    powers = [row["power_w"] for row in rows]
+    read_ms = max((charger.at_ms for charger in site.chargers.values()), default=None)
+    return context.stamped(
+        "status",
+        headline(site, context.now_ms),
+        site=site.configuration.site,
+        power_w=None if None in powers else float(sum(powers)),
+        held_by=None if site.hold is None else site.hold.by,
+        recording=site.recording,
+        loadpoints=rows,
+        problems=[_problem(context, problem) for problem in problems(site, context.now_ms)],
+        version=__version__,
+        up_s=max(0, (context.now_ms - context.started_ms) // 1000),
+        read_age_s=_age_s(context, read_ms),
+        seq=site.seq,
+    )
+
+
+def loadpoint_row(context: Context, name: str) -> dict[str, Any]:
+    """What a loadpoint does now, in full."""
+    site = context.site
+    settings, loadpoint = settings_of(site, name), site.loadpoints[name]
+    charger = site.chargers.get(settings.charger)
+    device = site.devices[settings.charger.partition("/")[0]]
+    state = loadpoint_state(site, name, context.now_ms)
+    reason, held = reason_of(site, name, context.now_ms), loadpoint.hold or site.hold
+    limit = None if loadpoint.decided is None else loadpoint.decided.limit
+    session = loadpoint.session or loadpoint.last_session
+    off_in_s = safety_of(site, name).off_in_s
+    return {
+        "kind": "loadpoint",
+        "name": name,
+        "state": state,
+        "word": "unknown" if state == "unknown" else word(reason),
+        "reason": _reason(context, reason),
+        "limit": None if limit is None else _reason(context, limit),
+        "text": _because(context, name, state, reason),
+        "next_step": next_step(reason, context.zone),
+        "since": context.utc(loadpoint.state_since_ms or None),
+        "since_local": context.local(loadpoint.state_since_ms or None),
+        "power_w": None if state == "unknown" or charger is None else charger.power_w,
+        "enabled": None if charger is None else charger.enabled,
+        "mode": mode_of(site, name),
+        "mode_by": loadpoint.mode_by,
+        "mode_until": context.utc(loadpoint.mode_until_ms),
+        "mode_until_local": context.local(loadpoint.mode_until_ms),
+        "target": target_of(site, name),
+        "target_text": target_text(settings, target_of(site, name)),
+        "held_by": None if held is None else held.by,
+        "charger": settings.charger,
+        "profile": settings.profile.name,
+        "reachable": device.reachable,
+        "lease_s": None if off_in_s is None else round(off_in_s),
+        "read_at": None if charger is None else context.utc(charger.at_ms),
+        "read_age_s": None if charger is None else _age_s(context, charger.at_ms),
+        "session": None if session is None else session_row(context, session, settings.profile),
+    }
+
+
+def session_row(context: Context, session: Session, profile: Profile | None) -> dict[str, Any]:
+    """A charging session. ``profile`` is the one in force, for the charge that reached the pack."""
+    end_ms = context.now_ms if session.ended_at_ms is None else session.ended_at_ms
+    fits = profile is not None and profile.name == session.profile
+    charge_ah = session.energy_wh * profile.efficiency / profile.voltage_v if fits and profile is not None else None
+    return {
+        "kind": "session",
+        "number": session.number,
+        "loadpoint": session.loadpoint,
+        "profile": session.profile,
+        "target": session.target,
+        "by": session.by,
+        "started_at": context.utc(session.started_at_ms),
+        "started_local": context.local(session.started_at_ms),
+        "ended_at": context.utc(session.ended_at_ms),
+        "ended_local": context.local(session.ended_at_ms),
+        "duration_s": max(0, (end_ms - session.started_at_ms) // 1000),
+        "on_s": session.on_ms // 1000,
+        "energy_wh": round(session.energy_wh, 2),
+        "estimated_wh": round(session.estimated_wh, 2),
+        "charge_ah": None if charge_ah is None else round(charge_ah, 3),
+        "peak_w": session.peak_w,
+        "outcome": session.outcome,
+        "text": "running" if session.outcome is None else OUTCOMES.get(session.outcome, session.outcome),
+    }
+
+
+def why(context: Context, name: str) -> dict[str, Any]:
+    """The reply of GetWhy."""
+    site = context.site
+    if name not in site.configuration.loadpoints:
+        raise no_loadpoint(name, site)
+    row, loadpoint = loadpoint_row(context, name), site.loadpoints[name]
+    phrase = PHRASES.get(row["word"], f"is {row['word']}")
+    since = f" since {context.clock(loadpoint.state_since_ms)}" if loadpoint.state_since_ms else ""
+    decided = loadpoint.decided
+    return context.stamped(
+        "why",
+        f"{name} {phrase}{since}: {row['text']}.",
+        loadpoint=row,
+        lines=[{"label": label, "text": text} for label, text in _lines(context, name, row)],
+        policy=None if decided is None else decided.policy,
+        seq=loadpoint.decided_seq or None,
+        next_step=row["next_step"],
+    )
+
+
+def _lines(context: Context, name: str, row: dict[str, Any]) -> list[tuple[str, str]]:
+    site = context.site
+    settings, loadpoint = settings_of(site, name), site.loadpoints[name]
+    lines = [("Wanted", _wanted(context, name))]
+    session = loadpoint.session or loadpoint.last_session
+    if session is not None:
+        label = "Session" if loadpoint.session is not None else "Last session"
+        lines.append((label, _session_text(context, session)))
+    lines.append(("Read", _read_text(row)))
+    lines.append(("Limits", row["limit"]["text"] if row["limit"] else "none reached"))
+    if row["held_by"] is not None:
+        lines.append(("Held", f"by {row['held_by']}: nothing is sent but lease renewals"))
+    lines.append(("Would change if", " · ".join(_changes(context, name, settings, loadpoint))))
+    if loadpoint.decided is not None:
+        when = context.clock(loadpoint.decided_at_ms)
+        lines.append(("Decided", f"by policy {loadpoint.decided.policy} on event {loadpoint.decided_seq} at {when}"))
+    return lines
+
+
+def _wanted(context: Context, name: str) -> str:
+    site, loadpoint = context.site, context.site.loadpoints[name]
+    by = f", set by {loadpoint.mode_by}" if loadpoint.mode_by else ""
+    until = f" until {context.clock(loadpoint.mode_until_ms)}" if loadpoint.mode_until_ms else ""
+    target = target_text(settings_of(site, name), target_of(site, name))
+    aimed = f", set by {loadpoint.target_by}" if loadpoint.target is not None else ""
+    once = " for this session" if loadpoint.target_once else ""
+    return f"mode {mode_of(site, name)}{until}{by}; target {target}{once}{aimed}"
+
+
+def _session_text(context: Context, session: Session) -> str:
+    taken = f"{energy(session.energy_wh)}, on for {duration(session.on_ms / 1000)}, since {context.clock(session.started_at_ms)}"
+    return taken if session.outcome is None else f"{taken}; {OUTCOMES.get(session.outcome, session.outcome)}"
+
+
+def _read_text(row: dict[str, Any]) -> str:
+    if row["read_age_s"] is None:
+        return "never"
+    on = {True: "on", False: "off", None: "unknown"}[row["enabled"]]
+    drawn = "" if row["power_w"] is None else f", {power(row['power_w'])}"
+    return f"{on}{drawn}, {duration(row['read_age_s'])} ago"
+
+
+def _changes(context: Context, name: str, settings: LoadpointSettings, loadpoint: Loadpoint) -> list[str]:
+    """What would make it do something else."""
+    site, profile = context.site, settings.profile
+    if loadpoint.session is not None:
+        return [
+            f"power falls below {power(profile.stop_w(target_of(site, name)))}",
+            f"it is on for {duration(profile.time_limit_s)}",
+            f"it has taken {energy(profile.energy_limit_wh)}",
+            "mode becomes off",
+        ]
+    changes = ["mode becomes fast"]
+    zone = windows.zone(site.configuration.timezone)
+    dues = [windows.next_due_ms(entry, context.now_ms, zone) for entry in schedule_of(site) if entry.loadpoint == name]
+    next_ms = min((due for due in dues if due is not None), default=None)
+    if next_ms is not None:
+        changes.append(f"the schedule starts it {context.clock(next_ms)}")
+    return changes
+
+
+def devices(context: Context, names: list[str] | None) -> dict[str, Any]:
+    """The reply of GetDevices."""
+    site = context.site
+    for name in names or ():
+        if name not in site.configuration.devices:
+            raise no_device(name, site)
+    rows = [_device(context, name) for name in site.configuration.devices if not names or name in names]
+    silent = sum(row["reachable"] is not True for row in rows)
+    text = f"{len(rows)} device{'' if len(rows) == 1 else 's'}" + (f", {silent} without an answer" if silent else "")
+    return context.stamped("devices", text, devices=rows)
+
+
+def _device(context: Context, name: str) -> dict[str, Any]:
+    site = context.site
+    device = site.devices[name]
+    addresses = [s.charger for s in site.configuration.loadpoints.values() if s.charger.partition("/")[0] == name]
+    return {
+        "kind": "device",
+        "name": name,
+        "driver": site.configuration.devices[name].driver,
+        "model": device.model,
+        "device_id": device.device_id,
+        "firmware": device.firmware,
+        "reachable": device.reachable,
+        "lost_since": context.utc(device.lost_since_ms),
+        "lost_since_local": context.local(device.lost_since_ms),
+        "error": device.error,
+        "detail": device.detail,
+        "has_meter": device.has_meter,
+        "lease": device.lease,
+        "channels": [_channel(context, address) for address in addresses],
+    }
+
+
+def _channel(context: Context, address: str) -> dict[str, Any]:
+    charger = context.site.chargers.get(address)
+    read = {"enabled": None, "power_w": None, "voltage_v": None, "current_a": None, "energy_wh": None}
+    if charger is not None:
+        read = {name: getattr(charger, name) for name in read}
+    return {
+        "address": address,
+        "loadpoint": context.site.by_charger.get(address),
+        **read,
+        "read_at": None if charger is None else context.utc(charger.at_ms),
+        "read_age_s": None if charger is None else _age_s(context, charger.at_ms),
+    }
+
+
+def target_text(settings: LoadpointSettings, target: str) -> str:
+    """A target with its figure: "nominal, below 90 W"."""
+    return f"{target}, below {power(settings.profile.stop_w(target))}"
+
+
+def _because(context: Context, name: str, state: str, reason: Reason) -> str:
+    if state != "unknown":
+        return sentence(reason, context.zone)
+    device_name = context.site.configuration.loadpoints[name].charger.partition("/")[0]
+    device, charger = (
+        context.site.devices[device_name],
+        context.site.chargers.get(settings_of(context.site, name).charger),
+    )
+    if device.lost_since_ms is not None:
+        return f"{device_name} has not answered for {duration((context.now_ms - device.lost_since_ms) / 1000)}"
+    if charger is None:
+        return f"{device_name} has not been read yet"
+    return f"last read {duration((context.now_ms - charger.at_ms) / 1000)} ago"
+
+
+def _reason(context: Context, reason: Reason) -> dict[str, Any]:
+    text = sentence(reason, context.zone)
+    return {"code": reason.code, "text": text, "values": dict(reason.values), "seqs": list(reason.seqs)}
+
+
+def _problem(context: Context, problem: Problem) -> dict[str, Any]:
+    return {
+        "kind": "problem",
+        "code": problem.code,
+        "severity": problem.severity,
+        "subject": problem.subject,
+        "text": problem.text,
+        "since": context.utc(problem.since_ms),
+        "since_local": context.local(problem.since_ms),
+        "next_step": problem.next_step,
+    }
+
+
+def _age_s(context: Context, at_ms: int | None) -> int | None:
+    return None if at_ms is None else max(0, (context.now_ms - at_ms) // 1000)
