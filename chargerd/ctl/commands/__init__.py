@@ -1,0 +1,38 @@
+"""Commands: every command of chargerctl: its group, the module it lives in, and what it does in a sentence.
+
+A module is imported when its command is used.
+"""
+
+from __future__ import annotations
+
+GROUPS = ("look", "change", "understand", "look after")
+
+REGISTRY: dict[str, tuple[str, str, str]] = {
+    "status": ("look", "status", "what every loadpoint does now, why, and what is wrong"),
+    "watch": ("look", "watch", "the same, as it changes"),
+    "sessions": ("look", "sessions", "charging sessions: when, how much, how they ended"),
+    "schedule list": ("look", "schedule", "recurring starts"),
+    "get": ("look", "get", "single values of a loadpoint, for scripts"),
+    "wait": ("look", "wait", "wait until a loadpoint is in a state"),
+    "mode": ("change", "mode", "charge, or do not"),
+    "target": ("change", "target", "when to stop charging"),
+    "set": ("change", "set", "override settings of a loadpoint"),
+    "hold": ("change", "hold", "hands off: watch and send nothing"),
+    "release": ("change", "hold", "end a hold"),
+    "schedule add": ("change", "schedule", "start charging at a time of the week, again and again"),
+    "schedule remove": ("change", "schedule", "give a recurring start up"),
+    "why": ("understand", "why", "why a loadpoint does what it does, with the numbers"),
+    "log": ("understand", "log", "what happened to the charging"),
+    "failsafe": ("understand", "failsafe", "what each charger does if chargerd dies now"),
+    "device list": ("look after", "device", "devices: whether they answer, what they last said"),
+    "device read": ("look after", "device", "read a device now"),
+    "profile list": ("look after", "profile", "profiles of chargers and batteries"),
+    "configure check": ("look after", "configure", "what is wrong with the configuration files"),
+    "configure show": ("look after", "configure", "settings in force, and where each comes from"),
+    "demo": ("look after", "demo", "run a simulated home with the real daemon"),
+    "completion": ("look after", "completion", "completion for bash, zsh or fish"),
+    "help": ("look after", "help", "help on a command or a topic"),
+}
+
+DEFAULTS = {"": "status", "schedule": "schedule list"}
+"""What a first word means that is not followed by a second one."""

@@ -1,0 +1,198 @@
+"""Status: what every loadpoint does now, why, and what is wrong."""
+
+from __future__ import annotations
+
+from chargerd.ctl.commands.base import Command, add_names
+from chargerd.ctl.errors import DONE, FOUND
+from chargerd.ctl.render import (
+    NAME_WIDTH,
+    UNKNOWN,
+    clean,
+    clock,
+    dot,
+    duration,
+    energy,
+    pairs,
+    power,
+    shortened,
+    state_colour,
+    table,
+    tabs,
+)
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Callable
+    from typing import Any
+
+    from chargerd.ctl.commands.base import Call
+
+    Paint = Callable[[str, str | None], str]
+
+HEADER = ("LOADPOINT", "STATE", "POWER", "ENERGY", "MODE", "WHY")
+
+
+def run(call: Call) -> int:
+    """Ask once and print a table, or one loadpoint in full."""
+    reply = call.client.ask("GetStatus", names=call.arguments.names or None)
+    if call.arguments.check:
+        return FOUND if reply["problems"] else DONE
+    output = call.output
+    if output.form == "json":
+        output.json(reply)
+    elif output.form == "plain":
+        output.text(clean_lines(tabs(plain_row(loadpoint) for loadpoint in reply["loadpoints"])))
+    elif call.arguments.names and len(reply["loadpoints"]) == 1:
+        output.text(one(reply["loadpoints"][0], reply["now_local"], output.width))
+    else:
+        output.text(page(reply, output.width, output.paint))
+    return DONE
+
+
+def page(reply: dict[str, Any], width: int, paint: Paint) -> str:
+    """The whole page: site, table, problems, daemon."""
+    parts = [site_line(reply), "", overview(reply["loadpoints"], width, paint), ""]
+    parts += [*problem_lines(reply, paint), daemon_line(reply, paint)]
+    return "\n".join(parts)
+
+
+def site_line(reply: dict[str, Any]) -> str:
+    """The site's name, its power, and whether it is held."""
+    held = "" if reply["held_by"] is None else f"   on hold by {reply['held_by']}: chargerd watches and sends nothing"
+    recording = "" if reply["recording"] else "   NOT RECORDING"
+    return clean(f"{reply['site']}   charging {power(reply['power_w'])}{held}{recording}")
+
+
+def overview(loadpoints: list[dict[str, Any]], width: int, paint: Paint) -> str:
+    """The table of loadpoints, with a mark before each."""
+    if not loadpoints:
+        return "  No loadpoint is configured.   chargerctl configure show"
+    rows = [_row(loadpoint) for loadpoint in loadpoints]
+    lines = table(HEADER, rows, right=(2, 3), width=width - 2).split("\n")
+    shown = [f"  {lines[0]}"]
+    following = iter(loadpoints)
+    for line in lines[1:]:
+        if line.startswith(" "):
+            shown.append(f"  {line}")
+            continue
+        loadpoint = next(following)
+        colour, word = state_colour(loadpoint), shortened(clean(loadpoint["word"]), 12)
+        at = line.index(word, len(_row(loadpoint)[0]))
+        coloured = line[:at] + paint(word, colour) + line[at + len(word) :]
+        shown.append(f"{paint(dot(loadpoint), colour)} {coloured}")
+    return "\n".join(shown)
+
+
+def _row(loadpoint: dict[str, Any]) -> tuple[str, ...]:
+    session = loadpoint["session"]
+    return (
+        shortened(clean(loadpoint["name"]), NAME_WIDTH),
+        shortened(clean(loadpoint["word"]), 12),
+        power(loadpoint["power_w"]),
+        energy(None if session is None else session["energy_wh"]),
+        f"{loadpoint['mode']}/{loadpoint['target']}",
+        clean(loadpoint["text"]),
+    )
+
+
+def problem_lines(reply: dict[str, Any], paint: Paint) -> list[str]:
+    """One line for each problem, with what to do."""
+    lines = []
+    problems = reply["problems"]
+    for number, problem in enumerate(problems):
+        intro = f"{len(problems)} problem{'s' if len(problems) > 1 else ''}: " if number == 0 else "  "
+        since = f", since {clock(problem['since_local'], reply['now_local'])}" if problem["since_local"] else ""
+        lines.append(paint(intro, "red") + clean(f"{problem['subject']}: {problem['text']}{since}."))
+        if problem["next_step"]:
+            lines.append(f"    {clean(problem['next_step'])}")
+    return lines
+
+
+def daemon_line(reply: dict[str, Any], paint: Paint) -> str:
+    """Which daemon answers, and how old its newest reading is."""
+    age = reply["read_age_s"]
+    read = "nothing read yet" if age is None else f"last reading {duration(age)} ago"
+    return paint(clean(f"chargerd {reply['version']}, up {duration(reply['up_s'])}, {read}"), "dim")
+
+
+def one(loadpoint: dict[str, Any], now_local: str, width: int) -> str:
+    """One loadpoint as lines of key and value."""
+    lease = loadpoint["lease_s"]
+    rows = [
+        ("Loadpoint", f"{loadpoint['name']} (charger {loadpoint['charger']}, profile {loadpoint['profile']})"),
+        ("State", _state(loadpoint, now_local)),
+        ("Mode", _mode(loadpoint, now_local)),
+        ("Target", loadpoint["target_text"]),
+        ("Power", power(loadpoint["power_w"])),
+        ("Energy", _energy(loadpoint["session"], now_local)),
+        ("Lease", "none: stays on if chargerd dies" if lease is None else f"off by itself after {duration(lease)}"),
+        ("Why", loadpoint["text"]),
+        ("Limit", (loadpoint["limit"] or {}).get("text", "")),
+        ("Next", loadpoint["next_step"]),
+        ("Read", _read(loadpoint)),
+    ]
+    return pairs([(key, clean(value)) for key, value in rows if value], width)
+
+
+def _state(loadpoint: dict[str, Any], now_local: str) -> str:
+    since = loadpoint["since_local"]
+    held = "" if loadpoint["held_by"] is None else f", held by {loadpoint['held_by']}"
+    return f"{loadpoint['word']}{'' if since is None else f' since {clock(since, now_local)}'}{held}"
+
+
+def _mode(loadpoint: dict[str, Any], now_local: str) -> str:
+    by = f", set by {loadpoint['mode_by']}" if loadpoint["mode_by"] else ""
+    until = loadpoint["mode_until_local"]
+    return f"{loadpoint['mode']}{by}{f', until {clock(until, now_local)}' if until else ', until changed'}"
+
+
+def _energy(session: dict[str, Any] | None, now_local: str) -> str:
+    if session is None:
+        return UNKNOWN
+    if session["ended_at"] is None:
+        return f"{energy(session['energy_wh'])} this session, {duration(session['duration_s'])}"
+    when = clock(session["ended_local"], now_local)
+    return f"{energy(session['energy_wh'])} in the last session, ended {when}: {session['text']}"
+
+
+def _read(loadpoint: dict[str, Any]) -> str:
+    age = loadpoint["read_age_s"]
+    silent = ", and does not answer now" if loadpoint["reachable"] is False else ""
+    return ("not yet" if age is None else f"{duration(age)} ago") + silent
+
+
+def plain_row(loadpoint: dict[str, Any]) -> tuple[object, ...]:
+    """name, state, power_w, energy_wh, mode, target, reason code."""
+    session, reason = loadpoint["session"], loadpoint["reason"]
+    return (
+        loadpoint["name"],
+        loadpoint["state"],
+        loadpoint["power_w"],
+        None if session is None else session["energy_wh"],
+        loadpoint["mode"],
+        loadpoint["target"],
+        None if reason is None else reason["code"],
+    )
+
+
+def clean_lines(text: str) -> str:
+    """Tab-separated rows without other control characters."""
+    return "\n".join("\t".join(clean(cell) for cell in line.split("\t")) for line in text.split("\n"))
+
+
+def add(parser: argparse.ArgumentParser) -> None:
+    """Arguments."""
+    add_names(parser)
+    parser.add_argument("--check", action="store_true", help="print nothing; exit 0 if all is well, 6 if not")
+
+
+COMMANDS = {
+    "status": Command(
+        run,
+        ("chargerctl status", "chargerctl status bike-1", "chargerctl status --check || mail -s 'charging' me"),
+        add,
+        method="GetStatus",
+        more="One NAME gives everything about it. --plain: name, state, power_w, energy_wh, mode, target, reason.",
+    )
+}

@@ -1,0 +1,412 @@
+"""Answers: what a chargerd in the middle of an afternoon says, in the shape of the protocol's table."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from chargerd.protocol.table import METHODS, TYPES, Fields
+
+NOW = {"now": "2026-05-11T12:14:41Z", "now_local": "2026-05-11T14:14:41+02:00"}
+
+
+def answer(kind: str, text: str, **fields: Any) -> dict[str, Any]:
+    """A reply with what every reply has."""
+    return {"kind": kind, **NOW, "text": text, **fields}
+
+
+def session(loadpoint: str, **changes: Any) -> dict[str, Any]:
+    """A session that runs since 11:48, or what ``changes`` make of it."""
+    return {
+        "kind": "session",
+        "number": 1701,
+        "loadpoint": loadpoint,
+        "profile": "rad-48v",
+        "target": "nominal",
+        "by": "anna",
+        "started_at": "2026-05-11T09:48:00Z",
+        "started_local": "2026-05-11T11:48:00+02:00",
+        "ended_at": None,
+        "ended_local": None,
+        "duration_s": 8801,
+        "on_s": 8790,
+        "energy_wh": 311.4,
+        "estimated_wh": 0.0,
+        "charge_ah": 5.2,
+        "peak_w": 131.0,
+        "outcome": None,
+        "text": "drawing 118 W, until it falls below 90 W",
+        **changes,
+    }
+
+
+def reason(code: str, text: str, **values: Any) -> dict[str, Any]:
+    """A reason."""
+    return {"code": code, "text": text, "values": values, "seqs": [4711]}
+
+
+def loadpoint(name: str, **changes: Any) -> dict[str, Any]:
+    """A loadpoint that charges, or what ``changes`` make of it."""
+    why = reason("charging-to-cutoff", "drawing 118 W, until it falls below 90 W", power_w=118.0, stop_w=90.0)
+    return {
+        "kind": "loadpoint",
+        "name": name,
+        "state": "charging",
+        "word": "charging",
+        "reason": why,
+        "limit": None,
+        "text": changes.get("reason", why)["text"] if changes.get("reason", why) else "",
+        "next_step": "",
+        "since": "2026-05-11T09:48:00Z",
+        "since_local": "2026-05-11T11:48:00+02:00",
+        "power_w": 118.2,
+        "enabled": True,
+        "mode": "fast",
+        "mode_by": "anna",
+        "mode_until": None,
+        "mode_until_local": None,
+        "target": "nominal",
+        "target_text": "nominal, below 90 W",
+        "held_by": None,
+        "charger": f"shed/{name}",
+        "profile": "rad-48v",
+        "reachable": True,
+        "lease_s": 900,
+        "read_at": "2026-05-11T12:14:38Z",
+        "read_age_s": 3,
+        "session": session(name),
+        **changes,
+    }
+
+
+ENDED = {"ended_at": "2026-05-11T12:12:03Z", "ended_local": "2026-05-11T14:12:03+02:00"}
+
+BIKE_1 = loadpoint("bike-1")
+BIKE_2 = loadpoint(
+    "bike-2",
+    state="suspended_evse",
+    word="finished",
+    reason=reason("cutoff-reached", "cut off: below 90 W for 48 s", stop_w=90.0, below_s=48.0),
+    since="2026-05-11T12:12:03Z",
+    since_local="2026-05-11T14:12:03+02:00",
+    power_w=0.0,
+    enabled=False,
+    mode="off",
+    mode_by="",
+    session=session("bike-2", **ENDED, outcome="finished", energy_wh=402.0, text="reached its target"),
+)
+SCOOTER = loadpoint(
+    "scooter",
+    state="suspended_evse",
+    word="waiting",
+    reason=reason("outside-window", "outside its hours; goes on at 22:00", opens_at_ms=1778529600000),
+    limit=reason("outside-window", "outside its hours; goes on at 22:00", opens_at_ms=1778529600000),
+    power_w=0.0,
+    enabled=False,
+    mode_until="2026-05-12T04:30:00Z",
+    mode_until_local="2026-05-12T06:30:00+02:00",
+    target="full",
+    target_text="full, below 5 W",
+    session=session("scooter", energy_wh=0.0, target="full"),
+)
+TRIKE = loadpoint(
+    "trike",
+    state="fault",
+    word="no charger",
+    reason=reason(
+        "no-charger",
+        "no power flows after 3 tries: no charger or no battery on the plug, or one of them is dead",
+        attempts=3,
+    ),
+    next_step="check the charger's lamp and the socket, then chargerctl mode trike fast",
+    power_w=0.0,
+    enabled=False,
+    mode="off",
+    mode_by="",
+    session=session("trike", **ENDED, outcome="no-charger", energy_wh=0.0, text="no power at all"),
+)
+TOOLS = loadpoint(
+    "tools",
+    state="unknown",
+    word="unknown",
+    reason=reason("stale-reading", "the plug has not been read for 11 min; not charged unwatched", age_s=660.0),
+    next_step="chargerctl device list",
+    since="2026-05-11T12:03:31Z",
+    since_local="2026-05-11T14:03:31+02:00",
+    power_w=None,
+    enabled=None,
+    mode="off",
+    mode_by="",
+    target="storage",
+    target_text="storage, below 105 W",
+    reachable=False,
+    lease_s=None,
+    read_at="2026-05-11T12:03:31Z",
+    read_age_s=670,
+    session=None,
+)
+LOADPOINTS = [BIKE_1, BIKE_2, SCOOTER, TRIKE, TOOLS]
+PROBLEMS = [
+    {
+        "kind": "problem",
+        "code": "device-lost",
+        "severity": "warning",
+        "subject": "garage-plug",
+        "text": "has not answered for 11 min: timed out; tools not watched",
+        "since": "2026-05-11T12:03:31Z",
+        "since_local": "2026-05-11T14:03:31+02:00",
+        "next_step": "chargerctl device read garage-plug",
+    },
+    {
+        "kind": "problem",
+        "code": "no-charger",
+        "severity": "warning",
+        "subject": "trike",
+        "text": "no power flows after 3 tries",
+        "since": "2026-05-11T12:12:03Z",
+        "since_local": "2026-05-11T14:12:03+02:00",
+        "next_step": "check the charger's lamp and the socket, then chargerctl mode trike fast",
+    },
+]
+
+
+def status(loadpoints: list[dict[str, Any]] | None = None, **changes: Any) -> dict[str, Any]:
+    """The answer to GetStatus."""
+    return answer(
+        "status",
+        "bike-1 charging 118 W; tools unknown; 3 idle; 2 problems",
+        **{
+            "site": "Home",
+            "power_w": None,
+            "held_by": None,
+            "recording": True,
+            "loadpoints": LOADPOINTS if loadpoints is None else loadpoints,
+            "problems": PROBLEMS,
+            "version": "0.1.0",
+            "up_s": 1_052_000,
+            "read_age_s": 3,
+            "seq": 4712,
+            **changes,
+        },
+    )
+
+
+def changed(text: str, **changes: Any) -> dict[str, Any]:
+    """The answer to a change."""
+    return answer("changed", text, **{"changed": True, "commands": [], "notes": [], "seq": 4713, **changes})
+
+
+def entry(seq: int, time: str, kind: str, subject: str, text: str, **changes: Any) -> dict[str, Any]:
+    """A row of the log at a local time such as 14:02:10 of the 11th."""
+    utc = f"{int(time[:2]) - 2:02d}{time[2:]}"
+    return {
+        "kind": "entry",
+        "seq": seq,
+        "at": f"2026-05-11T{utc}Z",
+        "at_local": f"2026-05-11T{time}+02:00",
+        "type": kind,
+        "event": {"mode": "ModeSet", "command": "CommandIssued", "read": "ChargerRead"}.get(kind, "DeviceLost"),
+        "subject": subject,
+        "text": text,
+        "detail": "",
+        "by": "",
+        "count": 1,
+        "data": {},
+        **changes,
+    }
+
+
+ENTRIES = [
+    entry(4690, "14:01:31", "lost", "garage-plug", "no answer for 60 s", detail="timed out"),
+    entry(4699, "14:02:10", "read", "bike-1", "×57, 112–118 W", count=57),
+    entry(
+        4700, "14:09:30", "command", "bike-2", "switching off", detail="cut off: below 90 W for 48 s; done in 0.2 s",
+        data={"device": "shed/bike-2", "enabled": False},
+    ),
+    entry(4702, "14:12:00", "mode", "bike-1", "off → fast by anna", by="anna", data={"mode": "fast", "by": "anna"}),
+]  # fmt: skip
+
+WHY = answer(
+    "why",
+    "bike-1 is charging since 11:48 because it draws 118 W, more than 90 W.",
+    loadpoint=BIKE_1,
+    lines=[
+        {"label": "Wanted", "text": "nominal, below 90 W (mode fast, set by anna 11:48)"},
+        {"label": "Session", "text": "0.3 kWh in 2 h 26 min, highest 131 W"},
+        {"label": "Limits", "text": "none reached"},
+        {"label": "Would change if", "text": "it draws less than 90 W for 48 s · mode becomes off · 5 h have passed"},
+    ],
+    policy="threshold 1",
+    seq=4701,
+    next_step="chargerctl log bike-1",
+)
+
+REPLIES: dict[str, dict[str, Any]] = {
+    "GetStatus": status(),
+    "GetWhy": WHY,
+    "GetLog": answer("log", "4 rows", entries=ENTRIES, cut=False),
+    "GetSessions": answer(
+        "sessions",
+        "3 sessions",
+        sessions=[
+            session("bike-1"),
+            {**session("bike-2"), **ENDED, "outcome": "finished", "energy_wh": 402.0, "text": "reached its target"},
+            session(
+                "scooter",
+                number=1402,
+                started_at="2026-05-10T20:31:00Z",
+                started_local="2026-05-10T22:31:00+02:00",
+                ended_at="2026-05-11T01:32:00Z",
+                ended_local="2026-05-11T03:32:00+02:00",
+                duration_s=18060,
+                on_s=17900,
+                energy_wh=1204.0,
+                charge_ah=None,
+                target="full",
+                by="schedule sat-full",
+                outcome="time-limit",
+                text="longest time reached",
+            ),
+        ],
+    ),
+    "GetSchedule": answer(
+        "schedule",
+        "2 entries",
+        schedule=[
+            {
+                "kind": "schedule", "entry": "bike-1-1", "loadpoint": "bike-1", "when": "Mon–Fri 06:30",
+                "does": "fast", "mode": "fast", "target": None, "origin": "added",
+                "next": "2026-05-12T04:30:00Z", "next_local": "2026-05-12T06:30:00+02:00",
+            },
+            {
+                "kind": "schedule", "entry": "scooter-sat", "loadpoint": "scooter", "when": "Sat 00:00",
+                "does": "fast, target full", "mode": "fast", "target": "full", "origin": "file",
+                "next": "2026-05-15T22:00:00Z", "next_local": "2026-05-16T00:00:00+02:00",
+            },
+        ],
+    ),
+    "GetDevices": answer(
+        "devices",
+        "1 of 2 devices answers",
+        devices=[
+            {
+                "kind": "device", "name": "shed", "driver": "kasa", "model": "HS300", "device_id": "8006AA",
+                "firmware": "1.0.21", "reachable": True, "lost_since": None, "lost_since_local": None, "error": "",
+                "detail": "", "has_meter": True, "lease": "unproven",
+                "channels": [
+                    {
+                        "address": "shed/bike-1", "loadpoint": "bike-1", "enabled": True, "power_w": 118.2,
+                        "voltage_v": 230.1, "current_a": 0.52, "energy_wh": 4021.0,
+                        "read_at": "2026-05-11T12:14:38Z", "read_age_s": 3,
+                    }
+                ],
+            },
+            {
+                "kind": "device", "name": "garage-plug", "driver": "kasa", "model": "", "device_id": "",
+                "firmware": "", "reachable": False, "lost_since": "2026-05-11T12:03:31Z",
+                "lost_since_local": "2026-05-11T14:03:31+02:00", "error": "unreachable", "detail": "timed out",
+                "has_meter": True, "lease": "none", "channels": [],
+            },
+        ],
+    ),
+    "GetFailsafe": answer(
+        "failsafe",
+        "1 of 2 chargers that are on ends by itself",
+        chargers=[
+            {
+                "kind": "failsafe", "loadpoint": "bike-1", "charger": "shed/bike-1", "enabled": True,
+                "lease": "unproven", "lease_left_s": 840, "on_stop": "off", "safe": True, "text": "off in 14 min",
+            },
+            {
+                "kind": "failsafe", "loadpoint": "tools", "charger": "garage-plug", "enabled": None,
+                "lease": "none", "lease_left_s": None, "on_stop": "off", "safe": False, "text": "not known",
+            },
+        ],
+        warnings=["tools: its plug has no timer of its own"],
+    ),
+    "GetProfiles": answer(
+        "profiles",
+        "1 profile",
+        profiles=[
+            {
+                "kind": "profile", "name": "rad-48v", "source": "shipped", "nominal_start_w": 90.0,
+                "nominal_stop_w": 90.0, "full_w": 5.0, "storage_start_w": 105.0, "storage_stop_w": 105.0,
+                "capacity_wh": 672.0, "charger_a": 2.0, "max_h": 7.0, "used_by": ["bike-1", "bike-2"],
+            }
+        ],
+    ),
+    "GetConfiguration": answer(
+        "configuration",
+        "2 settings",
+        files=["/etc/chargerd/chargerd.toml"],
+        loaded_at="2026-04-29T08:01:21Z",
+        values=[
+            {
+                "kind": "value", "subject": "bike-1", "key": "max_starts_per_day", "value": 20, "text": "20",
+                "source": "as shipped", "adjustable": True,
+            },
+            {
+                "kind": "value", "subject": "bike-1", "key": "nominal_stop_w", "value": 95.0, "text": "95 W",
+                "source": "set by anna until 22:00", "adjustable": True,
+            },
+        ],
+    ),
+    "Complete": answer("names", "5 names", names=["bike-1", "bike-2", "scooter", "tools", "trike"]),
+    "SetMode": changed("bike-1: fast until 16:20, then off again."),
+    "SetTarget": changed("bike-1: stop at 105 W (storage); was nominal (90 W)."),
+    "SetSetting": changed("bike-1: nominal_stop_w 95 W until 22:00 (was 90 W)."),
+    "Hold": changed("Holding: chargerd watches and sends nothing but lease renewals.", notes=["bike-1 goes on."]),
+    "Release": changed("Released: chargerd controls again."),
+    "AddSchedule": changed("bike-1: fast Mon–Fri 06:30, next tomorrow.", entry="bike-1-2"),
+    "RemoveSchedule": changed("bike-1-2: removed."),
+    "ReadDevice": answer(
+        "readings",
+        "shed answered in 0.1 s",
+        readings=[
+            {"kind": "reading", "address": "shed/bike-1", "values": {"enabled": True, "power_w": 118.2}},
+            {"kind": "reading", "address": "shed/bike-2", "values": {"enabled": False, "power_w": None}},
+        ],
+        took_ms=103,
+    ),
+    "CheckConfiguration": answer(
+        "check",
+        "1 mistake. chargerd keeps running with the configuration it has.",
+        mistakes=[
+            {
+                "kind": "mistake", "place": "/etc/chargerd/chargerd.toml:41",
+                "text": "loadpoint.bike-1.lease_s = 9", "allowed": "must be 60 or more. Did you mean 900?",
+            }
+        ],
+        files=["/etc/chargerd/chargerd.toml"],
+    ),
+    "Watch": answer("watch", "bike-1 charging", loadpoint=BIKE_1, changes=[]),
+}  # fmt: skip
+
+
+def strays(value: object, kind: str, place: str) -> list[str]:
+    """Where a value is not of a Varlink type of the table."""
+    if kind.startswith("?"):
+        return [] if value is None else strays(value, kind[1:], place)
+    if kind.startswith("[]"):
+        if not isinstance(value, list):
+            return [f"{place} is no array"]
+        return [stray for item in value for stray in strays(item, kind[2:], f"{place}[]")]
+    if kind in TYPES:
+        return _strays_of_fields(value, TYPES[kind], place)
+    plain: dict[str, tuple[type, ...]] = {"bool": (bool,), "int": (int,), "float": (int, float), "string": (str,)}
+    if kind == "object" or isinstance(value, plain[kind]):
+        return []
+    return [f"{place} is no {kind}"]
+
+
+def _strays_of_fields(value: object, fields: Fields, place: str) -> list[str]:
+    if not isinstance(value, dict):
+        return [f"{place} is no object"]
+    found = [f"{place}.{name} is not in the table" for name in value if name not in fields]
+    for name, (kind, _) in fields.items():
+        found += strays(value[name], kind, f"{place}.{name}") if name in value else [f"{place}.{name} is missing"]
+    return found
+
+
+def strays_of_reply(method: str, reply: object) -> list[str]:
+    """Where a reply is not what the table says."""
+    return _strays_of_fields(reply, METHODS[method].reply, method)

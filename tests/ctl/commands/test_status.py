@@ -1,0 +1,64 @@
+"""chargerctl status: the table, one loadpoint, and what a monitoring script gets."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from tests.ctl.answers import BIKE_1, TOOLS, status
+from tests.ctl.conftest import Run
+from tests.ctl.stand_in import StandIn
+
+
+def test_no_command_means_status(folder: Path, run: Run) -> None:
+    """chargerctl alone prints every loadpoint, the problems and how old the newest reading is."""
+    with StandIn(folder):
+        code, out, err = run()
+    assert (code, err) == (0, "")
+    assert "● bike-1" in out
+    assert "2 problems: garage-plug: has not answered for 11 min" in out
+    assert out.endswith("chargerd 0.1.0, up 12 days, last reading 3 s ago\n")
+    assert max(len(line) for line in out.split("\n") if "problem" not in line) <= 80
+
+
+def test_check_prints_nothing_and_exits_6_when_something_is_wrong(folder: Path, run: Run) -> None:
+    """A monitoring script needs the exit code only."""
+    with StandIn(folder):
+        assert run("status", "--check") == (6, "", "")
+    with StandIn(folder, {"GetStatus": status(problems=[])}):
+        assert run("status", "--check") == (0, "", "")
+
+
+def test_names_are_asked_for(folder: Path, run: Run) -> None:
+    """Two names give a table of two."""
+    with StandIn(folder, {"GetStatus": status([BIKE_1, TOOLS])}) as daemon:
+        code, out, _ = run("status", "bike-1", "tools")
+    assert code == 0
+    assert daemon.last == {"names": ["bike-1", "tools"]}
+    assert "LOADPOINT" in out
+
+
+def test_json_is_one_document_with_everything_the_daemon_said(folder: Path, run: Run) -> None:
+    """Programs get every field."""
+    with StandIn(folder):
+        code, out, _ = run("--json")
+    assert code == 0
+    assert json.loads(out) == status()
+
+
+def test_a_name_with_control_characters_does_not_reach_the_terminal(folder: Path, run: Run) -> None:
+    """A device's text is shown without escape sequences."""
+    evil = {**BIKE_1, "text": "\x1b]0;pwned\x07 hello\nworld"}
+    for form in ((), ("bike-1",), ("--plain",)):
+        with StandIn(folder, {"GetStatus": status([evil])}):
+            _, out, _ = run("status", *form)
+        assert "\x1b" not in out
+        assert "\x07" not in out
+
+
+def test_every_loadpoint_has_its_own_mark(folder: Path, run: Run) -> None:
+    """The first column says charging, finished, waiting, fault and unknown by its form alone."""
+    with StandIn(folder):
+        _, out, _ = run("status")
+    marks = [line[0] for line in out.split("\n")[3:] if line[1:2] == " " and line[:1] != " "]
+    assert marks == ["●", "○", "◐", "✕", "?"]
