@@ -28,7 +28,11 @@ LIMIT_WH = 1.5
 def samples(traces: Path, run: str, charger: str) -> list[tuple[float, float]]:
     """A recorded charge: seconds, watts."""
     with (traces / "ebike_charge_power.csv").open(encoding="utf-8") as file:
-        rows = [r for r in csv.DictReader(x for x in file if not x.startswith("#")) if (r["run"], r["charger"]) == (run, charger)]
+        rows = [
+            r
+            for r in csv.DictReader(x for x in file if not x.startswith("#"))
+            if (r["run"], r["charger"]) == (run, charger)
+        ]
     start = datetime.fromisoformat(rows[0]["time"])
     return [((datetime.fromisoformat(r["time"]) - start).total_seconds(), float(r["power_w"])) for r in rows]
 

@@ -23,7 +23,7 @@ ARROWS = {
     "drivers": {"model", "config.base"},
     "config": {"model", "config.base", "drivers"},
     "daemon": {"model", "config.base", "config", "policies", "engine", "store", "drivers", "protocol"},
-    "sim": {"model", "config.base", "config", "policies", "engine", "store", "drivers", "daemon"},
+    "sim": {"model", "config.base", "config", "policies", "engine", "store", "drivers", "daemon", "sim.wire"},
     "sim.wire": {"drivers", "sim.wire"},
     "ctl": {"protocol"},
     "__main__": {"config", "daemon", "sim", "store", "model", "engine"},

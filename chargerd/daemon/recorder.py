@@ -75,6 +75,7 @@ class Recorder:
         self._also: list[Also] = []
         self._announce: list[tuple[str, Body]] = []
         self._error = ""
+        self._waited = 0  # transactions that have had to wait since the log was last in order
         self._since_snapshot = 0
 
     def take(self, facts: Sequence[tuple[str, Body]], moment: Moment) -> Outcome:
@@ -141,7 +142,6 @@ class Recorder:
         return [("daemon", ClockStepped(step_ms))] if abs(step_ms) > STEP_MS else []
 
     def _record(self, events: tuple[Event, ...], ended: Sequence[Session]) -> bool:
-        waiting = len(self._backlog)
         self._backlog.append(events)
         self._also += [sessions.saving(session) for session in ended]
         self._since_snapshot += len(events)
@@ -151,11 +151,13 @@ class Recorder:
         self._write()
         if not self._backlog:
             self._sound = self.site
-            if waiting:
-                self._announce.append(("daemon", RecordingBack(waiting)))
+            if self._waited:
+                self._announce.append(("daemon", RecordingBack(self._waited)))
+            self._waited = 0
             return True
-        if not waiting:
+        if not self._waited:
             self._announce.append(("daemon", RecordingLost(self._error)))
+        self._waited += 1
         if sum(len(batch) for batch in self._backlog) > BACKLOG:
             self._start_over()
         return False

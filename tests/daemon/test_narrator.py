@@ -20,10 +20,14 @@ def test_charge_is_told_in_five_lines(tmp_path):
     lines = [narrator.line(event, day.run.site, UTC) for event in day.events]
     told = [line.text for line in lines if line is not None and line.priority < DETAIL]
     assert told[:3] == ["shed: simulated plug answers", "bike: fast", "bike: switching on, try 1 of 3"]
-    assert told[3].startswith("bike: reached its target: cut off: below 90 W for 50 s; 148 Wh in 87 min")
+    assert told[3].startswith("bike: reached its target: cut off: below 90 W for 40 s; 148 Wh in 87 min")
     assert told[4].startswith("bike: switching off, cut off: below 90 W")
     assert len(told) == 5
-    assert all(line.always for line in lines if line is not None and line.text.startswith("bike: switching") and line.priority < DETAIL)
+    assert all(
+        line.always
+        for line in lines
+        if line is not None and line.text.startswith("bike: switching") and line.priority < DETAIL
+    )
 
 
 def test_what_a_person_must_act_on_has_priority_3():

@@ -145,7 +145,7 @@ def test_device_that_hangs_delays_nobody():
     seen: list[str] = []
     heard = threading.Event()
 
-    def post(name, facts):
+    def post(name, _facts):
         seen.append(name)
         if seen.count("sound") >= 5:
             heard.set()

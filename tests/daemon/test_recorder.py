@@ -103,6 +103,20 @@ def test_full_disk_lets_power_down_and_not_up(tmp_path):
     assert fold(Site(), bench.log.read()) == bench.recorder.site
 
 
+def test_asking_whether_the_log_is_writable_does_not_hide_that_it_is_back(tmp_path):
+    """Somebody's request may be what finds out; the log says all the same that it can be written again."""
+    bench = Bench(tmp_path / "log.db")
+    FullDisk.full = True
+    bench.read(False, 0.0)
+    bench.read(False, 0.0)
+    FullDisk.full = False
+    assert bench.recorder.writable()
+    bench.take(("anna", ModeSet("bike", "fast", "anna")))
+    outcome = bench.read(False, 0.0)
+    assert outcome.site.recording
+    assert [order.command.enabled for order in outcome.orders] == [True]
+
+
 def test_full_disk_for_too_long_gives_up_what_waits_and_starts_over(tmp_path):
     """Memory is bounded: past the limit the state goes back to what the file knows, as after a restart."""
     bench = Bench(tmp_path / "log.db")

@@ -208,7 +208,7 @@ def test_reload_with_a_bad_file_keeps_the_old_configuration(house):
 
 def test_first_start_with_a_bad_file_is_refused(house):
     """S0-19: exit status 78, which the unit does not restart after, and one entry that names file, line and key."""
-    house.config.write_text(house.config.read_text() + "targett = \"full\"\n")
+    house.config.write_text(house.config.read_text() + 'targett = "full"\n')
     assert house.start().wait(15) == 78
     assert "targett" in house.journal()
     assert "Did you mean target?" in house.journal()
@@ -314,7 +314,7 @@ def test_other_sockets_of_the_strip_are_never_touched(house):
     house.ask("SetMode", name="bike", mode="fast")
     house.until(house.on)
     house.ask("SetMode", name="bike", mode="off")
-    house.until(lambda: not house.on())
+    house.until(lambda: house.on() is False)
     process.send_signal(signal.SIGTERM)
     process.wait(15)
     assert {switching.child for switching in house.strip.switchings} == {house.child}

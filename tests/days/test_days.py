@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from msgspec import structs
 
 from chargerd.drivers.base import AccessDenied, UnexpectedAnswer, Unreachable
@@ -429,7 +431,7 @@ def test_plug_that_does_not_switch_off_is_told_for_ever(tmp_path):
     day.until(HOUR)
     offs = [t for t, on in day.switched("bike") if not on]
     assert len(offs) > 30
-    assert {round(b - a) for a, b in zip(offs[5:], offs[6:], strict=False)} == {90}
+    assert {round(b - a) for a, b in pairwise(offs[5:])} == {90}
     strip.error = None
     day.until(HOUR + 100)
     assert not strip.strip.sockets["bike"].on

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chargerd.engine.evolve import clock_at, fold
+from chargerd.model.commands import SetEnabled
 from chargerd.model.events import (
     ChargerRead,
     CommandDone,
@@ -25,7 +26,6 @@ from chargerd.model.events import (
     TargetSet,
     Tick,
 )
-from chargerd.model.commands import SetEnabled
 from chargerd.model.state import Site
 from tests.house import configuration, loadpoint
 

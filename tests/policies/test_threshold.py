@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 
 from msgspec import structs
@@ -47,7 +48,7 @@ def over_wh(day: Day, stop_w: float) -> float:
 
 
 def test_recorded_rad_charge_is_cut_off_once_power_stays_below_90_w(tmp_path):
-    """S0-06: the recorded curve falls from 103 to 85 W; it is cut off after 48 s below 90 W, within 1.5 Wh."""
+    """S0-06: the recorded curve falls from 103 to 85 W; it is cut off after 40 s below 90 W, within 1.5 Wh."""
     day = charged(tmp_path, "rad-nominal")
     assert day.last("bike").outcome == "finished"
     assert day.last("bike").reason.code == "cutoff-reached"
@@ -124,7 +125,7 @@ def test_step_down_to_the_tail_ends_as_full_after_ten_minutes(tmp_path):
     day = charged(tmp_path, Readings(30, *taper, 5.2, 5.6, 6.0, 6.2), target="full")
     session = day.last("bike")
     assert (session.outcome, session.reason.code) == ("finished", "step-reached")
-    assert 1800 + 600 <= session.on_ms / 1000 <= 1800 + 600 + 120
+    assert 1800 + 600 <= session.on_ms / 1000 <= 1800 + 600 + 150
 
 
 def test_recorded_lectric_charge_glides_down_to_full(tmp_path):
@@ -206,16 +207,16 @@ def test_profiles_cut_off_each_plug_at_its_own_figure(tmp_path):
 
 
 def test_reading_pace_quickens_near_the_cut_off(tmp_path):
-    """S0-21: every 30 s on the plateau, every 10 s from 20 W above the cut-off on."""
+    """S0-21: every 30 s on the plateau, every 5 s from 20 W above the cut-off on."""
     day = charged(tmp_path, "lectric-full", profile=LECTRIC, hours=4)
     times = [event.at_ms for event in day.events if type(event.body).__name__ == "ChargerRead"]
     powers = [event.body.power_w for event in day.events if type(event.body).__name__ == "ChargerRead"]
     gaps = {}
-    for (a, b), power_w in zip(zip(times, times[1:], strict=False), powers, strict=False):
+    for (a, b), power_w in zip(pairwise(times), powers, strict=False):
         gaps.setdefault("near" if 81 < power_w < 99 else "plateau" if power_w > 100.8 else "", set()).add(
             (b - a) / 1000
         )
-    assert max(gaps["near"]) == 10
+    assert max(gaps["near"]) == 5
     assert 30 in gaps["plateau"]
 
 
