@@ -21,6 +21,8 @@ class Clock:
         self._scaled = origin_ms is not None or speed != 1.0
         self._origin_ms = time.time_ns() // 1_000_000 if origin_ms is None else origin_ms
         self._start_ns = time.clock_gettime_ns(time.CLOCK_BOOTTIME)
+        # Read once: it cannot change under a process, and later no descriptor may be left to read it with.
+        self._boot_id = f"simulated-{self._start_ns}" if self._scaled else BOOT_ID.read_text(encoding="ascii").strip()
 
     def now_ms(self) -> int:
         """UTC in milliseconds, as the machine or the simulation has it; may jump when somebody sets the clock."""
@@ -44,9 +46,7 @@ class Clock:
 
     def boot_id(self) -> str:
         """An id that changes whenever `mono_ms` starts again: the kernel's, or one of this simulated life."""
-        if self._scaled:
-            return f"simulated-{self._start_ns}"
-        return BOOT_ID.read_text(encoding="ascii").strip()
+        return self._boot_id
 
     def _passed_ms(self) -> int:
         return int((time.clock_gettime_ns(time.CLOCK_BOOTTIME) - self._start_ns) * self.speed) // 1_000_000

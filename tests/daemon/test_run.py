@@ -124,6 +124,11 @@ class House:
         with open_reader(self.folder / "state" / "log.db") as log:
             return list(log.read())
 
+    def ask_log_length(self) -> int:
+        """How many events the log has, asked of the file and not of the daemon."""
+        with open_reader(self.folder / "state" / "log.db") as log:
+            return log.last_seq
+
     def close(self) -> None:
         """End what was started here."""
         for process in self.processes:
@@ -282,11 +287,11 @@ def test_full_disk_is_told_and_heals(house):
     """Fault 4, 5: a folder that cannot be written: STATUS says so, requests are refused, and it heals by itself."""
     small = house.folder / "state"
     small.mkdir()
-    process = house.ready(CHARGERD_TEST_FSIZE="")
+    process = house.ready()
     limit = shutil.which("prlimit")
     assert limit, "util-linux is part of every Debian"
-    house.until(lambda: (small / "log.db-wal").exists())
-    size = max(path.stat().st_size for path in small.iterdir()) + 4096
+    house.until((small / "log.db-wal").exists)
+    size = max(path.stat().st_size for path in small.iterdir())
     subprocess.run([limit, f"--pid={process.pid}", f"--fsize={size}:unlimited"], check=True)
     house.hear("NOT RECORDING", 60)
     refused = house.ask("SetMode", name="bike", mode="fast")
@@ -337,3 +342,61 @@ def test_rehearsal_over_the_socket_sends_nothing(house):
     assert [command["device"] for command in reply["commands"]] == ["shed/battery_1"]
     assert house.strip.switchings == []
     assert any(isinstance(event.body, DaemonStarted) for event in house.events())
+
+
+def test_starts_while_no_device_answers_and_says_so(house):
+    """Fault 16, wish 11: ready without any device; when the strip comes up, it is watched."""
+    port = house.strip.port
+    house.strip.stop()
+    house.ready()
+    assert house.hear("STATUS=")
+    house.until(lambda: house.ask("GetStatus", "monitor")["parameters"]["loadpoints"][0]["reachable"] is False)
+    assert house.ask("SetMode", name="bike", mode="fast")["parameters"]["changed"]
+    sockets = {name: Socket(world.load("rad-full"), noise=random.Random(name)) for name in ("battery_1", "lamp")}
+    house.strip = SimulatedStrip(sockets, now_s=time.time, host="127.0.0.1", port=port)
+    house.child = house.strip.child("battery_1")
+    house.strip.start()
+    house.until(house.on, 60)
+
+
+def test_journal_that_is_gone_costs_nothing(house):
+    """Fault 8: whoever read our journal has died; charging, answers and the log go on."""
+    process = house.ready()
+    process.send_signal(signal.SIGTERM)
+    process.wait(15)
+    env = {**os.environ, "NOTIFY_SOCKET": str(house.folder / "notify"), "JOURNAL_STREAM": "1:1"}
+    command = [sys.executable, "-m", "chargerd", "run", "--config", str(house.config)]
+    command += ["--state", str(house.folder / "state"), "--run", str(house.folder / "run")]
+    house.heard.clear()
+    orphan = subprocess.Popen(command, env=env, stderr=subprocess.PIPE, cwd=Path(__file__).parents[2])
+    house.processes.append(orphan)
+    assert orphan.stderr is not None
+    orphan.stderr.close()
+    house.hear("READY=1")
+    assert house.ask("SetMode", name="bike", mode="fast")["parameters"]["changed"]
+    house.until(house.on)
+    assert orphan.poll() is None
+
+
+def test_descriptors_used_up_do_not_stop_the_watch(house):
+    """Fault 13: no descriptor left for clients; the loop goes on, and answers come back when they are free again."""
+    process = house.ready()
+    house.ask("SetMode", name="bike", mode="fast")
+    house.until(house.on)
+    used = len(list(Path(f"/proc/{process.pid}/fd").iterdir()))
+    limit = shutil.which("prlimit")
+    assert limit, "util-linux is part of every Debian"
+    subprocess.run([limit, f"--pid={process.pid}", f"--nofile={used + 4}:{used + 4}"], check=True)
+    clients = []
+    for _ in range(20):
+        client = socket.socket(socket.AF_UNIX)
+        client.settimeout(5)
+        client.connect(str(house.folder / "run" / "monitor"))
+        clients.append(client)
+    house.heard.clear()
+    before = house.ask_log_length()
+    house.until(lambda: house.ask_log_length() > before + 3)
+    for client in clients:
+        client.close()
+    house.until(lambda: house.ask("GetStatus", "monitor")["parameters"]["loadpoints"][0]["state"] == "charging")
+    assert process.poll() is None
