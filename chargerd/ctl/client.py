@@ -33,14 +33,20 @@ class Client:
     """One command's way to the daemon in ``directory``. ``zone`` is the time zone of times in and out, None the site's.
 
     ``choose`` may correct a name that the daemon does not know: it gets the name and the known ones and gives one back.
+    A refused connection is tried again for ``patience_s`` while the socket is there.
     """
 
     def __init__(
-        self, directory: str, zone: str | None = None, choose: Callable[[str, list[str]], str | None] | None = None
+        self,
+        directory: str,
+        zone: str | None = None,
+        choose: Callable[[str, list[str]], str | None] | None = None,
+        patience_s: float = CONNECT_S,
     ) -> None:
         self._directory = directory
         self._zone = zone
         self._choose = choose
+        self._patience_s = patience_s
 
     def ask(self, method: str, **parameters: Any) -> dict[str, Any]:
         """The answer to a question on the monitor socket. Raises `Failure`."""
@@ -127,7 +133,7 @@ class Client:
             raise Failure(2, "usage", "an argument is not text.", "Nothing was asked.", hint) from error
 
     def _connected(self, path: str) -> socket.socket:
-        until_s = time.monotonic() + CONNECT_S
+        until_s = time.monotonic() + self._patience_s
         while True:
             connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
             connection.settimeout(ANSWER_S)

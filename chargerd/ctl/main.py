@@ -37,10 +37,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(words: list[str]) -> int:
-    if words[:1] == ["--complete"]:
+    if "--complete" in words:
         from chargerd.ctl.commands.completion import complete
 
-        return complete(words[1:])
+        return complete(words)
     name, rest = split(words)
     if name == "status" and rest == words and {"-h", "--help"} & set(words):
         name, rest = "help", []

@@ -67,19 +67,16 @@ def duration(seconds: float | None) -> str:
 
 
 def clock(local: str | None, now_local: str) -> str:
-    """A local time as people say it: "11:48 today", "yesterday 16:20", "2026-05-11 11:48"."""
+    """A local time as people say it: "11:48 today", "yesterday 16:20", "tomorrow 06:30", "2026-05-11 11:48"."""
     if not local:
         return UNKNOWN
     day, time = local[:10], local[11:16]
     if day == now_local[:10]:
         return f"{time} today"
-    return f"yesterday {time}" if day == _day_before(now_local[:10]) else f"{day} {time}"
+    from datetime import date
 
-
-def _day_before(day: str) -> str:
-    from datetime import date, timedelta
-
-    return (date.fromisoformat(day) - timedelta(days=1)).isoformat()
+    apart = date.fromisoformat(day).toordinal() - date.fromisoformat(now_local[:10]).toordinal()
+    return f"{ {-1: 'yesterday', 1: 'tomorrow'}.get(apart, day) } {time}"
 
 
 def dot(loadpoint: Mapping[str, Any]) -> str:
@@ -121,7 +118,7 @@ def table(
     header: Sequence[str], rows: Sequence[Sequence[str]], *, right: Iterable[int] = (), width: int | None = None
 ) -> str:
     """Columns under a header (none if it is empty), two spaces apart; the last column is wrapped to stay within ``width``."""
-    shown = [*([header] if header else []), *rows]
+    shown = [*([header] if header else []), *([clean(cell) for cell in row] for row in rows)]
     if not shown:
         return ""
     columns = len(shown[0])
@@ -134,7 +131,7 @@ def table(
             row[column].rjust(widths[column]) if column in right else row[column].ljust(widths[column])
             for column in range(columns - 1)
         ]
-        first, *others = wrapped(row[-1], last)
+        first, *others = wrapped(row[-1], last, rows=3)
         if columns - 1 in right:
             first = first.rjust(widths[-1])
         lines.append("  ".join([*cells, first]).rstrip())
@@ -147,7 +144,7 @@ def pairs(rows: Sequence[tuple[str, str]], width: int) -> str:
     widest = max(len(key) for key, _ in rows)
     lines = []
     for key, value in rows:
-        first, *others = wrapped(value, max(20, width - widest - 3), rows=4)
+        first, *others = wrapped(clean(value), max(20, width - widest - 3), rows=4)
         lines.append(f"{key.ljust(widest)} : {first}")
         lines += [" " * (widest + 3) + other for other in others]
     return "\n".join(lines)
@@ -165,4 +162,4 @@ def _cell(value: object) -> str:
         return "true" if value else "false"
     if isinstance(value, float):
         return f"{value:.10g}"
-    return str(value).replace("\t", " ").replace("\n", " ")
+    return clean(str(value))

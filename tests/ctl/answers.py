@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from chargerd.protocol.framing import CallError
 from chargerd.protocol.table import METHODS, TYPES, Fields
 
 NOW = {"now": "2026-05-11T12:14:41Z", "now_local": "2026-05-11T14:14:41+02:00"}
@@ -240,8 +241,21 @@ WHY = answer(
     next_step="chargerctl log bike-1",
 )
 
-REPLIES: dict[str, dict[str, Any]] = {
-    "GetStatus": status(),
+
+def asked_status(parameters: dict[str, Any]) -> dict[str, Any]:
+    """The answer to GetStatus for the names that were asked for. Raises `CallError` for one that is not known."""
+    known = [point["name"] for point in LOADPOINTS]
+    for name in parameters["names"] or ():
+        if name not in known:
+            listed = f"Known: {' '.join(known)}"
+            error = CallError("NoSuchLoadpoint", f'no loadpoint "{name}".', "Nothing was changed.", listed, known=known)
+            error.parameters["name"] = name
+            raise error
+    return status([point for point in LOADPOINTS if point["name"] in (parameters["names"] or known)])
+
+
+REPLIES: dict[str, Any] = {
+    "GetStatus": asked_status,
     "GetWhy": WHY,
     "GetLog": answer("log", "4 rows", entries=ENTRIES, cut=False),
     "GetSessions": answer(
@@ -378,7 +392,7 @@ REPLIES: dict[str, dict[str, Any]] = {
         ],
         files=["/etc/chargerd/chargerd.toml"],
     ),
-    "Watch": answer("watch", "bike-1 charging", loadpoint=BIKE_1, changes=[]),
+    "Watch": [answer("watch", "bike-1 charging", loadpoint=BIKE_1, changes=[])],
 }  # fmt: skip
 
 

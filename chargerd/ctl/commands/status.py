@@ -18,6 +18,7 @@ from chargerd.ctl.render import (
     state_colour,
     table,
     tabs,
+    wrapped,
 )
 
 TYPE_CHECKING = False
@@ -42,7 +43,7 @@ def run(call: Call) -> int:
     if output.form == "json":
         output.json(reply)
     elif output.form == "plain":
-        output.text(clean_lines(tabs(plain_row(loadpoint) for loadpoint in reply["loadpoints"])))
+        output.text(tabs(plain_row(loadpoint) for loadpoint in reply["loadpoints"]))
     elif call.arguments.names and len(reply["loadpoints"]) == 1:
         output.text(one(reply["loadpoints"][0], reply["now_local"], output.width))
     else:
@@ -53,7 +54,7 @@ def run(call: Call) -> int:
 def page(reply: dict[str, Any], width: int, paint: Paint) -> str:
     """The whole page: site, table, problems, daemon."""
     parts = [site_line(reply), "", overview(reply["loadpoints"], width, paint), ""]
-    parts += [*problem_lines(reply, paint), daemon_line(reply, paint)]
+    parts += [*problem_lines(reply, width, paint), daemon_line(reply, paint)]
     return "\n".join(parts)
 
 
@@ -61,7 +62,8 @@ def site_line(reply: dict[str, Any]) -> str:
     """The site's name, its power, and whether it is held."""
     held = "" if reply["held_by"] is None else f"   on hold by {reply['held_by']}: chargerd watches and sends nothing"
     recording = "" if reply["recording"] else "   NOT RECORDING"
-    return clean(f"{reply['site']}   charging {power(reply['power_w'])}{held}{recording}")
+    now = "power not known" if reply["power_w"] is None else f"charging {power(reply['power_w'])}"
+    return clean(f"{reply['site']}   {now}{held}{recording}")
 
 
 def overview(loadpoints: list[dict[str, Any]], width: int, paint: Paint) -> str:
@@ -96,17 +98,21 @@ def _row(loadpoint: dict[str, Any]) -> tuple[str, ...]:
     )
 
 
-def problem_lines(reply: dict[str, Any], paint: Paint) -> list[str]:
-    """One line for each problem, with what to do."""
-    lines = []
+def problem_lines(reply: dict[str, Any], width: int, paint: Paint) -> list[str]:
+    """A line or two for each problem, and what to do about it."""
     problems = reply["problems"]
-    for number, problem in enumerate(problems):
-        intro = f"{len(problems)} problem{'s' if len(problems) > 1 else ''}: " if number == 0 else "  "
+    if not problems:
+        return []
+    lines = [paint(f"{len(problems)} problem{'' if len(problems) == 1 else 's'}:", "red")]
+    for problem in problems:
         since = f", since {clock(problem['since_local'], reply['now_local'])}" if problem["since_local"] else ""
-        lines.append(paint(intro, "red") + clean(f"{problem['subject']}: {problem['text']}{since}."))
-        if problem["next_step"]:
-            lines.append(f"    {clean(problem['next_step'])}")
+        lines += _indented(f"{problem['subject']}: {problem['text']}{since}", 2, width)
+        lines += _indented(problem["next_step"], 4, width)
     return lines
+
+
+def _indented(text: str, by: int, width: int) -> list[str]:
+    return [" " * by + line for line in wrapped(clean(text), width - by, rows=4) if line]
 
 
 def daemon_line(reply: dict[str, Any], paint: Paint) -> str:
@@ -132,7 +138,7 @@ def one(loadpoint: dict[str, Any], now_local: str, width: int) -> str:
         ("Next", loadpoint["next_step"]),
         ("Read", _read(loadpoint)),
     ]
-    return pairs([(key, clean(value)) for key, value in rows if value], width)
+    return pairs([(key, value) for key, value in rows if value], width)
 
 
 def _state(loadpoint: dict[str, Any], now_local: str) -> str:
@@ -174,11 +180,6 @@ def plain_row(loadpoint: dict[str, Any]) -> tuple[object, ...]:
         loadpoint["target"],
         None if reason is None else reason["code"],
     )
-
-
-def clean_lines(text: str) -> str:
-    """Tab-separated rows without other control characters."""
-    return "\n".join("\t".join(clean(cell) for cell in line.split("\t")) for line in text.split("\n"))
 
 
 def add(parser: argparse.ArgumentParser) -> None:
