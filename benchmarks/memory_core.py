@@ -8,7 +8,7 @@ from pathlib import Path
 
 from harness import Bench, median
 
-CORE = ("chargerd.config.load", "chargerd.daemon.recorder", "chargerd.daemon.poller", "structlog", "sdnotify")
+CORE = ("chargerd.__main__", "chargerd.daemon.start")
 """What the running daemon has imported before it knows of any device."""
 REFERENCE = ("asyncio", "sqlite3")
 ROUNDS = 5

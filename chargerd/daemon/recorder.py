@@ -97,9 +97,13 @@ class Recorder:
         return Outcome(closed.site, events, tuple(orders), recorded, wake_ms, closed.near)
 
     def rehearse(self, facts: Sequence[tuple[str, Body]], moment: Moment) -> tuple[SetEnabled, ...]:
-        """The commands that these facts would lead to at once. Nothing is recorded and nothing changes."""
+        """The commands that these facts would cause at once. Nothing is recorded and nothing changes."""
+        due = [body for _, body in self._commands([], moment)]
+        return tuple(command for _, command in self._commands(facts, moment) if command not in due)
+
+    def _commands(self, facts: Sequence[tuple[str, Body]], moment: Moment) -> list[tuple[int, SetEnabled]]:
         events, _ = self._decided([*self._clock(moment), *facts], moment)
-        return tuple(event.body.command for event in events if isinstance(event.body, CommandIssued))
+        return [(event.seq, event.body.command) for event in events if isinstance(event.body, CommandIssued)]
 
     def _decided(self, facts: Sequence[tuple[str, Body]], moment: Moment) -> tuple[tuple[Event, ...], Closed]:
         before, boot, at_ms = self.site, self.site.boot, self._at_ms(moment)
