@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import pytest
 from msgspec import structs
 
+from chargerd.config.load import load
 from chargerd.daemon.answers import answer
 from chargerd.daemon.context import Context
 from chargerd.daemon.history import History
-from chargerd.drivers import simulated
+from chargerd.drivers import MODULES, simulated
+from chargerd.drivers import load as load_driver
 from chargerd.drivers.base import Unreachable
 from chargerd.model.events import ChargerRead, DeviceLost, LimitSet, ModeSet
 from chargerd.model.settings import Configuration, DeviceSettings
@@ -27,9 +30,13 @@ HOUR = 3600
 
 def ask(day: Day, method: str, **parameters: Any) -> dict[str, Any]:
     """What the control socket would answer now."""
-    berlin = zone(day.run.site.configuration.timezone)
-    now_ms = day.clock.now_ms()
-    context = Context(day.run.site, now_ms, now_ms, (), berlin, History(day.path))
+    return answered(day.run, day.clock, day.path, method, **parameters)
+
+
+def answered(run: Run, clock: SimulatedClock, log: Path, method: str, **parameters: Any) -> dict[str, Any]:
+    """The same for a run without a day around it."""
+    now_ms = clock.now_ms()
+    context = Context(run.site, now_ms, now_ms, (), zone(run.site.configuration.timezone), History(log))
     return answer(method, checked(METHODS[method], parameters), context)
 
 
@@ -90,21 +97,16 @@ def test_plug_that_is_gone_is_an_alarm_once_and_the_other_goes_on(tmp_path):
 
     plugs["shed"].read = gone  # type: ignore[method-assign]  # the plug is pulled out of the wall
     run.until(2 * HOUR)
-    day = type("Here", (), {"run": run, "clock": clock, "path": tmp_path / "log.db"})
-    (problem,) = ask(day, "GetStatus")["problems"]  # type: ignore[arg-type]  # has what it needs
+    (problem,) = answered(run, clock, tmp_path / "log.db", "GetStatus")["problems"]
     assert (problem["code"], problem["subject"]) == ("device-lost", "shed")
     assert problem["since_local"].startswith("2024-03-04T00:10")
     assert len([event for event in events if isinstance(event.body, DeviceLost)]) == 1
     times = [event.at_ms for event in events if isinstance(event.body, ChargerRead) and event.source == "cellar"]
-    assert max(b - a for a, b in zip(times, times[1:], strict=False)) < 2 * 30_000
+    assert max(b - a for a, b in pairwise(times)) < 2 * 30_000
 
 
 def test_plug_without_a_profile_is_cut_off_by_the_built_in_figures(tmp_path):
     """S0-16: no vehicle named: 90 W for nominal, 5 W for full."""
-    from chargerd.config.load import load
-    from chargerd.drivers import MODULES
-    from chargerd.drivers import load as load_driver
-
     file = tmp_path / "chargerd.toml"
     file.write_text('[device.shed]\ndriver = "simulated"\n[loadpoint.bike]\ncharger = "shed/bike"\n')
     conf = load([file], load_driver=load_driver, driver_kinds=MODULES).configuration
