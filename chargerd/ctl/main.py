@@ -10,8 +10,8 @@ import os
 import sys
 
 from chargerd.ctl.commands import DEFAULTS, REGISTRY
-from chargerd.ctl.errors import DONE, INTERRUPTED, NO_ANSWER, PIPE_CLOSED, Failure, usage
-from chargerd.ctl.options import DIRECTORY, VALUED, Parser
+from chargerd.ctl.errors import INTERRUPTED, NO_ANSWER, PIPE_CLOSED, Failure, usage
+from chargerd.ctl.options import DIRECTORY, VALUED, Parser, joined
 from chargerd.ctl.output import Output, error
 
 TYPE_CHECKING = False
@@ -44,13 +44,8 @@ def _run(words: list[str]) -> int:
     name, rest = split(words)
     if name == "status" and rest == words and {"-h", "--help"} & set(words):
         name, rest = "help", []
-    if "--version" in rest[:1]:
-        from chargerd import __version__
-
-        Output().text(f"chargerctl {__version__}")
-        return DONE
     command = load(name)
-    return _called(name, command, parser_of(name, command).parse_args(rest))
+    return _called(name, command, parser_of(name, command).parse_args(joined(rest)))
 
 
 def _called(name: str, command: Command, arguments: argparse.Namespace) -> int:

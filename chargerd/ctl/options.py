@@ -4,14 +4,32 @@ from __future__ import annotations
 
 import argparse
 
+from chargerd import __version__
 from chargerd.ctl.errors import usage
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from typing import NoReturn
 
 DIRECTORY = "/run/chargerd"
 VALUED = ("--color", "--socket")  # global options whose value is the next word
+_TIMED = ("--since", "-S", "--until", "-U", "--for")
+
+
+def joined(words: Sequence[str]) -> list[str]:
+    """The words with "--since -2h" made "--since=-2h": argparse takes every word that begins with "-" for an option."""
+    done: list[str] = []
+    for word in words:
+        if done and done[-1] in _TIMED and word[:1] == "-" and word[1:2].isdigit():
+            done[-1] += f"={word}" if done[-1].startswith("--") else word
+        else:
+            done.append(word)
+    return done
+
+
+def _formatter(prog: str) -> argparse.HelpFormatter:
+    return argparse.RawDescriptionHelpFormatter(prog, width=80)  # without a width it imports shutil to ask for one
 
 
 class Parser(argparse.ArgumentParser):
@@ -22,7 +40,7 @@ class Parser(argparse.ArgumentParser):
         super().__init__(
             prog=f"chargerctl {name}",
             description=f"{about}\n\nexamples:\n{shown}",
-            formatter_class=argparse.RawDescriptionHelpFormatter,
+            formatter_class=_formatter,
             allow_abbrev=False,
             add_help=False,
         )
@@ -45,6 +63,7 @@ class Parser(argparse.ArgumentParser):
         add("--no-pager", action="store_true", help="never start a pager")
         add("--socket", metavar="DIR", help=f"folder of the daemon's sockets ({DIRECTORY})")
         add("--debug", action="store_true", help="show the traceback of an error")
+        add("--version", action="version", version=f"chargerctl {__version__}", help="show the version")
         add("-h", "--help", action="help", help="show this help")
 
 

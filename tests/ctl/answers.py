@@ -150,7 +150,7 @@ PROBLEMS = [
     {
         "kind": "problem",
         "code": "device-lost",
-        "severity": "warning",
+        "severity": 4,
         "subject": "garage-plug",
         "text": "has not answered for 11 min: timed out; tools not watched",
         "since": "2026-05-11T12:03:31Z",
@@ -160,7 +160,7 @@ PROBLEMS = [
     {
         "kind": "problem",
         "code": "no-charger",
-        "severity": "warning",
+        "severity": 4,
         "subject": "trike",
         "text": "no power flows after 3 tries",
         "since": "2026-05-11T12:12:03Z",
@@ -371,7 +371,7 @@ REPLIES: dict[str, Any] = {
     "Hold": changed("Holding: chargerd watches and sends nothing but lease renewals.", notes=["bike-1 goes on."]),
     "Release": changed("Released: chargerd controls again."),
     "AddSchedule": changed("bike-1: fast Mon–Fri 06:30, next tomorrow.", entry="bike-1-2"),
-    "RemoveSchedule": changed("bike-1-2: removed."),
+    "RemoveSchedule": changed("bike-1-2: removed.", entry="bike-1-2"),
     "ReadDevice": answer(
         "readings",
         "shed answered in 0.1 s",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import string
+from itertools import pairwise
 
 from chargerd.ctl.commands import REGISTRY
 from chargerd.ctl.commands.base import Command, completes
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
     from chargerd.ctl.commands.base import Call
 
+GLOBAL = ("--color",)  # options of every command that take one of a few words
 ASKED = ("loadpoints", "devices", "entries", "settings")
 
 _BASH = """\
@@ -127,7 +129,7 @@ def complete(words: Sequence[str]) -> int:
     from chargerd.ctl.options import DIRECTORY
     from chargerd.ctl.output import Output
 
-    given = dict(zip(words, words[1:], strict=False))
+    given = dict(pairwise(words))
     what = given.get("--complete", "")
     directory = given.get("--socket") or os.environ.get("CHARGERCTL_SOCKET") or DIRECTORY
     if what not in ASKED:
@@ -186,7 +188,8 @@ def _filled(script: str) -> str:
             if action.nargs != 0 and _values_of(action):
                 values = _values_of(action)
                 for text in action.option_strings:
-                    choices[f'        "{name} {text}") values="{values}" ;;'] = None
+                    place = f'*" {text}"' if text in GLOBAL else f'"{name} {text}"'
+                    choices[f'        {place}) values="{values}" ;;'] = None
     return _Template(script).safe_substitute(
         globals=" ".join(sorted(common)),
         valued="|".join(sorted(valued)),
