@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 DIRECTORY = "/run/chargerd"
 VALUED = ("--color", "--socket")  # global options whose value is the next word
+vars(argparse)["_"] = str  # we speak English only; looking for a translation costs a tenth of an interpreter's start
+
 _TIMED = ("--since", "-S", "--until", "-U", "--for")
 
 
