@@ -21,7 +21,7 @@ $(VENV)/ready: packaging/requirements-build.txt packaging/requirements-dev.txt p
 	$(PYTHON) -m venv --clear $(VENV)
 	$(BIN)/pip install --quiet --require-hashes -r packaging/requirements-build.txt
 	$(BIN)/pip install --quiet --require-hashes --no-build-isolation -r packaging/requirements-dev.txt
-	$(BIN)/pip install --quiet --no-deps --no-build-isolation --editable .
+	$(BIN)/pip install --quiet --no-deps --no-build-isolation --config-settings editable_mode=compat --editable .
 	@touch $@
 
 demo: venv ## a simulated home with the real daemon; Ctrl-C ends it
