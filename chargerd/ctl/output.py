@@ -66,7 +66,10 @@ class Output:
             error(f"Next: {text}")
 
     def _write(self, text: str) -> None:
-        sys.stdout.write(text + "\n")
+        try:
+            sys.stdout.write(text + "\n")
+        except UnicodeEncodeError:  # half a surrogate pair: JSON can carry what UTF-8 cannot
+            sys.stdout.write(text.encode(errors="replace").decode() + "\n")
         sys.stdout.flush()
 
 

@@ -16,7 +16,7 @@ UNKNOWN = "–"
 
 _ASCII = str.maketrans({
     "●": "*", "○": "o", "◐": "~", "✕": "x", "–": "-", "—": "-", "→": "->", "×": "x", "÷": "/", "…": "...", "≤": "<=",
-    "≥": ">=", "·": "-", "°": " deg", "€": "EUR", "₂": "2", "ä": "ae", "ö": "oe", "ü": "ue", "Ä": "Ae", "Ö": "Oe",
+    "≥": ">=", "·": "-", "°": "deg ", "€": "EUR", "₂": "2", "ä": "ae", "ö": "oe", "ü": "ue", "Ä": "Ae", "Ö": "Oe",
     "Ü": "Ue", "ß": "ss", "“": '"', "”": '"', "„": '"', "’": "'", "‘": "'", "\u00a0": " ", "\u202f": " ",
 })  # fmt: skip
 _COLOURS = {"green": "32", "yellow": "33", "red": "31", "dim": "2", "bold": "1"}
@@ -94,7 +94,7 @@ def state_colour(loadpoint: Mapping[str, Any]) -> str | None:
     mark = dot(loadpoint)
     if mark == "✕" or loadpoint["word"] in _BAD_WORDS or loadpoint["reachable"] is False:
         return "red"
-    return {"●": "green", "◐": "yellow"}.get(mark)
+    return "yellow" if loadpoint["held_by"] is not None else {"●": "green", "◐": "yellow"}.get(mark)
 
 
 def shortened(text: str, width: int) -> str:

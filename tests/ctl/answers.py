@@ -234,6 +234,7 @@ WHY = answer(
         {"label": "Wanted", "text": "nominal, below 90 W (mode fast, set by anna 11:48)"},
         {"label": "Session", "text": "0.3 kWh in 2 h 26 min, highest 131 W"},
         {"label": "Limits", "text": "none reached"},
+        {"label": "Decided", "text": "by policy threshold 1 on event 4701 at 11:48"},
         {"label": "Would change if", "text": "it draws less than 90 W for 48 s · mode becomes off · 5 h have passed"},
     ],
     policy="threshold 1",

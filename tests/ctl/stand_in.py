@@ -17,14 +17,15 @@ from chargerd.protocol.table import METHODS
 from chargerd.protocol.varlink import checked
 from tests.ctl.answers import REPLIES
 
-Answer = dict[str, Any] | CallError | bytes | list[dict[str, Any]] | Callable[[dict[str, Any]], Any]
+Answer = dict[str, Any] | CallError | bytes | list[Any] | Callable[[dict[str, Any]], Any]
 
 
 class StandIn:
     """Serves ``folder``/monitor and ``folder``/control. ``asked`` are the checked requests: (socket, method, parameters).
 
-    An answer is a reply, an error, bytes to send before hanging up, a list of replies to stream before hanging up, or a
-    function of the parameters that gives one of these. ``script`` answers the first requests in turn, whatever they ask.
+    An answer is a reply, an error, bytes to send before hanging up, a list of replies to stream before hanging up (with
+    ... at its end it stays), or a function of the parameters that gives one of these. ``script`` answers the first
+    requests in turn, whatever they ask.
     """
 
     def __init__(self, folder: Path, answers: dict[str, Answer] | None = None, script: Sequence[Answer] = ()) -> None:
@@ -103,8 +104,9 @@ class StandIn:
             return False
         elif isinstance(answer, list):
             for reply in answer:
-                peer.sendall(encode({"parameters": reply, "continues": True}))
-            return False
+                if reply is not ...:
+                    peer.sendall(encode({"parameters": reply, "continues": True}))
+            return answer[-1] is ...
         elif isinstance(answer, dict):
             peer.sendall(encode({"parameters": answer}))
         else:

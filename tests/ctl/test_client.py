@@ -195,16 +195,6 @@ def test_a_stream_that_ends_is_an_error(folder: Path, run: Run) -> None:
         three_lines(err)
 
 
-def test_a_control_socket_that_may_not_be_opened_is_exit_4() -> None:
-    """The three lines name the group that may."""
-    from chargerd.ctl.errors import not_allowed
-
-    failure = not_allowed("/run/chargerd/control", "ben")
-    assert failure.code == 4
-    assert three_lines(failure.lines())[2] == "  Add: sudo usermod -aG chargerd ben, then log in again."
-    assert not_allowed("/run/chargerd/monitor", "ben").code == 4
-
-
 def test_the_beginning_of_a_name_will_do_on_a_terminal_only(folder: Path, run: Run) -> None:
     """A person may write sc for scooter; a script may not, and nobody may write what fits two."""
     with StandIn(folder) as daemon:

@@ -35,9 +35,11 @@ def run(call: Call) -> int:
     }
     if asked.follow:
         stream = call.client.follow("GetLog", **wanted, follow=True)
+        width = 0
         try:
             for reply in stream:
-                _print(call, reply, by_line=True)
+                width = max([width, *(len(entry["subject"]) for entry in reply["entries"])])
+                _print(call, reply, width, by_line=True)
         finally:
             stream.close()
         return DONE
@@ -45,13 +47,13 @@ def run(call: Call) -> int:
     if output.form == "json":
         output.json(reply)
         return DONE
-    _print(call, reply, by_line=False)
+    _print(call, reply, max((len(entry["subject"]) for entry in reply["entries"]), default=0), by_line=False)
     if reply["cut"]:
         output.hint('there was more: ask for a shorter time, as in chargerctl log --since "14:00" --until "15:00"')
     return DONE
 
 
-def _print(call: Call, reply: dict[str, Any], *, by_line: bool) -> None:
+def _print(call: Call, reply: dict[str, Any], width: int, *, by_line: bool) -> None:
     output, entries = call.output, reply["entries"]
     if output.form == "json" or call.arguments.output == "json":
         for entry in entries:
@@ -63,7 +65,6 @@ def _print(call: Call, reply: dict[str, Any], *, by_line: bool) -> None:
     elif call.arguments.output == "verbose":
         lines = [verbose(entry) for entry in entries]
     else:
-        width = max((len(entry["subject"]) for entry in entries), default=0)
         lines = [short(entry, min(width, 20), output.paint, dated=dated) for entry in entries]
     if by_line:
         output.text("\n".join(lines))

@@ -30,12 +30,12 @@ def show(call: Call) -> int:
                 entry["entry"],
                 entry["when"],
                 entry["loadpoint"],
-                entry["does"],
                 clock(entry["next_local"], reply["now_local"]) if entry["next_local"] else UNKNOWN,
+                entry["does"],
             ]
             for entry in entries
         ]
-        output.text(table(("ENTRY", "WHEN", "LOADPOINT", "DOES", "NEXT"), rows, width=output.width))
+        output.text(table(("ENTRY", "WHEN", "LOADPOINT", "NEXT", "DOES"), rows, width=output.width))
     return DONE
 
 

@@ -60,7 +60,7 @@ def page(reply: dict[str, Any], width: int, paint: Paint) -> str:
 
 def site_line(reply: dict[str, Any]) -> str:
     """The site's name, its power, and whether it is held."""
-    held = "" if reply["held_by"] is None else f"   on hold by {reply['held_by']}: chargerd watches and sends nothing"
+    held = "" if reply["held_by"] is None else f"   on hold by {reply['held_by']}"
     recording = "" if reply["recording"] else "   NOT RECORDING"
     now = "power not known" if reply["power_w"] is None else f"charging {power(reply['power_w'])}"
     return clean(f"{reply['site']}   {now}{held}{recording}")
@@ -124,7 +124,6 @@ def daemon_line(reply: dict[str, Any], paint: Paint) -> str:
 
 def one(loadpoint: dict[str, Any], now_local: str, width: int) -> str:
     """One loadpoint as lines of key and value."""
-    lease = loadpoint["lease_s"]
     rows = [
         ("Loadpoint", f"{loadpoint['name']} (charger {loadpoint['charger']}, profile {loadpoint['profile']})"),
         ("State", _state(loadpoint, now_local)),
@@ -132,13 +131,20 @@ def one(loadpoint: dict[str, Any], now_local: str, width: int) -> str:
         ("Target", loadpoint["target_text"]),
         ("Power", power(loadpoint["power_w"])),
         ("Energy", _energy(loadpoint["session"], now_local)),
-        ("Lease", "none: stays on if chargerd dies" if lease is None else f"off by itself after {duration(lease)}"),
+        ("Lease", _lease(loadpoint)),
         ("Why", loadpoint["text"]),
         ("Limit", (loadpoint["limit"] or {}).get("text", "")),
         ("Next", loadpoint["next_step"]),
         ("Read", _read(loadpoint)),
     ]
     return pairs([(key, value) for key, value in rows if value], width)
+
+
+def _lease(loadpoint: dict[str, Any]) -> str:
+    """Empty for a charger that is off: there is nothing to cut off."""
+    if loadpoint["lease_s"] is not None:
+        return f"off by itself after {duration(loadpoint['lease_s'])} without chargerd"
+    return "none: stays on if chargerd dies   chargerctl failsafe" if loadpoint["enabled"] else ""
 
 
 def _state(loadpoint: dict[str, Any], now_local: str) -> str:

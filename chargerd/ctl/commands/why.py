@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def run(call: Call) -> int:
-    """Ask and print: one sentence, the lines under it, who decided."""
+    """Ask and print: one sentence, and the lines under it."""
     reply = call.client.ask("GetWhy", name=call.arguments.name)
     output = call.output
     if output.form == "json":
@@ -35,9 +35,6 @@ def page(reply: dict[str, Any], width: int) -> str:
         first, *others = wrapped(clean(line["text"]), max(20, width - widest - 4), rows=6)
         lines.append(f"  {clean(line['label']).ljust(widest)}  {first}".rstrip())
         lines += [" " * (widest + 4) + other for other in others]
-    if reply["policy"] is not None:
-        event = "" if reply["seq"] is None else f" on event {reply['seq']}"
-        lines += ["", clean(f"  Decided by policy {reply['policy']}{event}")]
     return "\n".join(lines)
 
 
