@@ -1,0 +1,214 @@
+"""Devices: the workers of a configuration come, stay, change and go with it."""
+
+from __future__ import annotations
+
+import queue
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from msgspec import structs
+
+from chargerd import drivers
+from chargerd.config.base import Credential, DeviceConfig
+from chargerd.daemon.clock import Clock
+from chargerd.daemon.devices import Devices, Locked, channels_of, make_driver
+from chargerd.daemon.secrets import Credentials
+from chargerd.drivers import kasa, simulated
+from chargerd.drivers.base import AccessDenied
+from chargerd.model.commands import SetEnabled
+from chargerd.model.events import Body, ChargerRead, CommandDone, DeviceAdded, DeviceLost, ReadFailed
+from chargerd.model.settings import Configuration, DeviceSettings
+from tests.house import MONDAY_MS, loadpoint
+
+LOGIN = {"username": Credential(credential="user"), "password": Credential(credential="pass")}
+
+
+def plug(**keys: Any) -> simulated.Driver.Config:
+    """Settings of a simulated device."""
+    return simulated.Driver.Config(driver="simulated", **keys)
+
+
+def locked() -> kasa.Driver.Config:
+    """Settings of a device that wants a login."""
+    return kasa.Driver.Config(driver="kasa", host="127.0.0.1", **LOGIN)
+
+
+class Stage:
+    """Devices on a clock that runs 600 times as fast, and what they post."""
+
+    def __init__(self, credentials: Path) -> None:
+        self.posted: queue.SimpleQueue[tuple[str, list[Body]]] = queue.SimpleQueue()
+        post: Callable[..., None] = lambda name, facts: self.posted.put((name, list(facts)))  # noqa: E731
+        self.devices = Devices(Clock(MONDAY_MS, 600), post, Credentials(credentials))
+
+    def configure(self, **configs: DeviceConfig) -> list[str]:
+        """Run these devices, each with one channel called bike."""
+        settings = {
+            name: DeviceSettings(name, config.driver, config.poll_s, config.poll_fast_s)
+            for name, config in configs.items()
+        }
+        points = {name: structs.replace(loadpoint(name), charger=f"{name}/bike") for name in configs}
+        return self.devices.configure(Configuration(devices=settings, loadpoints=points), configs)
+
+    def heard(self, wanted: str, kind: type[Body]) -> Body:
+        """The next fact of a kind that a device posts."""
+        end = time.monotonic() + 5
+        while time.monotonic() < end:
+            name, facts = self.posted.get(timeout=max(0.01, end - time.monotonic()))
+            found = [fact for fact in facts if isinstance(fact, kind)]
+            if name == wanted and found:
+                return found[0]
+        raise AssertionError(f"{wanted} posted no {kind.__name__}")
+
+
+@pytest.fixture
+def stage(tmp_path: Path) -> Iterator[Stage]:
+    """Devices whose workers end with the test."""
+    made = Stage(tmp_path)
+    yield made
+    assert made.devices.stop() == []
+    assert not [thread.name for thread in threading.enumerate() if thread.name.startswith("device-")]
+
+
+def workers() -> dict[str, int]:
+    """Names of the devices whose threads live, and the thread of each."""
+    return {t.name.removeprefix("device-"): id(t) for t in threading.enumerate() if t.name.startswith("device-")}
+
+
+def until(condition: Callable[[], bool]) -> None:
+    """Wait until something holds, five seconds at most."""
+    end = time.monotonic() + 5
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.01)
+
+
+# Drivers
+
+
+def test_the_channels_of_a_device_are_those_that_loadpoints_use():
+    """In the order of the configuration; a device whose name only begins the same has its own; a plug has none."""
+    addresses = {"b": "shed/two", "a": "shed/one", "c": "shed-2/three", "d": "lamp"}
+    points = {name: structs.replace(loadpoint(name), charger=charger) for name, charger in addresses.items()}
+    configuration = Configuration(loadpoints=points)
+    assert channels_of(configuration, "shed") == ("two", "one")
+    assert channels_of(configuration, "shed-2") == ("three",)
+    assert channels_of(configuration, "lamp") == ()
+    assert channels_of(configuration, "nowhere") == ()
+
+
+def test_a_simulated_device_lives_on_our_clock(tmp_path):
+    """Its lease of 60 s runs out when our clock says so: after a tenth of a second at 600 times the speed."""
+    made = make_driver("shed", plug(), ("bike",), Credentials(tmp_path), Clock(MONDAY_MS, 600))
+    assert isinstance(made, simulated.Driver)
+    made.apply(SetEnabled("shed/bike", True, 60))
+    assert made.read()[0].enabled
+    until(lambda: not made.read()[0].enabled)
+
+
+def test_a_driver_is_made_with_its_secrets_and_its_channels(tmp_path):
+    """Every credential there: the real driver, of the configured kind."""
+    for name in ("user", "pass"):
+        (tmp_path / name).write_text("marker-4711")
+    made = make_driver("shed", locked(), ("bike",), Credentials(tmp_path), Clock())
+    assert isinstance(made, drivers.load("kasa").Driver)
+    made.close()
+
+
+def test_a_missing_credential_locks_its_device_and_says_which(tmp_path):
+    """Whatever is asked of it is refused in the same words; closing it does nothing."""
+    (tmp_path / "user").write_text("marker-4711")
+    made = make_driver("shed", locked(), ("bike",), Credentials(tmp_path), Clock())
+    assert isinstance(made, Locked)
+    calls = (made.describe, made.read, lambda: made.apply(SetEnabled("shed/bike", True)))
+    for call in calls:
+        with pytest.raises(AccessDenied, match="credential pass is missing") as caught:
+            call()
+        assert "4711" not in str(caught.value)
+    made.close()
+
+
+# Workers
+
+
+def test_each_device_answers_on_a_thread_of_its_own(stage):
+    """First what it is, then what it says."""
+    assert stage.configure(shed=plug(), lamp=plug()) == []
+    assert len(stage.devices) == 2
+    assert set(workers()) == {"shed", "lamp"}
+    assert stage.heard("shed", DeviceAdded).channels == {"bike": "bike"}
+
+
+def test_only_the_device_whose_credential_is_missing_is_out(stage):
+    """The locked one says access-denied at once, the other one is read."""
+    stage.configure(vault=locked(), shed=plug())
+    lost = stage.heard("vault", DeviceLost)
+    assert lost.error == "access-denied"
+    assert "credential user is missing" in lost.detail
+    stage.devices.read_now("shed")
+    assert stage.heard("shed", ChargerRead).enabled is False
+    stage.devices.read_now("vault")
+    assert stage.heard("vault", ReadFailed).error == "access-denied"
+
+
+def test_a_device_that_has_not_changed_keeps_its_worker(stage):
+    """A reload with a new device, a changed one and one that is gone: only those workers change."""
+    stage.configure(shed=plug(), lamp=plug(poll_s=600), old=plug())
+    before = workers()
+    assert stage.configure(shed=plug(), lamp=plug(poll_s=300), new=plug()) == ["old"]
+    assert len(stage.devices) == 3
+    until(lambda: set(workers()) == {"shed", "lamp", "new"} and workers()["lamp"] != before["lamp"])
+    assert workers()["shed"] == before["shed"]
+
+
+def test_a_device_whose_sockets_are_used_otherwise_is_made_anew(stage):
+    """Another loadpoint uses another channel of it: the driver must know."""
+    stage.configure(shed=plug())
+    stage.heard("shed", DeviceAdded)
+    settings = {"shed": DeviceSettings("shed", "simulated")}
+    points = {"trike": structs.replace(loadpoint("trike"), charger="shed/trike")}
+    assert stage.devices.configure(Configuration(devices=settings, loadpoints=points), {"shed": plug()}) == []
+    assert stage.heard("shed", DeviceAdded).channels == {"trike": "trike"}
+
+
+def test_an_order_reaches_the_device_that_it_names(stage):
+    """The part before the slash is the device; done, and seen in the next reading."""
+    stage.configure(shed=plug(), lamp=plug())
+    stage.devices.order(7, SetEnabled("lamp/bike", True, 900))
+    assert stage.heard("lamp", CommandDone).issued == 7
+    stage.devices.read_now("lamp")
+    assert stage.heard("lamp", ChargerRead).enabled is True
+    stage.devices.read_now("shed")
+    assert stage.heard("shed", ChargerRead).enabled is False
+
+
+def test_a_device_is_read_faster_while_it_is_near(stage):
+    """Every 2 s in place of every hour: ten readings come in a fraction of a second at 600 times the speed."""
+    stage.configure(shed=plug(poll_s=3600, poll_fast_s=2))
+    stage.heard("shed", ChargerRead)
+    stage.devices.pace(frozenset({"shed", "nobody"}))
+    for _ in range(10):
+        stage.heard("shed", ChargerRead)
+    stage.devices.pace(frozenset())
+    stage.devices.read_now("shed")
+    stage.heard("shed", ChargerRead)
+
+
+def test_an_ending_names_the_workers_that_hang(tmp_path, monkeypatch):
+    """A device that takes the call and never answers is left behind by name; the other one has ended."""
+    monkeypatch.setattr("chargerd.daemon.devices.HANG_S", 0.1)
+    stage = Stage(tmp_path)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        silent.settimeout(5)
+        port = silent.getsockname()[1]
+        stage.configure(shed=plug(), lamp=kasa.Driver.Config(driver="kasa", host="127.0.0.1", port=port, timeout_s=1))
+        stage.heard("shed", ChargerRead)
+        client, _ = silent.accept()
+        assert stage.devices.stop() == ["lamp"]
+        client.close()
+    until(lambda: not workers())
