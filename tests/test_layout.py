@@ -196,6 +196,7 @@ ELSEWHERE = {  # a module without a file of its own in the mirrored tree → wha
     "daemon/logbook": "tests/ctl/test_whole.py",
     "daemon/followers": "tests/ctl/test_whole.py",
     "daemon/context": "tests/ctl/test_whole.py",
+    "ctl/catalogue": "tests/ctl/test_manual.py",
     "ctl/errors": "tests/ctl/test_golden.py",
     "ctl/options": "tests/ctl/test_golden.py",
     "ctl/output": "tests/ctl/test_golden.py",

@@ -9,9 +9,10 @@ from __future__ import annotations
 import os
 import sys
 
+from chargerd.ctl.catalogue import load, parser_of
 from chargerd.ctl.commands import DEFAULTS, REGISTRY
 from chargerd.ctl.errors import INTERRUPTED, NO_ANSWER, PIPE_CLOSED, Failure, usage
-from chargerd.ctl.options import DIRECTORY, VALUED, Parser, joined
+from chargerd.ctl.options import DIRECTORY, VALUED, joined
 from chargerd.ctl.output import Output, error
 
 TYPE_CHECKING = False
@@ -133,25 +134,6 @@ def only_prefix(word: str, known: list[str]) -> str | None:
     """The only known name that begins with ``word``, if there is exactly one."""
     found = [name for name in known if word and name.startswith(word)]
     return found[0] if len(found) == 1 else None
-
-
-def load(name: str) -> Command:
-    """The command of this name; its module is imported now."""
-    module = __import__(f"chargerd.ctl.commands.{REGISTRY[name][1]}", fromlist=["COMMANDS"])
-    command: Command = module.COMMANDS[name]
-    return command
-
-
-def parser_of(name: str, command: Command) -> Parser:
-    """The parser of a command: its own arguments and those of every command."""
-    about = REGISTRY[name][2]
-    parser = Parser(
-        name, f"{about[0].upper()}{about[1:]}.{' ' + command.more if command.more else ''}", command.examples
-    )
-    if command.add is not None:
-        command.add(parser)
-    parser.add_globals()
-    return parser
 
 
 def zone_of(environment: Mapping[str, str]) -> str | None:

@@ -8,9 +8,9 @@ from __future__ import annotations
 import argparse
 import sys
 
+from chargerd.ctl.catalogue import load, parser_of
 from chargerd.ctl.commands import GROUPS, REGISTRY
 from chargerd.ctl.commands.help import ENVIRONMENT, JSON, TIMES, exit_codes
-from chargerd.ctl.main import load, parser_of
 from chargerd.ctl.options import Parser
 from chargerd.protocol.table import METHODS, TYPES, Fields
 

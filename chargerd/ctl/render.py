@@ -47,8 +47,10 @@ def power(power_w: float | None) -> str:
 
 
 def energy(energy_wh: float | None) -> str:
-    """Energy for a table: kWh with one decimal."""
-    return UNKNOWN if energy_wh is None else f"{energy_wh / 1000:.1f} kWh"
+    """Energy for a table: Wh below 1000, then kWh with one decimal. An e-bike's charge would be "0.0 kWh" for an hour."""
+    if energy_wh is None:
+        return UNKNOWN
+    return f"{energy_wh:.0f} Wh" if energy_wh < 999.5 else f"{energy_wh / 1000:.1f} kWh"
 
 
 def duration(seconds: float | None) -> str:

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
+from chargerd.ctl.catalogue import load, parser_of
 from chargerd.ctl.commands import GROUPS, REGISTRY
 from chargerd.ctl.commands.completion import kinds_of, options_of
 from chargerd.ctl.commands.wait import STATES, WORDS
-from chargerd.ctl.main import load, parser_of
 from chargerd.ctl.manual import manual
 from chargerd.model.reasons import REASONS
 from chargerd.protocol.table import METHODS

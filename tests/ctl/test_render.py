@@ -13,9 +13,9 @@ def test_power_is_in_watts_below_1000() -> None:
     assert shown == ["0 W", "5 W", "999 W", "1.0 kW", "2.8 kW", "–"]
 
 
-def test_energy_is_in_kwh() -> None:
-    """With one decimal."""
-    assert [render.energy(value) for value in (0.0, 411.0, 7100.0, None)] == ["0.0 kWh", "0.4 kWh", "7.1 kWh", "–"]
+def test_energy_is_in_wh_below_one_kwh() -> None:
+    """And then in kWh with one decimal."""
+    assert [render.energy(value) for value in (0.0, 411.0, 7100.0, None)] == ["0 Wh", "411 Wh", "7.1 kWh", "–"]
 
 
 @pytest.mark.parametrize(

@@ -143,7 +143,7 @@ def complete(words: Sequence[str]) -> int:
 
 
 def _parsers() -> dict[str, argparse.ArgumentParser]:
-    from chargerd.ctl.main import load, parser_of
+    from chargerd.ctl.catalogue import load, parser_of
 
     return {name: parser_of(name, load(name)) for name in REGISTRY}
 

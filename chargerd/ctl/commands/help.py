@@ -91,7 +91,7 @@ def run(call: Call) -> int:
 
 
 def _of_commands(asked: str) -> str:
-    from chargerd.ctl.main import load, parser_of
+    from chargerd.ctl.catalogue import load, parser_of
 
     names = [name for name in REGISTRY if name == asked or name.startswith(f"{asked} ")]
     if not names:

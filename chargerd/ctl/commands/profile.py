@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from textwrap import fill
+
 from chargerd.ctl.commands.base import Command
 from chargerd.ctl.errors import DONE
 from chargerd.ctl.render import UNKNOWN, table, tabs
@@ -39,6 +41,10 @@ def run(call: Call) -> int:
             for profile in profiles
         ]
         output.text(table(HEADER, shown, right=(1, 2, 3, 4, 5), width=output.width))
+        output.text("")
+        for profile in profiles:
+            if profile["source"]:
+                output.text(fill(f"{profile['name']}: {profile['source']}.", output.width, subsequent_indent="  "))
     return DONE
 
 
