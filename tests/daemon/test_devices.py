@@ -212,3 +212,15 @@ def test_an_ending_names_the_workers_that_hang(tmp_path, monkeypatch):
         assert stage.devices.stop() == ["lamp"]
         client.close()
     until(lambda: not workers())
+
+
+def test_a_device_that_is_made_anew_is_read_as_fast_as_the_old_one(stage):
+    """A reload in mid-charge changes a setting of the strip: the new worker reads every 2 s too, and not every hour."""
+    stage.configure(shed=plug(poll_s=3600, poll_fast_s=2))
+    stage.heard("shed", ChargerRead)
+    stage.devices.pace(frozenset({"shed"}))
+    stage.configure(shed=plug(poll_s=3600, poll_fast_s=2, seed=2))
+    stage.devices.pace(frozenset({"shed"}))
+    stage.heard("shed", DeviceAdded)
+    for _ in range(10):
+        stage.heard("shed", ChargerRead)

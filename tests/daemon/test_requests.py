@@ -491,3 +491,12 @@ def test_holding_a_charge_says_that_nothing_will_cut_it_off(tmp_path):
     assert ask(day.run.site, "Hold", name="bike").notes == stays
     assert ask(day.run.site, "Hold", name="trike").notes == ()
     day.run.kill()
+
+
+def test_releasing_one_while_everything_is_held_does_not_promise_that_it_is_free():
+    """Its own hold ends, the one on everything stays: chargerd does not act again, and the answer says so."""
+    both = home(HoldSet("ben"), HoldSet("ben", "bike"))
+    asked = ask(both, "Release", name="bike")
+    assert asked.facts == (HoldCleared("anna", "bike"),)
+    assert "acts again" not in asked.text
+    assert asked.notes == ("Everything is on hold; chargerctl release ends that.",)

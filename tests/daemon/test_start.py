@@ -198,3 +198,19 @@ def test_a_socket_that_cannot_be_made_ends_the_start_and_lets_the_log_go(folder)
     assert journal.startswith("<3>control: ")
     assert let_go(folder)
     assert facts(folder, DaemonStarted) == []
+
+
+def test_a_log_that_is_damaged_in_its_middle_is_put_aside_too(folder):
+    """Not the last transaction, which opening looks at, but an early one, which the replay at the start meets."""
+    live(folder)
+    live(folder)
+    log = folder / "state" / "log.db"
+    with sqlite3.connect(log) as db:
+        for (trigger,) in db.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall():
+            db.execute(f"DROP TRIGGER {trigger}")
+        db.execute("UPDATE events SET data = '{' WHERE seq = 1")
+    db.close()
+    status, _ = live(folder)
+    assert status == 0
+    (aside,) = facts(folder, LogSetAside)
+    assert aside.first_bad_seq == 1

@@ -134,3 +134,9 @@ def test_damage_is_told_and_not_filled_up(kind, data):
     """Half a row, a field missing, of another type or too many, a command that there is not."""
     with pytest.raises(msgspec.DecodeError):
         codec.decode(kind, 1, data)
+
+
+def test_a_version_that_there_never_was_is_damage_or_unknown():
+    """A flipped bit in the column: named as every other damage, never a KeyError that nobody expects."""
+    with pytest.raises((codec.UnknownEvent, msgspec.DecodeError)):
+        codec.decode("Tick", 0, "{}")

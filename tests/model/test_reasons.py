@@ -246,3 +246,8 @@ def test_energy_is_told_in_wh_and_kwh(wh, text):
 def test_durations_have_at_most_two_units(seconds, text):
     """Seconds up to two minutes, minutes up to two hours, hours up to two days."""
     assert duration(seconds) == text
+
+
+def test_no_sentence_is_left_over():
+    """A reason that nothing gives is documentation of something that never happens."""
+    assert set(REASONS) == {each.code for each in MADE}
