@@ -85,6 +85,7 @@ class Devices:
         for name in [n for n, made_of in self._made_of.items() if wanted.get(n) != made_of]:
             self._workers.pop(name).stop()
             del self._made_of[name]
+            self._near -= {name}  # one made anew begins at the slow pace and has to be told
         for name, (settings, config, channels) in wanted.items():
             if name not in self._workers:
                 driver = make_driver(name, config, channels, self._credentials, self._clock)

@@ -34,6 +34,7 @@ from chargerd.protocol.framing import CallError
 
 WHOLE = frozenset({"full_readings", "lease_s", "max_starts_per_day"})
 NOTHING = "Nothing was changed."
+STILL_HELD = "Everything is on hold; chargerctl release ends that."
 
 
 class Asked(Struct, frozen=True):
@@ -217,9 +218,12 @@ def _release(who: Who) -> Asked:
     name = "" if who.parameters.get("name") is None else who.loadpoint()
     held = [n for n, point in who.site.loadpoints.items() if point.hold is not None and name in ("", n)]
     if not held and (name or who.site.hold is None):
-        note = ("Everything is on hold; chargerctl release ends that.",) if who.site.hold is not None else ()
+        note = (STILL_HELD,) if who.site.hold is not None else ()
         return Asked((), f"{name or 'everything'}: already released.", note)
-    return Asked((HoldCleared(who.by, name, who.request),), f"Released {name or 'everything'}: chargerd acts again.")
+    fact = HoldCleared(who.by, name, who.request)
+    if name and who.site.hold is not None:
+        return Asked((fact,), f"Released {name}.", (STILL_HELD,))
+    return Asked((fact,), f"Released {name or 'everything'}: chargerd acts again.")
 
 
 def _add(who: Who) -> Asked:

@@ -14,7 +14,8 @@ from chargerd.daemon.journal import ACT, Journal
 from chargerd.daemon.recorder import Recorder, restored
 from chargerd.daemon.run import Daemon, Places
 from chargerd.daemon.secrets import Credentials
-from chargerd.model.events import ConfigLoaded, LogSetAside
+from chargerd.model.events import LogSetAside
+from chargerd.model.state import Site
 from chargerd.store.errors import LogBusy, LogDamaged, LogError, LogTooNew
 from chargerd.store.log import Log
 
@@ -46,16 +47,16 @@ def serve(main: Path, places: Places, clock: Clock, journal: Journal, credential
     except (LogError, OSError) as error:
         journal.say(ACT, f"log: {error}; nothing is switched, plugs keep what they were told last")
         return EX_FAILED
-    log, set_aside = opened
+    log, site, set_aside = opened
     try:
-        loaded = _configuration(main, credentials, known=log.last(ConfigLoaded) is not None)
+        loaded = _configuration(main, credentials, known=site.config_seq > 0)
     except ConfigError as error:
         log.close()
         journal.say(ACT, f"configuration: {error}")
         return EX_CONFIG
     daemon = Daemon(places, clock, journal, loader(main, credentials), credentials)
     try:
-        daemon.start(loaded, Recorder(log, restored(log)), set_aside)
+        daemon.start(loaded, Recorder(log, site), set_aside)
     except CannotServe as error:
         log.close()
         journal.say(ACT, f"control: {error}")
@@ -73,17 +74,27 @@ def _configuration(main: Path, credentials: Credentials, *, known: bool) -> Load
     return load(config_files(main), load_driver=drivers.load, driver_kinds=drivers.MODULES)
 
 
-def _open(places: Places, clock: Clock) -> tuple[Log, LogSetAside | None]:
+def _open(places: Places, clock: Clock) -> tuple[Log, Site, LogSetAside | None]:
     """The log; a damaged one is put aside, whole, and a new one begun, for a charge must not go unwatched."""
     os.umask(0o027)
     places.state.mkdir(parents=True, exist_ok=True)
     places.run.mkdir(parents=True, exist_ok=True)
     try:
-        return Log(places.log), None
+        return *_replayed(places.log), None
     except LogDamaged as damage:
         kept = places.log.with_name(f"log.damaged-{clock.now_ms()}.db")
         for suffix in ("", "-wal", "-shm"):
             part = places.log.with_name(places.log.name + suffix)
             if part.exists():
                 part.rename(kept.with_name(kept.name + suffix))
-        return Log(places.log), LogSetAside(str(kept), str(damage), damage.first_bad_seq)
+        return *_replayed(places.log), LogSetAside(str(kept), str(damage), damage.first_bad_seq)
+
+
+def _replayed(path: Path) -> tuple[Log, Site]:
+    """The log and the state it stands for; a log that cannot be replayed is let go again."""
+    log = Log(path)
+    try:
+        return log, restored(log)
+    except LogError:
+        log.close()
+        raise

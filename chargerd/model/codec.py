@@ -38,5 +38,7 @@ def decode(kind: str, version: int, data: str | bytes) -> Body:
         raise UnknownEvent(f"event type {kind} version {version} is not known to this version of chargerd")
     fields = msgspec.json.decode(data)
     for old in range(version, VERSIONS[kind]):
+        if (kind, old) not in UPCASTS:
+            raise UnknownEvent(f"event type {kind} version {old} is not known to this version of chargerd")
         fields = UPCASTS[kind, old](fields)
     return msgspec.convert(fields, TYPES[kind])

@@ -89,7 +89,6 @@ REASONS: dict[str, Text] = {
         "fault",
         "chargerctl device read {device}; is the plug's button stuck or its schedule switched on in the app?",
     ),
-    "command-refused": Text("the device refused: {detail}", "fault", "chargerctl device read {device}"),
     # limits that hold back
     "stopping": Text("chargerd is ending; the plug's own timer takes over for {lease_s}", "paused"),
     "stopping-off": Text("chargerd is ending and this plug has no timer of its own", "paused"),
