@@ -8,18 +8,14 @@ does or leaves undone can hold the main loop up: it only ever hands something ov
 from __future__ import annotations
 
 import errno
-import fcntl
-import grp
 import os
 import selectors
-import shutil
 import socket
-import stat
 import threading
 from collections import deque
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -29,6 +25,7 @@ from chargerd.daemon.answers import HISTORY, answer, finished
 from chargerd.daemon.connection import PATIENCE, Connection, Patience, Step, peer_of
 from chargerd.daemon.context import Context, LogReader, zone_of
 from chargerd.daemon.followers import Stream, open_stream
+from chargerd.daemon.sockets import CannotServe, Sockets
 from chargerd.model.events import Event
 from chargerd.model.settings import Profile
 from chargerd.model.state import Site
@@ -37,11 +34,14 @@ from chargerd.protocol.table import METHODS, Method
 from chargerd.protocol.varlink import checked, no_method, service_answer
 from chargerd.store.errors import LogError
 
+__all__ = ["CannotServe", "ChangeRequest", "ControlServer", "Hub"]
+
 MAX_CLIENTS = 200
 MAX_PER_USER = 100  # root excepted: one user cannot lock the others out
 LOOK_ROUND_S = 0.5  # how often deadlines are looked at while somebody is connected
-BACKLOG = 256
-STREAM_BACKLOG = 5000  # events that may wait for this thread before followers are dropped
+ACCEPT = 64
+TURN = 8  # requests of one client that are answered before the others have theirs
+STREAM_BACKLOG = 1000  # transactions that may wait for this thread before followers are dropped
 
 
 class ChangeRequest(Struct, frozen=True):
@@ -91,48 +91,33 @@ class Hub(Protocol):
         ...
 
 
-class CannotServe(Exception):
-    """The sockets cannot be opened; the text says which, why, and what to do."""
-
-
 class ControlServer:
     """Serves ``directory``/monitor and ``directory``/control until stopped. ``group`` may use control, besides root."""
 
     def __init__(self, directory: Path, group: str | None, hub: Hub, patience: Patience = PATIENCE) -> None:
         self._patience = patience
-        self._directory = directory
-        self._group = group
+        self._sockets = Sockets(directory, group)
         self._hub = hub
         self._selector = selectors.DefaultSelector()
-        self._listeners: dict[socket.socket, tuple[str, tuple[int, int]]] = {}
         self._clients: dict[int, Connection] = {}
         self._streams: dict[int, Stream] = {}
         self._handed: deque[tuple[Connection, Future[dict[str, Any]]]] = deque()
+        self._again: deque[Connection] = deque()
         self._published: deque[tuple[tuple[Event, ...], Site]] = deque()
-        self._waiting = 0
         self._overrun = False
         self._wake_in, self._wake_out = socket.socketpair()
         self._stopping = False
-        self._lock_fd = -1
+        self._spare_fd = _spare()
         self._history = ThreadPoolExecutor(1, thread_name_prefix="chargerd-history")
         self._thread = threading.Thread(target=self._serve, name="chargerd-control", daemon=True)
 
     def start(self) -> None:
         """Open the sockets and serve. Raises `CannotServe`, e.g. when another daemon serves this directory."""
-        try:
-            self._open()
-        except CannotServe:
-            self._close_listeners()
-            raise
-        except OSError as error:
-            self._close_listeners()
-            raise CannotServe(
-                f"cannot open the control sockets in {self._directory}: {error.strerror or error}"
-            ) from error
+        self._sockets.open()
         for end in (self._wake_in, self._wake_out):
             end.setblocking(False)
         self._selector.register(self._wake_in, selectors.EVENT_READ, None)
-        for listener in self._listeners:
+        for listener in self._sockets.listeners:
             self._selector.register(listener, selectors.EVENT_READ, listener)
         self._thread.start()
 
@@ -143,49 +128,20 @@ class ControlServer:
         if self._thread.is_alive():
             self._thread.join()
         self._history.shutdown(wait=True, cancel_futures=True)
-        self._close_listeners()
+        self._sockets.close()
+        self._wake_in.close()
+        self._wake_out.close()
+        if self._spare_fd >= 0:
+            os.close(self._spare_fd)
+            self._spare_fd = -1
 
     def publish(self, events: Sequence[Event], site: Site) -> None:
         """Tell followers what happened. Called by the main loop after each transaction; never waits."""
-        if self._waiting > STREAM_BACKLOG:
+        if len(self._published) >= STREAM_BACKLOG:
             self._overrun = True
             return
-        self._waiting += len(events)
         self._published.append((tuple(events), site))
         self._wake()
-
-    # Opening and closing
-
-    def _open(self) -> None:
-        gid = _gid(self._group)
-        self._lock_fd = os.open(self._directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        try:
-            fcntl.flock(self._lock_fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise CannotServe(f"another chargerd serves {self._directory}") from error
-        for name, mode in (("monitor", 0o666), ("control", 0o660)):
-            path = self._directory / name
-            _clear(path)
-            listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
-            self._listeners[listener] = (name, (0, 0))
-            listener.bind(str(path))
-            path.chmod(mode)  # before listen(): until then nobody can connect, whatever the umask was
-            if gid is not None and name == "control":
-                shutil.chown(path, group=gid)
-            status = path.stat()
-            self._listeners[listener] = (name, (status.st_dev, status.st_ino))
-            listener.listen(BACKLOG)
-
-    def _close_listeners(self) -> None:
-        for listener, (name, identity) in self._listeners.items():
-            listener.close()
-            path = self._directory / name
-            if path.exists() and identity == (path.stat().st_dev, path.stat().st_ino):
-                path.unlink()
-        self._listeners.clear()
-        if self._lock_fd >= 0:
-            os.close(self._lock_fd)
-            self._lock_fd = -1
 
     def _wake(self) -> None:
         try:
@@ -209,14 +165,16 @@ class ControlServer:
                         self._accept(key.data)
                 self._answer_handed()
                 self._feed_streams()
+                for _ in range(len(self._again)):
+                    client = self._again.popleft()
+                    if not client.closed:
+                        self._go_on(client)
                 for client in [client for client in self._clients.values() if client.overdue()]:
                     self._drop(client)
         finally:
             for client in list(self._clients.values()):
                 self._drop(client)
             self._selector.close()
-            self._wake_in.close()
-            self._wake_out.close()
 
     def _drain(self) -> None:
         try:
@@ -226,15 +184,28 @@ class ControlServer:
             return
 
     def _accept(self, listener: socket.socket) -> None:
-        try:
-            peer, _ = listener.accept()
-        except OSError:
-            return  # gone again, or out of file descriptors: the others are served on
+        """Take in who is waiting, several at a time: a full queue turns clients away without a word."""
+        for _ in range(ACCEPT):
+            try:
+                peer, _address = listener.accept()
+            except OSError as error:
+                if error.errno in (errno.EMFILE, errno.ENFILE):
+                    self._turn_away(listener)
+                return  # nobody else, or gone again
+            self._welcome(peer, self._sockets.listeners[listener])
+
+    def _turn_away(self, listener: socket.socket) -> None:
+        """No file may be opened any more: hang up on whoever waits, or the selector would report them for ever."""
+        if self._spare_fd >= 0:
+            os.close(self._spare_fd)
+        with suppress(OSError):  # gone again, or another thread took the one that was spare
+            listener.accept()[0].close()
+        self._spare_fd = _spare()
+
+    def _welcome(self, peer: socket.socket, name: str) -> None:
         peer.setblocking(False)
         uid, user = peer_of(peer)
-        client = Connection(
-            peer, control=self._listeners[listener][0] == "control", uid=uid, user=user, patience=self._patience
-        )
+        client = Connection(peer, control=name == "control", uid=uid, user=user, patience=self._patience)
         mine = sum(other.uid == uid for other in self._clients.values())
         if len(self._clients) >= MAX_CLIENTS or (uid != 0 and mine >= MAX_PER_USER):
             client.reply_error(
@@ -259,7 +230,11 @@ class ControlServer:
 
     def _advance(self, client: Connection) -> bool:
         """Answer what has been asked, one request at a time. False: the connection is at its end."""
-        while not client.busy and client.number not in self._streams:
+        for _ in range(TURN):
+            if not client.flush():
+                return False
+            if client.busy or client.number in self._streams:
+                break
             step = client.next_request()
             if step is Step.WAIT:
                 break
@@ -267,6 +242,9 @@ class ControlServer:
                 client.flush()
                 return False
             self._ask(client)
+        else:
+            self._again.append(client)  # others first
+            self._wake()
         if not client.flush() or client.finished:
             return False
         self._watch(client)
@@ -356,7 +334,7 @@ class ControlServer:
                 continue  # it went away, or was told that it took too long
             client.pending = None
             try:
-                client.reply(self._result(client, future), more=client.number in self._streams)
+                self._reply(client, self._result(client, future))
             except CallError as error:
                 self._streams.pop(client.number, None)
                 client.reply_error(error)
@@ -371,6 +349,13 @@ class ControlServer:
             self._streams.pop(client.number, None)
             client.reply_error(_late(undone=undone))
             self._go_on(client)
+
+    def _reply(self, client: Connection, answer: dict[str, Any]) -> None:
+        stream = self._streams.get(client.number)
+        client.reply(answer, more=stream is not None)
+        if stream is not None:
+            stream.begin(answer)
+            self._feed(client, (), self._hub.site())  # what has happened since it was asked
 
     def _result(self, client: Connection, future: Future[dict[str, Any]]) -> dict[str, Any]:
         name = client.method.rpartition(".")[2]
@@ -392,7 +377,6 @@ class ControlServer:
                 self._drop(self._clients[number])
         while self._published:
             events, site = self._published.popleft()
-            self._waiting -= len(events)
             for number in list(self._streams):
                 client = self._clients[number]
                 self._feed(client, events, site)
@@ -409,27 +393,12 @@ class ControlServer:
                 client.reply(reply, more=True)
 
 
-def _gid(group: str | None) -> int | None:
-    if group is None:
-        return None
+def _spare() -> int:
+    """A descriptor that can be given up when no more are to be had; -1 if not even this one is."""
     try:
-        return grp.getgrnam(group).gr_gid
-    except KeyError as error:
-        raise CannotServe(f"there is no group {group} to give the control socket to") from error
-
-
-def _clear(path: Path) -> None:
-    """Remove a socket that a dead daemon left. Raises `CannotServe` if a living one listens there, or if it is no socket."""
-    try:
-        mode = path.lstat().st_mode
-    except FileNotFoundError:
-        return
-    if not stat.S_ISSOCK(mode):
-        raise CannotServe(f"{path} is in the way and is no socket; remove it")
-    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK) as probe:
-        if probe.connect_ex(str(path)) != errno.ECONNREFUSED:
-            raise CannotServe(f"another program listens at {path}")
-    path.unlink()
+        return os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return -1
 
 
 def _not_permitted(method: Method) -> CallError:

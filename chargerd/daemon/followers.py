@@ -17,6 +17,10 @@ class Stream(Protocol):
 
     zone: tzinfo
 
+    def begin(self, answer: dict[str, Any]) -> None:
+        """The question that opened the stream was answered so; what that answer has is not told again."""
+        ...
+
     def take(self, events: tuple[Event, ...]) -> None:
         """These have happened."""
         ...
@@ -40,6 +44,9 @@ class Watcher:
         chosen(self._asked, context.site)  # a name that there is not is refused at once
         self._told: dict[str, tuple[object, ...]] = {}
         self._events: list[Event] = []
+
+    def begin(self, answer: dict[str, Any]) -> None:
+        """A watch begins with its own replies."""
 
     def take(self, events: tuple[Event, ...]) -> None:
         """These have happened."""
@@ -72,23 +79,32 @@ class Watcher:
 
 
 class LogFollower:
-    """Follows the log from the state's last event on, each event in a row of its own."""
+    """Follows the log from the end of its first answer on, each event in a row of its own.
+
+    Nothing is lost between the two: events are collected from before the log is read, and what was read is left out.
+    """
 
     def __init__(self, parameters: dict[str, Any], context: Context) -> None:
         self.zone = context.zone
         self._wanted = Filter(parameters, context)
         self._all = bool(parameters["all"])
-        self._after = context.site.seq
+        self._after = 0
         self._events: list[Event] = []
+
+    def begin(self, answer: dict[str, Any]) -> None:
+        """The log was read up to here."""
+        self._after = answer["seq"]
 
     def take(self, events: tuple[Event, ...]) -> None:
         """These have happened."""
-        self._events += (event for event in events if event.seq > self._after)
+        self._events += events
 
     def replies(self, context: Context) -> list[dict[str, Any]]:
         """One reply with the new rows, if there are any. Single readings are left out unless all were asked for."""
-        events, self._events = self._events, []
+        events, self._events = [event for event in self._events if event.seq > self._after], []
+        if events:
+            self._after = events[-1].seq
         if not self._all:
             events = [event for event in events if not isinstance(event.body, ChargerRead)]
         rows = list(Fold(context, self._wanted, every_reading=self._all).rows(events))
-        return [context.stamped("log", "", entries=rows, cut=False)] if rows else []
+        return [context.stamped("log", "", entries=rows, cut=False, seq=self._after)] if rows else []

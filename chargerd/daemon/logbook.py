@@ -119,10 +119,11 @@ class Fold:
 
 
 def log(context: Context, parameters: dict[str, Any]) -> dict[str, Any]:
-    """The reply of GetLog. Ends at the event that the context's state rests on: followers go on from there."""
+    """The reply of GetLog. Its ``seq`` is the newest event that was in the log: followers go on from there."""
     assert context.log is not None
     wanted = Filter(parameters, context)
-    first, last = _span(context, context.log, parameters)
+    newest = context.log.last_seq
+    first, last = _span(context, context.log, parameters, newest)
     lines = parameters["lines"]
     if lines is not None and lines < 1:
         raise CallError("BadValue", f"{lines} rows cannot be shown", "", "lines is 1 or more")
@@ -134,11 +135,10 @@ def log(context: Context, parameters: dict[str, Any]) -> dict[str, Any]:
     rows, left = _rows(context, wanted, every, first, last, min(lines or MAX_ROWS, MAX_ROWS))
     cut = (cut and (lines is None or len(rows) < lines)) or (left and (lines is None or lines > MAX_ROWS))
     text = f"{len(rows)} row{'' if len(rows) == 1 else 's'}" + ("; there is more before them" if cut else "")
-    return context.stamped("log", text, entries=rows, cut=cut)
+    return context.stamped("log", text, entries=rows, cut=cut, seq=newest)
 
 
-def _span(context: Context, reader: LogReader, parameters: dict[str, Any]) -> tuple[int, int]:
-    newest = min(reader.last_seq, context.site.seq)
+def _span(context: Context, reader: LogReader, parameters: dict[str, Any], newest: int) -> tuple[int, int]:
     if (seq := parameters["seq"]) is not None:
         if not 1 <= seq <= newest:
             raise CallError("BadValue", f"there is no event {seq}; the log has 1 to {newest}")

@@ -282,6 +282,7 @@ _TABLE = (
         {
             "entries": ("[]Entry", "the rows"),
             "cut": ("bool", "true: there was more than could be sent; ask for a shorter time"),
+            "seq": ("int", "number of the newest event that was looked at"),
         },
         streams=True,
     ),
