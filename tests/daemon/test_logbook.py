@@ -1,0 +1,145 @@
+"""The log as people read it: readings folded, commands with their outcome, nothing twice, nothing in the wrong order."""
+
+import pytest
+
+from chargerd.daemon.logbook import log, sessions, subject_of
+from chargerd.model.events import ChargerRead, CommandIssued, ModeSet
+from chargerd.protocol.framing import CallError
+from tests.daemon.hub import complete, context
+from tests.house import Day, configuration, loadpoint
+
+
+@pytest.fixture(scope="module")
+def day(tmp_path_factory):
+    """Two bikes: one charges from a minute after midnight until it is stopped at 00:20."""
+    folder = tmp_path_factory.mktemp("logbook")
+    day = Day(folder, configuration(loadpoint("bike-1"), loadpoint("bike-2")), {"bike-1": "rad-full", "bike-2": "dead"})
+    day.until(60)
+    day.charge("bike-1")
+    day.until(1200)
+    day.run.ask(ModeSet("bike-1", "off", "ben"), by="ben")
+    day.until(1500)
+    yield day
+    day.run.kill()
+
+
+def rows(day, **parameters):
+    return log(context(day), complete("GetLog", **parameters))["entries"]
+
+
+def test_rows_are_in_the_order_of_their_events(day):
+    """Folded readings stand where their last one is."""
+    seqs = [row["seq"] for row in rows(day)]
+    assert seqs == sorted(seqs)
+    assert len(seqs) == len(set(seqs))
+
+
+def test_readings_are_folded_and_none_is_lost(day):
+    """The counts of the folded rows add up to all readings; with ``all`` each has its own row."""
+    readings = sum(isinstance(event.body, ChargerRead) for event in day.events)
+    folded = rows(day, types=["read"], lines=5000)
+    single = rows(day, types=["read"], lines=5000, all=True)
+    assert sum(row["count"] for row in folded) == len(single) == readings
+    assert len(folded) < len(single) / 5
+    assert {row["count"] for row in single} == {1}
+
+
+def test_folded_readings_show_their_span(day):
+    """Lowest and highest power of the run."""
+    folded = [row for row in rows(day, names=["bike-1"], types=["read"]) if row["count"] > 3]
+    assert any(" – " in row["text"] and row["text"].startswith("×") for row in folded)
+    assert all(row["data"] == {} for row in folded)
+
+
+def test_command_takes_in_its_outcome(day):
+    """One row for a command: what, why, and what became of it."""
+    commands = rows(day, types=["command"], lines=5000)
+    assert len(commands) == sum(isinstance(event.body, CommandIssued) for event in day.events)
+    assert all("; done in " in row["detail"] for row in commands)
+    assert commands[0]["text"] == "on, off by itself after 15 min"
+    assert commands[0]["detail"].startswith("switching on, try 1 of 3; done in ")
+
+
+def test_who_asked_can_be_looked_for(day):
+    """Only what one person asked."""
+    assert [(row["type"], row["text"]) for row in rows(day, by="ben")] == [("mode", "off by ben")]
+
+
+def test_loadpoint_can_be_looked_for(day):
+    """What concerns it and its device, and nothing of its neighbour."""
+    subjects = {row["subject"] for row in rows(day, names=["bike-1"], lines=5000)}
+    assert subjects == {"bike-1", "shed"}
+
+
+def test_time_bounds_are_kept(day):
+    """Rows from a time to a time."""
+    found = rows(day, since="00:05", until="00:10", all=True)
+    assert found
+    assert all("00:05:00" <= row["at_local"][11:19] <= "00:10:00" for row in found)
+    assert rows(day, since="01:00") == []
+    assert rows(day, until="yesterday 12:00") == []
+
+
+@pytest.mark.parametrize("lines", [1, 2, 7, 50])
+def test_last_rows_are_the_end_of_all_rows(day, lines):
+    """Asking for fewer rows gives the end of what asking for all gives."""
+    everything = rows(day, lines=5000, all=True)
+    assert rows(day, lines=lines, all=True) == everything[-lines:]
+
+
+def test_one_event_can_be_looked_at(day):
+    """By its number, with all its fields."""
+    (row,) = rows(day, seq=1)
+    assert (row["event"], row["data"]["boot_id"]) == ("DaemonStarted", "simulated")
+    for seq in (0, -1, 10**30):
+        with pytest.raises(CallError, match="there is no event"):
+            rows(day, seq=seq)
+
+
+def test_answer_says_how_far_it_looked(day):
+    """The number of the newest event, for those who go on from there."""
+    assert log(context(day), complete("GetLog", lines=1))["seq"] == day.events[-1].seq
+
+
+def test_cut_is_said(day, monkeypatch):
+    """When there is more than may be sent, the answer says so; when nothing was left out, it does not."""
+    assert log(context(day), complete("GetLog", since="00:00"))["cut"] is False
+    monkeypatch.setattr("chargerd.daemon.logbook.MAX_ROWS", 3)
+    reply = log(context(day), complete("GetLog", since="00:00"))
+    assert (len(reply["entries"]), reply["cut"]) == (3, True)
+    monkeypatch.setattr("chargerd.daemon.logbook.MAX_EVENTS", 10)
+    assert log(context(day), complete("GetLog", since="00:00"))["cut"] is True
+
+
+def test_looking_back_further_finds_enough_rows(day, monkeypatch):
+    """Rows that are rare are found behind many that are not wanted."""
+    monkeypatch.setattr("chargerd.daemon.logbook.FIRST_LOOK", 4)
+    assert [row["text"] for row in rows(day, types=["mode"], lines=2)] == ["fast by anna", "off by ben"]
+
+
+def test_running_session_stands_before_the_ended_ones(tmp_path):
+    """Sessions: those that run, then the ended ones, newest first."""
+    day = Day(
+        tmp_path, configuration(loadpoint("bike-1"), loadpoint("bike-2")), {"bike-1": "rad-full", "bike-2": "dead"}
+    )
+    day.until(60)
+    day.charge("bike-2", by="anna")
+    day.until(600)
+    day.charge("bike-1", by="ben")
+    day.until(900)
+    found = sessions(context(day), complete("GetSessions"))["sessions"]
+    assert [(row["loadpoint"], row["outcome"]) for row in found] == [("bike-1", None), ("bike-2", "no-charger")]
+    assert [row["loadpoint"] for row in sessions(context(day), complete("GetSessions", name="bike-2"))["sessions"]] == [
+        "bike-2"
+    ]
+    assert len(sessions(context(day), complete("GetSessions", lines=1))["sessions"]) == 1
+    assert len(sessions(context(day), complete("GetSessions", since="00:14"))["sessions"]) == 1
+    day.run.kill()
+
+
+def test_event_knows_its_loadpoint(day):
+    """A reading belongs to the loadpoint on its channel, a request to the one it names, a tick to none."""
+    reading = next(event for event in day.events if isinstance(event.body, ChargerRead))
+    asked = next(event for event in day.events if isinstance(event.body, ModeSet))
+    assert (subject_of(reading, context(day)), subject_of(asked, context(day))) == ("bike-1", "bike-1")
+    assert subject_of(day.events[0], context(day)) is None

@@ -1,0 +1,109 @@
+"""Every kind of event has a sentence, and it says what happened."""
+
+import pytest
+
+from chargerd.daemon.sentences import TYPES, command_text, row, said
+from chargerd.model import events as e
+from chargerd.model.codec import TYPES as KINDS
+from chargerd.model.commands import SetEnabled
+from chargerd.protocol.table import TYPES as OBJECTS
+from tests.daemon.hub import context
+from tests.house import Day, configuration, loadpoint
+from tests.protocol.conform import wrong_fields
+
+ON = SetEnabled("shed/bike-1", True, 900)
+STARTED = e.Reason("switching-on", {"attempt": 1, "attempts": 3})
+SIX_MS = 1_709_528_400_000  # Monday 06:00 in Berlin
+
+SENTENCES = [
+    (e.ChargerRead("bike-1", True, 103.2), "read", "bike-1", "on  103 W"),
+    (e.ChargerRead("bike-1"), "read", "bike-1", "on or off unknown"),
+    (e.ChargerRead("bike-9", False, 0.0), "read", "shed/bike-9", "off  0 W"),
+    (
+        e.ChargerRead("bike-1", True, lease_s=600, timer="foreign"),
+        "read",
+        "bike-1",
+        "on  somebody's timer ends it in 10 min",
+    ),
+    (e.ReadFailed("unreachable", "no route"), "failed", "shed", "not read: unreachable"),
+    (e.DeviceLost("unreachable", "no route", 60_000), "lost", "shed", "no answer for 60 s (unreachable)"),
+    (e.DeviceBack(660_000), "back", "shed", "answers again after 11 min"),
+    (e.DeviceAdded("kasa", "HS300", "8006", "1.0.21", lease="unproven"), "device", "shed", "is kasa HS300 1.0.21"),
+    (e.DeviceRemoved(), "device", "shed", "is no longer configured"),
+    (e.ModeSet("bike-1", "fast", "anna"), "mode", "bike-1", "fast by anna"),
+    (e.ModeSet("bike-1", "fast", "anna", SIX_MS), "mode", "bike-1", "fast until 06:00 by anna"),
+    (e.ModeSet("bike-1", "off", "until"), "mode", "bike-1", "as configured again, the time is over"),
+    (e.TargetSet("bike-1", "full", "anna", once=True), "target", "bike-1", "full for one session by anna"),
+    (e.TargetSet("bike-1", None, "anna"), "target", "bike-1", "as configured by anna"),
+    (e.LimitSet("bike-1", "nominal_stop_w", 80, "anna"), "set", "bike-1", "nominal_stop_w 80 W by anna"),
+    (e.LimitSet("bike-1", "nominal_stop_w", None, "anna"), "set", "bike-1", "nominal_stop_w as configured by anna"),
+    (e.HoldSet("anna"), "hold", "all", "on hold by anna"),
+    (e.HoldCleared("anna", "bike-1"), "hold", "bike-1", "released by anna"),
+    (
+        e.ScheduleAdded("bike-1.1", "bike-1", (5,), 0, "anna", target="full"),
+        "schedule",
+        "bike-1",
+        "added Sat 00:00: fast, target full by anna",
+    ),
+    (e.ScheduleRemoved("bike-1.1", "anna"), "schedule", "bike-1.1", "removed by anna"),
+    (e.ScheduleFired("bike-1.1", "bike-1", SIX_MS), "schedule", "bike-1", "due at 06:00"),
+    (
+        e.Decided("bike-1", "threshold", e.SetPoint(True), e.SetPoint(True), STARTED),
+        "decided",
+        "bike-1",
+        "switching on, try 1 of 3",
+    ),
+    (
+        e.Decided("bike-1", "threshold", e.SetPoint(False), e.SetPoint(False), STARTED, outcome="no-charger"),
+        "decided",
+        "bike-1",
+        "no power at all: switching on, try 1 of 3",
+    ),
+    (e.CommandIssued("bike-1", ON, STARTED), "command", "bike-1", "on, off by itself after 15 min"),
+    (e.CommandDone(7, 230), "command", "shed", "command 7 done in 0.2 s"),
+    (e.CommandFailed(7, "unreachable", "no route"), "command", "shed", "command 7 failed: unreachable"),
+    (e.DaemonStarted("1.0.0", "1", "boot"), "daemon", "chargerd", "1.0.0 started"),
+    (e.DaemonStopping("told to stop"), "daemon", "chargerd", "ending: told to stop"),
+    (e.DaemonStopped("told to stop"), "daemon", "chargerd", "ended: told to stop"),
+    (e.ConfigLoaded(configuration(), "reload"), "daemon", "chargerd", "configuration read (reload)"),
+    (e.ClockStepped(-3_600_000), "daemon", "clock", "set back by 60 min"),
+    (
+        e.LogSetAside("/var/lib/chargerd/log.db.1", "torn"),
+        "log",
+        "log",
+        "damaged, kept at /var/lib/chargerd/log.db.1; a new one begins",
+    ),
+    (e.RecordingLost("disk full"), "log", "log", "cannot be written; only switching off until it can"),
+    (e.RecordingBack(12, 3), "log", "log", "can be written again; 12 had waited, 3 readings lost"),
+]
+
+
+@pytest.fixture(scope="module")
+def here(tmp_path_factory):
+    """A household at midnight."""
+    day = Day(tmp_path_factory.mktemp("sentences"), configuration(loadpoint("bike-1")), {"bike-1": "dead"})
+    yield context(day)
+    day.run.kill()
+
+
+@pytest.mark.parametrize(("body", "kind", "subject", "text"), SENTENCES)
+def test_event_says_what_happened(here, body, kind, subject, text):
+    """Type, subject and sentence of each kind of event; its row is what the table promises."""
+    event = e.Event(7, here.now_ms, 0, 1, "shed", body)
+    words = said(event, here)
+    assert words is not None
+    assert (words.type, words.subject, words.text) == (kind, subject, text)
+    assert words.type in TYPES
+    assert wrong_fields(row(event, words, here), OBJECTS["Entry"]) == []
+
+
+def test_every_kind_of_event_is_among_them(here):
+    """No event is silent but the tick, which only closes a transaction."""
+    assert {type(body).__name__ for body, *_ in SENTENCES} == set(KINDS) - {"Tick"}
+    assert said(e.Event(7, 0, 0, 1, "daemon", e.Tick()), here) is None
+
+
+def test_command_without_a_lease_promises_none():
+    """Only what the plug will really do by itself is said."""
+    assert command_text(SetEnabled("shed/bike-1", True)) == "on"
+    assert command_text(SetEnabled("shed/bike-1", False)) == "off"
