@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta, tzinfo
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from chargerd.model.settings import ScheduleEntry, Window
@@ -19,6 +20,7 @@ def zone(name: str) -> tzinfo:
     return ZoneInfo(name)
 
 
+@lru_cache(maxsize=4096)  # the same few edges are asked for at every tick
 def instant_ms(day: date, minute: int, tz: tzinfo) -> int:
     """UTC of a local wall time, given in minutes after midnight of that day (1440 is the next midnight)."""
     day += timedelta(days=minute // 1440)

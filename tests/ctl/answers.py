@@ -258,7 +258,7 @@ def asked_status(parameters: dict[str, Any]) -> dict[str, Any]:
 REPLIES: dict[str, Any] = {
     "GetStatus": asked_status,
     "GetWhy": WHY,
-    "GetLog": answer("log", "4 rows", entries=ENTRIES, cut=False),
+    "GetLog": answer("log", "4 rows", entries=ENTRIES, cut=False, seq=9),
     "GetSessions": answer(
         "sessions",
         "3 sessions",
