@@ -184,6 +184,7 @@ def _devices(
             devices[name] = config
             _credentials(check, path, config, credential_fault)
             _sizes(check, path, config)
+            _paces(check, path, config)
     _doubles(check, devices)
     return devices
 
@@ -225,6 +226,16 @@ def _sizes(check: _Check, path: Path, config: DeviceConfig) -> None:
     for key, value in config:
         if isinstance(value, int) and abs(value) > _INT_MAX:
             check.problem((*path, key), "is too large a number", value=value)
+
+
+def _paces(check: _Check, path: Path, config: DeviceConfig) -> None:
+    """Readings that would be too old before the next one comes."""
+    if config.poll_fast_s > config.poll_s:
+        text = f"must not be longer than poll_s ({config.poll_s:g})"
+        check.problem((*path, "poll_fast_s"), text, value=config.poll_fast_s)
+    if config.max_age_s < 2 * config.poll_s:
+        text = f"must be at least twice poll_s ({2 * config.poll_s:g}), or every reading is too old before the next one"
+        check.problem((*path, "max_age_s"), text, value=config.max_age_s)
 
 
 def _doubles(check: _Check, devices: Mapping[str, DeviceConfig]) -> None:

@@ -11,7 +11,7 @@ import sys
 
 from chargerd.ctl.catalogue import load, parser_of
 from chargerd.ctl.commands import DEFAULTS, REGISTRY
-from chargerd.ctl.errors import INTERRUPTED, NO_ANSWER, PIPE_CLOSED, Failure, usage
+from chargerd.ctl.errors import FAILED, INTERRUPTED, NO_ANSWER, PIPE_CLOSED, Failure, usage
 from chargerd.ctl.options import DIRECTORY, VALUED, joined
 from chargerd.ctl.output import Output, error
 
@@ -32,9 +32,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _told(failure, words)
     except KeyboardInterrupt:
         return INTERRUPTED
-    except BrokenPipeError:
+    except OSError as refused:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # else the interpreter complains when it flushes at its end
-        return PIPE_CLOSED
+        if isinstance(refused, BrokenPipeError):
+            return PIPE_CLOSED
+        message = f"the answer cannot be printed: {refused.strerror or refused}."
+        return _told(Failure(FAILED, "not-printed", message, "Charging goes on.", "Look: df -h"), words)
 
 
 def _run(words: list[str]) -> int:

@@ -19,6 +19,8 @@ class Output:
     def __init__(self, form: str = "text", *, color: str = "auto", quiet: bool = False, pages: bool = True) -> None:
         self.form = form
         self.quiet = quiet
+        if sys.stdout is None:  # closed by whoever started us
+            sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 (it stays open to the end)
         self.terminal = sys.stdout.isatty()
         self.unicode = speaks_utf8(os.environ, sys.stdout.encoding)
         self.colours = form == "text" and wants_colour(color, os.environ, terminal=self.terminal)

@@ -104,6 +104,7 @@ class Connection:
                 self._mark_half()
                 return Step.WAIT
             self._half_s = None
+            _whole(message)
             self.method, self.parameters = _text(message, "method"), message.get("parameters")
             self.more, self._oneway = message.get("more") is True, message.get("oneway") is True
         except BadMessage as error:
@@ -127,11 +128,11 @@ class Connection:
         """Owe the client an answer."""
         self._streaming = more
         message: dict[str, Any] = {"parameters": parameters}
-        self._owe(encode({**message, "continues": True} if more else message))
+        self._owe(encode({**message, "continues": True} if more else message, "replace"))
 
     def reply_error(self, error: CallError) -> None:
         """Owe the client an error."""
-        self._owe(encode({"error": error.name, "parameters": error.parameters}))
+        self._owe(encode({"error": error.name, "parameters": error.parameters}, "replace"))
 
     def _owe(self, data: bytes) -> None:
         if self._oneway:
@@ -201,3 +202,11 @@ def _user(uid: int) -> str:
         return pwd.getpwuid(uid).pw_name
     except KeyError:
         return f"uid {uid}"
+
+
+def _whole(message: dict[str, Any]) -> None:
+    """Refuse half a character: it could neither be answered nor recorded."""
+    try:
+        encode(message)
+    except (UnicodeEncodeError, ValueError) as error:
+        raise BadMessage("a message holds half a character (a lone surrogate)") from error

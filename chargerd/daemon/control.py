@@ -149,32 +149,40 @@ class ControlServer:
         except BlockingIOError:
             return  # full: it is awake already
         except OSError:
-            assert self._stopping, "the wake-up socket is closed only when the server stops"
+            return  # closed: the server has stopped, and nobody is left to wake
 
     # The thread
 
     def _serve(self) -> None:
         try:
             while not self._stopping:
-                for key, ready in self._selector.select(LOOK_ROUND_S if self._clients else None):
-                    if key.data is None:
-                        self._drain()
-                    elif isinstance(key.data, Connection):
-                        self._touch(key.data, ready)
-                    else:
-                        self._accept(key.data)
-                self._answer_handed()
-                self._feed_streams()
-                for _ in range(len(self._again)):
-                    client = self._again.popleft()
-                    if not client.closed:
-                        self._go_on(client)
-                for client in [client for client in self._clients.values() if client.overdue()]:
-                    self._drop(client)
+                try:
+                    self._round()
+                except Exception as error:  # a mistake of ours costs those who are connected, never the charging
+                    self._hub.report(error)
+                    for client in list(self._clients.values()):
+                        self._drop(client)
         finally:
             for client in list(self._clients.values()):
                 self._drop(client)
             self._selector.close()
+
+    def _round(self) -> None:
+        for key, ready in self._selector.select(LOOK_ROUND_S if self._clients else None):
+            if key.data is None:
+                self._drain()
+            elif isinstance(key.data, Connection):
+                self._touch(key.data, ready)
+            else:
+                self._accept(key.data)
+        self._answer_handed()
+        self._feed_streams()
+        for _ in range(len(self._again)):
+            client = self._again.popleft()
+            if not client.closed:
+                self._go_on(client)
+        for client in [client for client in self._clients.values() if client.overdue()]:
+            self._drop(client)
 
     def _drain(self) -> None:
         try:

@@ -83,7 +83,9 @@ class Devices:
         }
         gone = [name for name in self._workers if name not in wanted]
         for name in [n for n, made_of in self._made_of.items() if wanted.get(n) != made_of]:
-            self._workers.pop(name).stop()
+            worker = self._workers.pop(name)
+            worker.stop()
+            worker.join(HANG_S)  # two workers must not talk to one device, unless the old one hangs in it
             del self._made_of[name]
             self._near -= {name}  # one made anew begins at the slow pace and has to be told
         for name, (settings, config, channels) in wanted.items():

@@ -28,7 +28,7 @@ def line(event: e.Event, site: Site, zone: tzinfo) -> Line | None:
 
 
 def _until(until_ms: int | None, zone: tzinfo) -> str:
-    return "" if until_ms is None else f" until {datetime.fromtimestamp(until_ms / 1000, zone):%a %H:%M}"
+    return "" if until_ms is None else f" until {datetime.fromtimestamp(until_ms / 1000, zone):%Y-%m-%d %H:%M}"
 
 
 def _mode(event: e.Event, fact: e.ModeSet, _site: Site, zone: tzinfo) -> Line:

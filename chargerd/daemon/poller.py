@@ -124,7 +124,6 @@ class Worker:
         self._post = post
         self._inbox: queue.SimpleQueue[tuple[int, SetEnabled] | bool | str] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name=f"device-{desk.name}", daemon=True)
-        self._stopped = False
 
     def start(self) -> None:
         """Begin with a reading."""
@@ -143,8 +142,7 @@ class Worker:
         self._inbox.put("read")
 
     def stop(self) -> None:
-        """No more attempts; does not wait for one that is under way."""
-        self._stopped = True
+        """No more attempts once the orders that wait are carried out; does not wait for any of that."""
         self._inbox.put("stop")
 
     def join(self, timeout_s: float) -> bool:
@@ -154,12 +152,14 @@ class Worker:
 
     def _run(self) -> None:
         mono_ms = self._clock.mono_ms
-        while not self._stopped:
+        while True:
             try:
                 message = self._inbox.get(timeout=self._clock.real_delay_s(self._desk.due_ms - mono_ms()))
             except queue.Empty:
                 self._post(self._desk.name, self._desk.read(mono_ms))
                 continue
+            if message == "stop":  # orders that came before it have been carried out
+                break
             if isinstance(message, bool):
                 self._desk.pace(message, mono_ms())
             elif isinstance(message, tuple):

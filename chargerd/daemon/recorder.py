@@ -96,6 +96,16 @@ class Recorder:
         wake_ms = None if closed.wake_ms is None else max(0, closed.wake_ms - closed.site.t_ms)
         return Outcome(closed.site, events, tuple(orders), recorded, wake_ms, closed.near)
 
+    def request(self, facts: Sequence[tuple[str, Body]], moment: Moment) -> Outcome | None:
+        """Like `take`, for what somebody asked: if it cannot be recorded it has not happened, and None comes back."""
+        kept = (self.site, list(self._announce), list(self._also), self._waited, self._since_snapshot)
+        outcome = self.take(facts, moment)
+        if outcome.recorded:
+            return outcome
+        self.site, self._announce, self._also, self._waited, self._since_snapshot = kept
+        del self._backlog[-1:]
+        return None
+
     def rehearse(self, facts: Sequence[tuple[str, Body]], moment: Moment) -> tuple[SetEnabled, ...]:
         """The commands that these facts would cause at once. Nothing is recorded and nothing changes."""
         due = [body for _, body in self._commands([], moment)]

@@ -13,10 +13,11 @@ from msgspec import Struct, structs
 
 from chargerd.config import times
 from chargerd.config.profiles import order_faults
+from chargerd.daemon.answers import in_force
 from chargerd.daemon.context import no_entry, no_loadpoint, zone_of
 from chargerd.daemon.times import BadTime, clock_text, parse_end
 from chargerd.engine.describe import mode_of, schedule_of, settings_of, target_of
-from chargerd.engine.settings import PROFILE_KEYS, overridden, value_of
+from chargerd.engine.settings import PROFILE_KEYS, overridden
 from chargerd.model.events import (
     Body,
     HoldCleared,
@@ -34,6 +35,7 @@ from chargerd.protocol.framing import CallError
 
 WHOLE = frozenset({"full_readings", "lease_s", "max_starts_per_day"})
 NOTHING = "Nothing was changed."
+LONGEST_REQUEST = 100  # it is kept in the log for ever
 STILL_HELD = "Everything is on hold; chargerctl release ends that."
 
 
@@ -57,7 +59,11 @@ class Who(Struct, frozen=True):
     @property
     def request(self) -> str:
         """The id under which this was asked."""
-        return self.parameters.get("request") or ""
+        request: str = self.parameters.get("request") or ""
+        if len(request) > LONGEST_REQUEST:
+            text = f"a request id has at most {LONGEST_REQUEST} characters"
+            raise CallError("BadValue", text, NOTHING, "Any word that is yours alone will do.")
+        return request
 
     def loadpoint(self) -> str:
         """The loadpoint that is named. Raises `CallError` NoSuchLoadpoint."""
@@ -171,7 +177,7 @@ def _setting(who: Who) -> Asked:
         if (value is None and old is None) or (old is not None and (old.value, old.until_ms) == (value, until_ms)):
             continue
         facts.append(LimitSet(name, key, value, who.by, until_ms, who.request if not facts else ""))
-        said.append(f"{key} {_with_unit(key, value_of(after, key))} (was {_with_unit(key, value_of(before, key))})")
+        said.append(f"{key} {_with_unit(key, in_force(after, key))} (was {_with_unit(key, in_force(before, key))})")
     if not facts:
         return Asked((), f"{name}: already so.")
     return Asked(tuple(facts), f"{name}: {', '.join(said)}{who.until_text(until_ms)}.")
@@ -274,6 +280,13 @@ def ending() -> CallError:
     """The daemon has been told to end and takes no more requests."""
     return CallError(
         "Busy", "chargerd is ending", "Plugs keep what they were told last.", "Look: systemctl status chargerd"
+    )
+
+
+def failed() -> CallError:
+    """A request ran into a mistake of ours."""
+    return CallError(
+        "Failed", "chargerd made a mistake", "Nothing was changed; charging goes on.", "Look: journalctl -u chargerd"
     )
 
 

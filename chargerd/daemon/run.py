@@ -26,10 +26,10 @@ from chargerd.daemon.devices import Devices
 from chargerd.daemon.history import History
 from chargerd.daemon.journal import ACT, INFO, NOTICE, WARNING, Journal
 from chargerd.daemon.recorder import Moment, Outcome, Recorder
-from chargerd.daemon.requests import ending, facts_for, not_recorded
+from chargerd.daemon.requests import ending, facts_for, failed, not_recorded
 from chargerd.daemon.secrets import Credentials
 from chargerd.engine import VERSION
-from chargerd.engine.describe import headline
+from chargerd.engine.describe import headline, left_on
 from chargerd.model import windows
 from chargerd.model.events import (
     Body,
@@ -42,6 +42,7 @@ from chargerd.model.events import (
     DaemonStopping,
     DeviceRemoved,
     LogSetAside,
+    ModeSet,
     ReadFailed,
 )
 from chargerd.model.settings import Profile
@@ -225,7 +226,10 @@ class Daemon:
         return Moment(self._clock.now_ms(), self._clock.mono_ms(), self._clock.boot_id())
 
     def _take(self, facts: Sequence[tuple[str, Body]]) -> Outcome:
-        outcome = self._recorder.take(facts, self._moment())
+        return self._follow(self._recorder.take(facts, self._moment()))
+
+    def _follow(self, outcome: Outcome) -> Outcome:
+        """Tell and hand out what a transaction led to."""
         for event in outcome.events:
             line = narrator.line(event, outcome.site, self._zone)
             if line is not None:
@@ -263,6 +267,9 @@ class Daemon:
                     ask.reply.set_result(self._changed(ask.change))
         except CallError as error:
             ask.reply.set_exception(error)
+        except Exception as error:  # a mistake of ours costs this request its answer, never the charging
+            self.report(error)
+            ask.reply.set_exception(failed())
 
     def _changed(self, change: ChangeRequest) -> dict[str, Any]:
         site, parameters = self.site(), change.parameters
@@ -278,8 +285,10 @@ class Daemon:
             )
         seq = None
         if facts:
-            if not self._recorder.writable() or not (outcome := self._take(facts)).recorded:
+            outcome = self._recorder.request(facts, self._moment()) if self._recorder.writable() else None
+            if outcome is None:
                 raise not_recorded(self._recorder.error)
+            self._follow(outcome)
             seq = next(event.seq for event in outcome.events if event.body is asked.facts[0])
         return replies.changed(asked.text, done=bool(facts), notes=asked.notes, seq=seq) | replies.entry(
             change.method, asked.entry
@@ -295,7 +304,9 @@ class Daemon:
 
     def _answer_readings(self, messages: Sequence[Message]) -> None:
         for message in messages:
-            if not isinstance(message, FromDevice):
+            if not isinstance(message, FromDevice) or not any(
+                isinstance(f, ChargerRead | ReadFailed) for f in message.facts
+            ):
                 continue
             for ask in self._reading.pop(message.device, []):
                 took_ms = round((real_s() - ask.asked_s) * 1000)
@@ -312,6 +323,7 @@ class Daemon:
         except ConfigError as error:
             self._journal.say(ACT, f"configuration not changed: {error}")
         else:
+            self._leave(loaded)
             self._loaded = loaded
             self._zone = windows.zone(loaded.configuration.timezone)
             gone = self._devices.configure(loaded.configuration, loaded.device_configs)
@@ -320,6 +332,17 @@ class Daemon:
             self._journal.say(NOTICE, "configuration read again", files=" ".join(loaded.configuration.files))
         self._notify.notify("READY=1")
 
+    def _leave(self, loaded: Loaded) -> None:
+        """Switch off what the new configuration no longer has, or has elsewhere, while its worker still runs."""
+        new = loaded.configuration.loadpoints
+        gone = [
+            n
+            for n, old in self.site().configuration.loadpoints.items()
+            if n not in new or new[n].charger != old.charger
+        ]
+        if gone:
+            self._take([("daemon", ModeSet(name, "off", "configuration")) for name in gone])
+
     # The end
 
     def _stop(self) -> int:
@@ -327,18 +350,24 @@ class Daemon:
         self._notify.notify("STOPPING=1")
         self._take([("daemon", DaemonStopping("told to stop"))])
         deadline_s = real_s() + STOP_S
-        while self._orders_out and real_s() < deadline_s:
+        while (self._orders_out or left_on(self.site())) and real_s() < deadline_s:
             try:
-                message = self._queue.get(timeout=max(0.01, deadline_s - real_s()))
+                message = self._queue.get(timeout=min(1.0, max(0.01, deadline_s - real_s())))
             except queue.Empty:
-                break
+                self._take([])
+                continue
             if isinstance(message, FromDevice):
                 self._take([(message.device, fact) for fact in message.facts])
-            elif isinstance(message, Ask):
+            elif isinstance(message, Ask) and message.reply.set_running_or_notify_cancel():
                 message.reply.set_exception(ending())
-        unheard = len(self._orders_out)
-        if unheard:
-            self._journal.say(WARNING, f"ending without word of {unheard} last commands; leases run out by themselves")
+        if left_on(self.site()):
+            self._journal.say(
+                ACT, f"still on and without a timer of their own: {', '.join(left_on(self.site()))}; switch off by hand"
+            )
+        elif self._orders_out:
+            self._journal.say(
+                WARNING, f"ending without word of {len(self._orders_out)} last commands; leases run out by themselves"
+            )
         hanging = self._devices.stop()
         if hanging:
             self._journal.say(WARNING, f"left behind, hanging in their device: {', '.join(hanging)}")

@@ -78,7 +78,9 @@ def _open(places: Places, clock: Clock) -> tuple[Log, Site, LogSetAside | None]:
     """The log; a damaged one is put aside, whole, and a new one begun, for a charge must not go unwatched."""
     os.umask(0o027)
     places.state.mkdir(parents=True, exist_ok=True)
-    places.run.mkdir(parents=True, exist_ok=True)
+    if not places.run.exists():
+        places.run.mkdir(parents=True)
+        places.run.chmod(0o755)  # the sockets inside say who may do what
     try:
         return *_replayed(places.log), None
     except LogDamaged as damage:

@@ -83,7 +83,7 @@ class Driver:
         false leaves the device's timer alone. ``discovery`` is where a search is sent.
         """
 
-        host: str | None = Field(default=None, min_length=1)
+        host: str | None = Field(default=None, min_length=1, pattern=r"^[A-Za-z0-9._-]+$")
         alias: str | None = Field(default=None, min_length=1)
         port: int = Field(default=LEGACY_PORT, ge=1, le=65535)
         username: Credential | None = None

@@ -105,6 +105,20 @@ def safety_of(site: Site, name: str) -> Safety:
     return Safety(charger.enabled, off_in_s, lease, foreign=charger.timer == "foreign")
 
 
+def left_on(site: Site) -> list[str]:
+    """Loadpoints of a daemon that is ending whose plug is still on, has no timer of its own, and should be off."""
+    return [
+        name
+        for name, settings in site.configuration.loadpoints.items()
+        if settings.on_stop == "off"
+        and site.devices[settings.charger.partition("/")[0]].lease == "none"
+        and (charger := site.chargers.get(settings.charger)) is not None
+        and charger.enabled
+        and site.hold is None
+        and site.loadpoints[name].hold is None
+    ]
+
+
 def problems(site: Site, now_ms: int) -> tuple[Problem, ...]:
     """Everything that is wrong now, the worst first."""
     found = [*_site_problems(site), *_device_problems(site, now_ms), *_loadpoint_problems(site)]

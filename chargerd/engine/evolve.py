@@ -87,7 +87,7 @@ def _charger_read(draft: Draft, event: Event, read: ChargerRead) -> None:
     if old is None:
         draft.chargers[address] = Charger(
             seq, event.at_ms, t_ms, enabled, power_w, read.voltage_v, read.current_a, read.energy_wh,
-            read.lease_s, read.timer, t_ms, foreign=enabled is True,
+            read.lease_s, read.timer, t_ms, foreign=enabled is True, power_t_ms=t_ms, known_w=power_w or 0.0,
         )  # fmt: skip
         return
     asked, attempts, foreign = old.asked, old.attempts, old.foreign
@@ -98,10 +98,14 @@ def _charger_read(draft: Draft, event: Event, read: ChargerRead) -> None:
         foreign = _is_foreign(draft, source, old, enabled)
     if attempts and enabled is asked:
         attempts = 0
+    if power_w is None and enabled and since_ms != t_ms:
+        power_t_ms, known_w = old.power_t_ms, old.known_w
+    else:
+        power_t_ms, known_w = t_ms, power_w or 0.0
     draft.chargers[address] = Charger(
         seq, event.at_ms, t_ms, enabled, power_w, read.voltage_v, read.current_a, read.energy_wh,
         read.lease_s, read.timer, since_ms, old.pending, asked, foreign, attempts, old.retry_t_ms,
-        old.leased_t_ms, old.leased_s, old.starts,
+        old.leased_t_ms, old.leased_s, old.starts, power_t_ms, known_w,
     )  # fmt: skip
     name = draft.by_charger.get(address)
     if name is not None:
@@ -151,7 +155,6 @@ def _device_added(draft: Draft, event: Event, fact: DeviceAdded) -> None:
     device = draft.devices.get(event.source, Device())
     draft.devices[event.source] = structs.replace(
         device,
-        added=True,
         driver=fact.driver,
         model=fact.model,
         device_id=fact.device_id,

@@ -55,7 +55,10 @@ class Granted(Struct, frozen=True, gc=False):
 
 def grant(case: Case, decision: Decision) -> Granted:
     """The policy's wish, cut down to what may be."""
-    if decision.outcome is None and case.session is not None:
+    held = _hold(case, decision)
+    if held is not None:
+        return held  # a person's hands off: nothing is sent but lease renewals, by nobody
+    if decision.outcome is None and case.session is not None and _waited(case):
         for cap in _CAPS:
             capped = cap(case, case.session)
             if capped is not None:
@@ -72,7 +75,10 @@ def fresh(case: Case) -> bool:
     charger = case.charger
     if charger is None or charger.seq < case.site.run_seq:
         return False
-    return case.t_ms - charger.t_ms <= case.device_settings.max_age_s * 1000
+    seen_ms = charger.t_ms
+    if charger.enabled and charger.power_t_ms is not None:
+        seen_ms = charger.power_t_ms  # a plug that is on and does not say its power is not watched
+    return case.t_ms - seen_ms <= case.device_settings.max_age_s * 1000
 
 
 def observed(site: Site) -> bool:
@@ -86,10 +92,18 @@ def observed(site: Site) -> bool:
 def _time_limit(case: Case, session: Session) -> Granted | None:
     on_ms = session.on_ms
     if case.charger is not None and case.charger.enabled:
-        on_ms += case.t_ms - case.charger.t_ms  # unread time counts: the plug is on as far as anyone knows
+        on_ms += _unread_ms(case, case.charger)
     if on_ms < case.settings.profile.time_limit_s * 1000:
         return None
     return Granted(OFF, Reason("time-limit", {"on_s": on_ms / 1000}), "time-limit")
+
+
+def _unread_ms(case: Case, charger: Charger) -> int:
+    """Time since the last reading in which the plug may have been on: until now, or until its own timer ended it."""
+    unread_ms = case.t_ms - charger.t_ms
+    if charger.leased_t_ms is None or charger.leased_s is None:
+        return unread_ms
+    return max(0, min(unread_ms, charger.leased_t_ms + charger.leased_s * 1000 - charger.t_ms))
 
 
 def _energy_limit(case: Case, session: Session) -> Granted | None:
@@ -181,13 +195,20 @@ def _observing(case: Case, decision: Decision) -> Granted | None:
 
 
 def _starts_used_up(case: Case, decision: Decision) -> Granted | None:
-    if not _raises(case, decision) or not case.started or case.charger is None:
+    session = case.session
+    trying = not case.started and session is not None and session.on_ms > 0  # a set-up is not cut off halfway
+    if not _raises(case, decision) or trying or case.charger is None:
         return None
     starts = [start for start in case.charger.starts if start > case.t_ms - DAY_MS]
     allowed = case.settings.max_starts_per_day
     if len(starts) < allowed:
         return None
-    values: dict[str, Scalar] = {"starts": len(starts), "more": allowed + 5, "loadpoint": case.settings.name}
+    values: dict[str, Scalar] = {
+        "starts": len(starts),
+        "allowed": allowed,
+        "more": len(starts) + 5,
+        "loadpoint": case.settings.name,
+    }
     return Granted(OFF, Reason("starts-used-up", values), wake_ms=starts[-allowed] + DAY_MS)
 
 
@@ -226,7 +247,6 @@ def _retry(case: Case, decision: Decision) -> Granted | None:
 
 
 _LIMITS: tuple[Callable[[Case, Decision], Granted | None], ...] = (
-    _hold,
     _stopping,
     _stale,
     _window,

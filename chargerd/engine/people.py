@@ -49,8 +49,14 @@ def target_set(draft: Draft, event: Event, fact: TargetSet) -> None:
     loadpoint = draft.loadpoints.get(fact.loadpoint)
     if loadpoint is None:
         return
+    standing = (loadpoint.standing_target if loadpoint.target_once else loadpoint.target) if fact.once else None
     loadpoint = structs.replace(
-        loadpoint, target=fact.target, target_by=fact.by, target_once=fact.once, target_until_ms=fact.until_ms
+        loadpoint,
+        target=fact.target,
+        target_by=fact.by,
+        target_once=fact.once,
+        target_until_ms=fact.until_ms,
+        standing_target=standing,
     )
     draft.loadpoints[fact.loadpoint] = reaimed(draft, fact.loadpoint, loadpoint)
 

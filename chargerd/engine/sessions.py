@@ -46,24 +46,28 @@ def ended(draft: Draft, loadpoint: Loadpoint, at_ms: int, outcome: str, reason: 
     draft.ended = (*draft.ended[1 - KEPT :], session)
     loadpoint = structs.replace(loadpoint, session=None, last_session=session)
     if loadpoint.target_once:
-        loadpoint = structs.replace(loadpoint, target=None, target_by="", target_once=False, target_until_ms=None)
+        back = loadpoint.standing_target
+        loadpoint = structs.replace(loadpoint, target=back, target_by="", target_once=False, target_until_ms=None)
     return loadpoint
 
 
 def measured(session: Session, old: Charger, enabled: bool | None, power_w: float | None, t_ms: int) -> Session:
     """The session with one more reading counted in."""
     dt_ms = t_ms - old.t_ms
+    if not enabled and dt_ms > GAP_MS and old.leased_t_ms is not None and old.leased_s is not None:
+        dt_ms = max(0, min(dt_ms, old.leased_t_ms + old.leased_s * 1000 - old.t_ms))  # its own timer ended it then
     energy_wh, estimated_wh = session.energy_wh, session.estimated_wh
     on_ms = session.on_ms + dt_ms if old.enabled else session.on_ms
     if power_w is None:
         return structs.replace(session, on_ms=on_ms)
     if not enabled:
         power_w = 0.0  # some plugs go on reporting their last power with the relay off
-    before_w = old.power_w if old.enabled and old.power_w is not None else 0.0
-    added_wh = (before_w + power_w) / 2 * dt_ms / 3_600_000
+    before_w = old.known_w if old.enabled else 0.0
+    unknown_ms = old.t_ms - old.power_t_ms if old.enabled and old.power_t_ms is not None else 0
+    added_wh = (before_w + power_w) / 2 * (dt_ms + unknown_ms) / 3_600_000
     if added_wh:
         energy_wh += added_wh
-        if dt_ms > GAP_MS:
+        if dt_ms > GAP_MS or unknown_ms:
             estimated_wh += added_wh
     if not enabled:
         return structs.replace(

@@ -126,7 +126,7 @@ def _decide(desk: _Desk, name: str) -> None:
     if not _same(decided, case.loadpoint.decided):
         desk.add(decided)
     for command in _commands(case, granted):
-        if command.enabled is (case.charger is not None and case.charger.enabled):
+        if command.enabled and case.charger is not None and case.charger.enabled:
             reason = Reason("lease-renewal")
         else:
             reason = granted.limit or decision.reason
@@ -164,7 +164,8 @@ def _commands(case: Case, granted: Granted) -> Iterator[SetEnabled]:
             yield SetEnabled(case.settings.charger, enabled=False)
         return
     if wanted is not charger.enabled:
-        if case.t_ms >= charger.retry_t_ms or not charger.attempts or wanted is not charger.asked:
+        at_once = not charger.attempts or wanted is not charger.asked or case.site.stopping
+        if at_once or case.t_ms >= charger.retry_t_ms:
             yield SetEnabled(case.settings.charger, bool(wanted), lease_of(case) if wanted else None)
     elif wanted and lease_due(case, charger):
         yield SetEnabled(case.settings.charger, enabled=True, lease_s=lease_of(case))

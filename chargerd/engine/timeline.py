@@ -91,6 +91,9 @@ def _starts(site: Site, wall_ms: int) -> Iterator[Body]:
         if due_ms is None or due_ms <= site.fired.get(entry.entry, 0) or wall_ms - due_ms > LATE_MS:
             continue
         yield ScheduleFired(entry.entry, entry.loadpoint, due_ms)
+        point = site.loadpoints[entry.loadpoint]
+        if point.mode_until_ms is not None and point.mode_until_ms > wall_ms:
+            continue  # a person has asked for something until then, and people win
         if entry.target is not None:
             yield TargetSet(entry.loadpoint, entry.target, by="schedule", once=True)
         yield ModeSet(entry.loadpoint, entry.mode, by="schedule")

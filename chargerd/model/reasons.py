@@ -102,7 +102,7 @@ REASONS: dict[str, Text] = {
         "the log cannot be written, so nothing is switched on", "paused", "make room: df -h /var/lib/chargerd"
     ),
     "starts-used-up": Text(
-        "switched on {starts} times in 24 h, as often as allowed",
+        "switched on {starts} times in 24 h; {allowed} are allowed",
         "paused",
         "chargerctl set {loadpoint} max_starts_per_day={more}",
     ),

@@ -43,6 +43,8 @@ class Charger(Struct, frozen=True, gc=False):
     leased_t_ms: int | None = None  # when the lease in the device was last set, None without one
     leased_s: int | None = None
     starts: tuple[int, ...] = ()  # t_ms of the switch-ons of the last 24 h
+    power_t_ms: int | None = None  # when power was last known, or needed not to be because the relay was off
+    known_w: float = 0.0  # power at that time
 
 
 class Session(Struct, frozen=True, gc=False):
@@ -106,6 +108,7 @@ class Loadpoint(Struct, frozen=True, gc=False):
     target: str | None = None
     target_by: str = ""
     target_once: bool = False
+    standing_target: str | None = None  # what comes back after a target for one session
     target_until_ms: int | None = None
     overrides: dict[str, Override] = {}
     hold: Hold | None = None
@@ -120,7 +123,6 @@ class Loadpoint(Struct, frozen=True, gc=False):
 class Device(Struct, frozen=True, gc=False):
     """Whether a device answers, and what it is. ``heard`` is False until it has answered or failed once in this run."""
 
-    added: bool = False
     driver: str = ""
     model: str = ""
     device_id: str = ""

@@ -45,7 +45,9 @@ def _begin(view: View, session: Session, charger: Charger, memory: Memory) -> De
     profile = view.settings.profile
     attempt = _whole(memory.get("attempt", 1))
     if charger.enabled is not True:
-        return _switch_on(view, attempt, memory)
+        return _switch_on(view, charger, attempt, memory)
+    if memory.get("pulse"):  # the off of the pulse is still to be seen; until then it is the same try
+        return _pulse(attempt, memory, None)
     power_w = charger.power_w or 0.0
     on_s = (charger.t_ms - charger.enabled_t_ms) / 1000
     if power_w > profile.idle_w:
@@ -59,20 +61,25 @@ def _begin(view: View, session: Session, charger: Charger, memory: Memory) -> De
     if on_s < (SETUP_S if attempt < TRIES else START_GRACE_S):  # the last try has patience for a soft start
         return Decision(ON, _waiting(charger, on_s), memory, near=True)
     if attempt < TRIES:
-        reason = Reason("setup-pulse", {"attempt": attempt, "attempts": TRIES}, (charger.seq,))
-        again: Memory = {"attempt": attempt + 1, "pulse_t_ms": view.t_ms}
-        return Decision(OFF, reason, again, final=True, wake_ms=view.t_ms + PULSE_S * 1000, near=True)
+        return _pulse(attempt, {"attempt": attempt, "pulse": True}, None)
     code = "no-battery" if power_w > 0 else "no-charger"
     values = {"power_w": power_w, "attempts": TRIES}
     return _done(code, Reason(code, _named(view, values), (charger.seq,)), memory)
 
 
-def _switch_on(view: View, attempt: int, memory: Memory) -> Decision:
-    again_ms = _whole(memory.get("pulse_t_ms", -PULSE_S * 1000)) + PULSE_S * 1000
+def _switch_on(view: View, charger: Charger, attempt: int, memory: Memory) -> Decision:
+    if memory.get("pulse"):
+        attempt += 1
+        memory = {"attempt": attempt, "off_t_ms": charger.enabled_t_ms}
+    again_ms = _whole(memory.get("off_t_ms", -PULSE_S * 1000)) + PULSE_S * 1000
     if view.t_ms < again_ms:
-        reason = Reason("setup-pulse", {"attempt": attempt - 1, "attempts": TRIES})
-        return Decision(OFF, reason, memory, final=True, wake_ms=again_ms, near=True)
+        return _pulse(attempt - 1, memory, again_ms)
     return Decision(ON, Reason("switching-on", {"attempt": attempt, "attempts": TRIES}), memory, near=True)
+
+
+def _pulse(attempt: int, memory: Memory, wake_ms: int | None) -> Decision:
+    reason = Reason("setup-pulse", {"attempt": attempt, "attempts": TRIES})
+    return Decision(OFF, reason, memory, final=True, wake_ms=wake_ms, near=True)
 
 
 def _end(view: View, session: Session, charger: Charger, memory: Memory) -> Decision:

@@ -96,9 +96,12 @@ def _refused(constant: str) -> None:
     raise ValueError(f"{constant} is no JSON")
 
 
-def encode(message: Mapping[str, Any]) -> bytes:
-    """The bytes of a message, NUL included. NaN and infinity are programmer errors: unknown is None."""
-    return json.dumps(message, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode() + b"\0"
+def encode(message: Mapping[str, Any], errors: str = "strict") -> bytes:
+    """The bytes of a message, NUL included. NaN and infinity are programmer errors: unknown is None.
+
+    ``errors`` is what becomes of half a character, which JSON can carry and UTF-8 cannot: see `str.encode`.
+    """
+    return json.dumps(message, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode(errors=errors) + b"\0"
 
 
 def call(method: str, parameters: Mapping[str, Any], more: bool = False) -> bytes:

@@ -6,6 +6,8 @@ on loopback; the daemon does not know that it is simulated. Strip and daemon liv
 
 from __future__ import annotations
 
+import fcntl
+import os
 import random
 import shutil
 import sys
@@ -77,9 +79,34 @@ def demo(folder: Path, speed: float, seed: int) -> int:
         sys.stderr.write(f"chargerd: the demo's speed is a number from 1 to {FASTEST}, not {speed:g} (DEMO_SPEED).\n")
         return 2
     folder = folder.absolute()
-    for name in ("state", "run"):
-        shutil.rmtree(folder / name, ignore_errors=True)
     folder.mkdir(parents=True, exist_ok=True)
+    lock = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        why_not = _taken(folder, lock)
+        if why_not:
+            sys.stderr.write(f"chargerd: {why_not}\n")
+            return 1
+        for name in ("state", "run"):
+            shutil.rmtree(folder / name, ignore_errors=True)
+        return _run(folder, speed, seed)
+    finally:
+        os.close(lock)
+
+
+def _taken(folder: Path, lock: int) -> str:
+    """Why the demo must not use a folder: another demo runs there, or it holds what no demo has made."""
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return f"another demo runs in {folder}; end it with Ctrl-C, or use another folder: chargerd demo --folder DIR"
+    main = folder / "chargerd.toml"
+    ours = main.is_file() and main.read_text(encoding="utf-8", errors="replace").startswith(CONFIGURATION[:24])
+    if ours or not any((folder / name).exists() for name in ("chargerd.toml", "state", "run")):
+        return ""
+    return f"{folder} holds files that no demo has made; use another folder: chargerd demo --folder DIR"
+
+
+def _run(folder: Path, speed: float, seed: int) -> int:
     clock = Clock(EVENING_MS, speed)
     strip = make_strip(clock.now_s, seed)
     strip.start()
@@ -122,6 +149,6 @@ def _greeting(folder: Path, speed: float) -> str:
         f"    {ask}\n"
         f"    {ask} watch\n"
         f"    {ask} why old-charger\n"
-        f"    {ask} mode rad-1 fast\n\n"
+        f"    {ask} mode rad-1 off\n\n"
         f"Ctrl-C ends everything.\n\n"
     )

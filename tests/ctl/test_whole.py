@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -185,6 +186,19 @@ def test_failsafe_devices_profiles_and_settings(terminal):
     shown = terminal("configure", "show", "a")
     assert "70 W" in shown
     assert terminal("get", "a", "state").strip() in ("charging", "suspended_evse", "suspended_ev")
+
+
+def test_half_a_character_is_refused_and_harms_nobody(terminal):
+    """A lone surrogate on either socket is a bad message; the server answers the next question as before."""
+    for method in ("GetStatus", "SetMode"):
+        with socket.socket(socket.AF_UNIX) as client:
+            client.settimeout(10)
+            client.connect(str(terminal.folder / "control"))
+            names = {"names": ["\\ud800"]} if method == "GetStatus" else {"name": "\\ud800", "mode": "fast"}
+            text = json.dumps({"method": f"io.chargerd.{method}", "parameters": names}).replace("\\\\", "\\")
+            client.sendall(text.encode() + b"\0")
+            assert b"BadMessage" in client.recv(65536)
+    assert "finished" in terminal()
 
 
 def test_names_complete(terminal):

@@ -117,6 +117,23 @@ def test_asking_whether_the_log_is_writable_does_not_hide_that_it_is_back(tmp_pa
     assert [order.command.enabled for order in outcome.orders] == [True]
 
 
+def test_request_that_cannot_be_recorded_has_not_happened(tmp_path):
+    """The very write that finds the disk full: the person is refused, and nothing is done about it later either."""
+    bench = Bench(tmp_path / "log.db")
+    FullDisk.full = True
+    try:
+        moment = Moment(bench.wall + 10, bench.mono + 10, bench.boot_id)
+        before = bench.recorder.site
+        assert bench.recorder.request([("anna", ModeSet("bike", "fast", "anna", request="r1"))], moment) is None
+        assert bench.recorder.site == before
+    finally:
+        FullDisk.full = False
+    for _ in range(3):
+        assert bench.read(False, 0.0).orders == ()
+    assert "r1" not in bench.recorder.site.requests
+    assert fold(Site(), bench.log.read()) == bench.recorder.site
+
+
 def test_full_disk_for_too_long_gives_up_what_waits_and_starts_over(tmp_path):
     """Memory is bounded: past the limit the state goes back to what the file knows, as after a restart."""
     bench = Bench(tmp_path / "log.db")

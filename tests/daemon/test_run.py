@@ -400,3 +400,15 @@ def test_descriptors_used_up_do_not_stop_the_watch(house):
         client.close()
     house.until(lambda: house.ask("GetStatus", "monitor")["parameters"]["loadpoints"][0]["state"] == "charging")
     assert process.poll() is None
+
+
+def test_loadpoint_that_is_taken_out_of_the_configuration_is_switched_off(house):
+    """SIGHUP with a file that no longer names the bike: its plug is not left on unwatched."""
+    process = house.ready()
+    house.ask("SetMode", name="bike", mode="fast")
+    house.until(house.on)
+    good = house.config.read_text()
+    house.config.write_text(good.replace("loadpoint.bike", "loadpoint.light").replace("battery_1", "lamp"))
+    process.send_signal(signal.SIGHUP)
+    house.until(lambda: house.on() is False)
+    assert process.poll() is None

@@ -480,3 +480,106 @@ def test_other_plugs_are_never_touched(tmp_path):
     day.charge("bike")
     day.until(3 * HOUR)
     assert {command.device for command in strip.told} == {"shed/bike"}
+
+
+def test_plug_that_stops_telling_its_power_is_not_left_on_unwatched(tmp_path):
+    """A dead meter in a plug that answers: on and power unknown for 180 s is as bad as silence, and switches off."""
+    day = Day(tmp_path, configuration(loadpoint("bike")), {"bike": "rad-nominal"})
+    day.until(60)
+    day.charge("bike")
+    day.until(600)
+    read = day.strip.read
+    day.strip.read = lambda: tuple(structs.replace(r, power_w=None if r.enabled else 0.0) for r in read())
+    day.until(900)
+    assert not day.strip.sockets["bike"].on
+    assert "stale-reading" in day.codes("bike")
+
+
+def test_energy_goes_on_over_readings_without_power(tmp_path):
+    """Every other reading without a power: the energy between is counted, and labelled as estimated."""
+    day = Day(tmp_path, configuration(loadpoint("bike")), {"bike": "rad-nominal"})
+    read, count = day.strip.read, iter(range(10**6))
+    day.strip.read = lambda: tuple(structs.replace(r, power_w=r.power_w if next(count) % 2 else None) for r in read())
+    day.until(60)
+    day.charge("bike")
+    day.until(1800)
+    session = day.run.site.loadpoints["bike"].session
+    assert abs(session.energy_wh - day.strip.sockets["bike"].taken_wh) < 3
+    assert session.estimated_wh > 0
+
+
+def test_set_up_counts_pulses_and_not_looks(tmp_path):
+    """S0-24: other things that happen while a pulse's off is under way do not use up tries."""
+    day = Day(tmp_path, configuration(loadpoint("bike")), {"bike": "dead"})
+    strip = flaky(day, reads=False)
+    day.until(60)
+    day.charge("bike")
+    day.until(89)
+    strip.error = UnexpectedAnswer("did not follow")
+    day.until(91)
+    for _ in range(5):
+        day.run.ask(TargetSet("bike", "full", "anna"), TargetSet("bike", None, "anna"))
+    strip.error = None
+    day.until(1800)
+    assert [on for _, on in day.switched("bike")].count(True) == 3
+    assert day.last("bike").outcome == "no-charger"
+
+
+def test_pulses_are_five_seconds_apart_and_the_last_try_has_patience(tmp_path):
+    """S0-24: 30 s on, 5 s off, 30 s on, 5 s off, 120 s on."""
+    day = Day(tmp_path, configuration(loadpoint("bike")), {"bike": "dead"})
+    day.until(60)
+    day.charge("bike")
+    day.until(1800)
+    assert [t for t, _ in day.switched("bike")] == [60, 90, 95, 125, 130, 250]
+
+
+def test_hold_is_hands_off_even_at_a_cap(tmp_path):
+    """Held past the time limit: nothing is sent but renewals; on release the limit ends the charge at once."""
+    day = Day(tmp_path, configuration(loadpoint("bike")), {"bike": "never-tapers"})
+    day.until(60)
+    day.charge("bike")
+    day.until(600)
+    day.run.ask(HoldSet("anna", loadpoint="bike"))
+    day.until(8 * HOUR)
+    assert day.switched("bike") == [(60, True)]
+    day.run.ask(HoldCleared("anna", loadpoint="bike"))
+    assert day.last("bike").outcome == "time-limit"
+    assert not day.strip.sockets["bike"].on
+
+
+def test_outage_is_not_booked_as_charging(tmp_path):
+    """Twenty hours without a daemon: the plug's timer ended it after fifteen minutes, and so far the session counts."""
+    day = Day(tmp_path, configuration(loadpoint("bike")), {"bike": "rad-nominal"})
+    day.until(60)
+    day.charge("bike")
+    day.until(600)
+    day.run.kill()
+    day.clock.mono += 20 * HOUR * 1000
+    day.begin()
+    day.until(day.clock.mono / 1000 + 60)
+    session = day.run.site.loadpoints["bike"].session
+    assert session is not None
+    assert session.on_ms < 1800_000
+    assert abs(session.energy_wh - day.strip.sockets["bike"].taken_wh) < 20
+
+
+def test_standing_target_comes_back_after_one_session_with_another(tmp_path):
+    """storage stays storage: full for one session does not undo what a person has set for good."""
+    day = Day(tmp_path, configuration(loadpoint("bike")), {"bike": "rad-full"})
+    day.run.ask(TargetSet("bike", "storage", "anna"))
+    day.run.ask(TargetSet("bike", "full", "anna", once=True), ModeSet("bike", "fast", "anna"))
+    day.until(6 * HOUR)
+    assert day.last("bike").target == "full"
+    assert day.run.site.loadpoints["bike"].target == "storage"
+
+
+def test_schedule_does_not_override_a_person_who_named_an_end(tmp_path):
+    """Wish 7: off until 02:00 is off at 01:00, whatever the schedule says."""
+    schedule = (ScheduleEntry("nightly", "bike", tuple(range(7)), 60),)
+    day = Day(tmp_path, configuration(loadpoint("bike"), schedule=schedule), {"bike": "rad-nominal"})
+    day.until(60)
+    day.run.ask(ModeSet("bike", "off", "anna", until_ms=day.events[0].at_ms + 2 * HOUR * 1000))
+    day.until(3 * HOUR)
+    assert day.switched("bike") == []
+    assert len(day.all(ScheduleFired)) == 1

@@ -9,6 +9,7 @@ from msgspec import structs
 
 from chargerd.drivers.simulated import Curve, Removed, Steady
 from chargerd.model.events import ChargerRead
+from chargerd.model.settings import Window
 from chargerd.sim import world
 from chargerd.sim.run import Run
 from tests.house import LECTRIC, RAD, Day, configuration, loadpoint
@@ -167,6 +168,21 @@ def test_charger_with_a_slow_start_is_waited_for(tmp_path):
     """A soft start of 60 s is not taken for a dead charger; the last of the tries has patience."""
     day = charged(tmp_path, "slow-start", hours=4)
     assert day.last("bike").outcome == "finished"
+
+
+def test_charger_that_comes_up_slowly_is_not_called_full(tmp_path):
+    """S0-07: 30 W in the first minute, then the plateau: the start level is judged after two minutes, not at once."""
+    day = charged(tmp_path, Readings(60, 30, 103, 103, 103), hours=0.5)
+    assert day.run.site.loadpoints["bike"].session is not None
+    assert day.switched("bike") == [(60, True)]
+
+
+def test_charge_that_pauses_comes_up_again_before_it_is_judged(tmp_path):
+    """After a pause the charger starts softly: a minute at 30 W then is not the end of the charge."""
+    windows = (Window(0, 20), Window(30, 600))
+    day = charged(tmp_path, Readings(60, 30, 103, *([103] * 40)), hours=0.9, windows=windows)
+    assert [on for _, on in day.switched("bike")] == [True, False, True]
+    assert day.run.site.loadpoints["bike"].session is not None
 
 
 def test_battery_taken_off_is_not_called_finished(tmp_path):

@@ -32,7 +32,7 @@ SITE = Site(
         loadpoints={"bike-1": LoadpointSettings("bike-1", "shed/a", Profile("rad-48v"), windows=(Window(0, 360),))},
         schedule=(ScheduleEntry("s1", "bike-1", (5,), 0, target="full"),),
     ),
-    devices={"shed": Device(True, "kasa", "HS300", channels={"a": "01"}, accepts=("SetEnabled",), reachable=True)},
+    devices={"shed": Device("kasa", "HS300", channels={"a": "01"}, accepts=("SetEnabled",), reachable=True)},
     chargers={
         "shed/a": Charger(
             1,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from textwrap import fill
+
 from chargerd.ctl.commands.base import Command
 from chargerd.ctl.errors import DONE
 from chargerd.ctl.render import clean, table, tabs
@@ -34,7 +36,9 @@ def run(call: Call) -> int:
             ]
             for charger in chargers
         ]
-        warnings = [f"{output.paint('warning:', 'yellow')} {clean(warning)}" for warning in reply["warnings"]]
+        warnings = [
+            fill(f"warning: {clean(warning)}", output.width, subsequent_indent="  ") for warning in reply["warnings"]
+        ]
         output.text("\n".join([table(HEADER, rows, width=output.width), *([""] if warnings else []), *warnings]))
     return DONE
 

@@ -62,7 +62,9 @@ def site_line(reply: dict[str, Any]) -> str:
     """The site's name, its power, and whether it is held."""
     held = "" if reply["held_by"] is None else f"   on hold by {reply['held_by']}"
     recording = "" if reply["recording"] else "   NOT RECORDING"
-    now = "power not known" if reply["power_w"] is None else f"charging {power(reply['power_w'])}"
+    charging = any(loadpoint["state"] == "charging" for loadpoint in reply["loadpoints"])
+    now = f"charging {power(reply['power_w'])}" if charging else "nothing charging"
+    now = "power not known" if reply["power_w"] is None else now
     return clean(f"{reply['site']}   {now}{held}{recording}")
 
 

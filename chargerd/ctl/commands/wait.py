@@ -32,12 +32,12 @@ def run(call: Call) -> int:
     state, until_s = asked.state, None if asked.timeout is None else time.monotonic() + asked.timeout
     if state not in (*STATES, *WORDS):
         raise usage(f'"{state}" is no state; one of {", ".join(sorted({*STATES, *WORDS}))}', "wait")
-    name = call.client.ask("GetStatus", names=[asked.name])["loadpoints"][0]["name"]
-    last: dict[str, Any] | None = None
+    found = call.client.ask("GetStatus", names=[asked.name])["loadpoints"][0]
+    name, last = found["name"], found
     while not _is(last, state):
         stream = call.client.follow("Watch", names=[name])
         try:
-            last = _followed(stream, state, until_s)
+            last = _followed(stream, state, until_s) or last
         except Failure as failure:
             if not failure.error.endswith(".broken-answer"):
                 raise
@@ -45,8 +45,7 @@ def run(call: Call) -> int:
         finally:
             stream.close()
         if not _is(last, state):
-            word = "not heard of" if last is None else last["word"]
-            message = f"{name} is not {state} after {asked.timeout:g} s; it is {word}."
+            message = f"{name} is not {state} after {asked.timeout:g} s; it is {last['word']}."
             raise Failure(TIMED_OUT, "timed-out", message, "Charging goes on.", f"Look: chargerctl why {name}")
     if call.output.form == "json":
         call.output.json(last or {})
