@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import fcntl
+import os
 import re
 from pathlib import Path
 
@@ -89,3 +91,25 @@ def test_a_speed_out_of_range_is_refused_and_leaves_nothing(tmp_path, capsys, sp
     assert re.search(r"from 1 to 600, not .*\(DEMO_SPEED\)", said)
     assert said.count("\n") == 1
     assert not (tmp_path / "demo").exists()
+
+
+def test_a_second_demo_in_one_folder_is_refused(tmp_path, capsys):
+    """The first goes on with its log and its sockets; the second says where it may run."""
+    lock = os.open(tmp_path, os.O_RDONLY)
+    fcntl.flock(lock, fcntl.LOCK_EX)
+    (tmp_path / "state").mkdir()
+    assert demo.demo(tmp_path, 60, 1) == 1
+    assert "another demo runs" in capsys.readouterr().err
+    assert (tmp_path / "state").exists()
+    os.close(lock)
+
+
+def test_a_folder_with_somebody_s_own_files_is_left_alone(tmp_path, capsys):
+    """`--folder .` beside a real configuration and log deletes nothing."""
+    (tmp_path / "chargerd.toml").write_text("[site]\n")
+    (tmp_path / "state").mkdir()
+    (tmp_path / "state" / "log.db").write_bytes(b"years of readings")
+    assert demo.demo(tmp_path, 60, 1) == 1
+    assert "no demo has made" in capsys.readouterr().err
+    assert (tmp_path / "state" / "log.db").read_bytes() == b"years of readings"
+    assert (tmp_path / "chargerd.toml").read_text() == "[site]\n"
