@@ -23,6 +23,7 @@ pytestmark = pytest.mark.system
 SOURCE = Path(__file__).parent / "tplink"
 SIX = ["rad_1", "rad_2", "lectric_1", "lectric_2", "lamp", "heater"]
 HS110, HS110V2, HS300, HS100, NOISY = range(5)
+TRIES = 5
 
 
 class Table:
@@ -68,11 +69,18 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def table(installed: Path) -> Iterator[Table]:
     """Five fresh devices on loopback; all relays off."""
     command = ["node", str(installed / "devices.js")]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
-        try:
-            yield Table(process)
-        finally:
-            process.kill()
+    for _ in range(TRIES):
+        with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+            try:
+                made = Table(process)
+            except json.JSONDecodeError:
+                continue  # it takes the port that is free for UDP, and somebody had the same one for TCP
+            else:
+                yield made
+                return
+            finally:
+                process.kill()
+    raise AssertionError(f"no free ports for the devices in {TRIES} tries")
 
 
 @pytest.fixture
