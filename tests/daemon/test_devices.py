@@ -72,7 +72,7 @@ def stage(tmp_path: Path) -> Iterator[Stage]:
     made = Stage(tmp_path)
     yield made
     assert made.devices.stop() == []
-    assert not [thread.name for thread in threading.enumerate() if thread.name.startswith("device-")]
+    until(lambda: not workers())  # also those that were replaced on the way
 
 
 def workers() -> dict[str, int]:
