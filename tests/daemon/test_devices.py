@@ -75,9 +75,9 @@ def stage(tmp_path: Path) -> Iterator[Stage]:
     until(lambda: not workers())  # also those that were replaced on the way
 
 
-def workers() -> dict[str, int]:
+def workers() -> dict[str, threading.Thread]:
     """Names of the devices whose threads live, and the thread of each."""
-    return {t.name.removeprefix("device-"): id(t) for t in threading.enumerate() if t.name.startswith("device-")}
+    return {t.name.removeprefix("device-"): t for t in threading.enumerate() if t.name.startswith("device-")}
 
 
 def until(condition: Callable[[], bool]) -> None:
