@@ -190,9 +190,3 @@ class Recorder:
         dropped = sum(len(batch) for batch in self._backlog)
         self.site, self._backlog, self._also = self._sound, [], []
         self._announce = [("daemon", RecordingLost(f"{self._error}; {dropped} events given up"))]
-
-
-def restored(log: Log) -> Site:
-    """The state that the log stands for: the newest snapshot that these rules made, and the events since."""
-    site = snapshots.newest(log, VERSION) or Site()
-    return fold(site, log.read(site.seq + 1))

@@ -11,7 +11,8 @@ from chargerd.config.load import ConfigError, Loaded, config_files, load
 from chargerd.daemon.clock import Clock
 from chargerd.daemon.control import CannotServe
 from chargerd.daemon.journal import ACT, Journal
-from chargerd.daemon.recorder import Recorder, restored
+from chargerd.daemon.past import state_after
+from chargerd.daemon.recorder import Recorder
 from chargerd.daemon.run import Daemon, Places
 from chargerd.daemon.secrets import Credentials
 from chargerd.model.events import LogSetAside
@@ -96,7 +97,7 @@ def _replayed(path: Path) -> tuple[Log, Site]:
     """The log and the state it stands for; a log that cannot be replayed is let go again."""
     log = Log(path)
     try:
-        return log, restored(log)
+        return log, state_after(log)
     except LogError:
         log.close()
         raise

@@ -9,8 +9,9 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from chargerd import __version__
+from chargerd.daemon.past import state_after
 from chargerd.daemon.poller import Desk
-from chargerd.daemon.recorder import Moment, Outcome, Recorder, restored
+from chargerd.daemon.recorder import Moment, Outcome, Recorder
 from chargerd.drivers.base import Driver
 from chargerd.engine import VERSION
 from chargerd.model.events import Body, ConfigLoaded, DaemonStarted, DaemonStopped, DaemonStopping, Event
@@ -55,7 +56,7 @@ class Run:
     ) -> None:
         self.clock = clock
         self.log = Log(log)
-        self._recorder = Recorder(self.log, restored(self.log))
+        self._recorder = Recorder(self.log, state_after(self.log))
         self._desks = {name: Desk(configuration.devices[name], driver) for name, driver in drivers.items()}
         for desk in self._desks.values():
             desk.due_ms = clock.mono

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 from msgspec import structs
 
-from chargerd.daemon.recorder import BACKLOG, Moment, Recorder, restored
+from chargerd.daemon.past import state_after
+from chargerd.daemon.recorder import BACKLOG, Moment, Recorder
 from chargerd.engine.evolve import fold
 from chargerd.model.events import (
     ChargerRead,
@@ -44,7 +45,7 @@ class Bench:
 
     def __init__(self, path: Path) -> None:
         self.log = FullDisk(path)
-        self.recorder = Recorder(self.log, restored(self.log))
+        self.recorder = Recorder(self.log, state_after(self.log))
         self.mono, self.wall, self.boot_id = 0, 1_700_000_000_000, "boot-a"
         conf = configuration(loadpoint("bike"))
         self.take(("daemon", DaemonStarted("1", "1", self.boot_id)), ("daemon", ConfigLoaded(conf)))
@@ -202,7 +203,7 @@ def test_new_boot_has_a_new_number(tmp_path):
     boot = bench.recorder.site.boot
     bench.log.close()
     bench.log = Log(bench.log.path)
-    bench.recorder = Recorder(bench.log, restored(bench.log))
+    bench.recorder = Recorder(bench.log, state_after(bench.log))
     bench.mono, bench.boot_id = 50, "boot-b"
     assert bench.take(("daemon", DaemonStarted("1", "1", "boot-b"))).site.boot == boot + 1
 

@@ -8,7 +8,7 @@ import msgspec
 import pytest
 from msgspec import structs
 
-from chargerd.daemon.recorder import restored
+from chargerd.daemon.past import state_after
 from chargerd.drivers.base import AccessDenied, DriverError, UnexpectedAnswer, Unreachable
 from chargerd.engine import VERSION
 from chargerd.engine.evolve import fold
@@ -219,7 +219,7 @@ def test_start_reads_the_snapshot_and_the_tail_only(tmp_path):
         snapshot = snapshots.newest(log, VERSION)
         assert snapshot is not None
         assert snapshot.seq > log.last_seq - 5500
-        assert restored(log) == site
+        assert state_after(log) == site
         assert snapshots.newest(log, "another engine") is None
 
 

@@ -1,0 +1,23 @@
+"""Past: the state that the log stands for, after its newest event or after any earlier one."""
+
+from __future__ import annotations
+
+from chargerd.engine import VERSION
+from chargerd.engine.evolve import fold
+from chargerd.model.state import Site
+from chargerd.store import snapshots
+from chargerd.store.reader import Reader
+
+
+def state_after(log: Reader, seq: int | None = None) -> Site:
+    """The state after an event (None: the newest): the nearest snapshot that these rules made, and the events since.
+
+    Raises `store.errors.LogError` for a log that cannot be read that far.
+    """
+    site = snapshots.newest(log, VERSION, seq) or Site()
+    return fold(site, log.read(site.seq + 1, seq))
+
+
+def state_at(log: Reader, at_ms: int) -> Site:
+    """The state as it was at a time, after the last event that was not later. Raises as `state_after`."""
+    return state_after(log, log.seq_at(at_ms + 1) - 1)
