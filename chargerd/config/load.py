@@ -18,7 +18,7 @@ from chargerd.config.files import Document, Place, config_files, read
 from chargerd.config.positions import Path
 from chargerd.config.problems import ConfigError, Problem, dotted, explain, meant, names_credential, shown
 from chargerd.config.profiles import order_faults, profile_of, shipped
-from chargerd.config.site import ADDRESS, NAME, LoadpointTable, SiteTable, VehicleTable
+from chargerd.config.site import ADDRESS, NAME, LoadpointTable, LogTable, SiteTable, VehicleTable
 from chargerd.model.settings import (
     Configuration,
     DeviceSettings,
@@ -30,7 +30,7 @@ from chargerd.model.settings import (
 
 __all__ = ["ConfigError", "Loaded", "Problem", "config_files", "load"]
 
-TABLES = ("site", "device", "vehicle", "loadpoint")
+TABLES = ("site", "log", "device", "vehicle", "loadpoint")
 _INT_MAX = 2**63 - 1
 _Model = TypeVar("_Model", bound=BaseModel)
 
@@ -64,6 +64,7 @@ def load(
     check = _Check(read(paths))
     check.top_level()
     site = check.table(SiteTable, ("site",)) or SiteTable()
+    log = check.table(LogTable, ("log",)) or LogTable()
     devices = _devices(check, load_driver, driver_kinds, credential_fault)
     vehicles = _vehicles(check)
     tables = check.named(LoadpointTable, "loadpoint")
@@ -81,6 +82,8 @@ def load(
         loadpoints=loadpoints,
         schedule=schedule,
         files=document.files,
+        keep_rows_ms=times.duration(log.keep_rows),
+        keep_readings_ms=times.duration(log.keep_readings),
     )
     places = {dotted(path): place for path, place in document.places.items()}
     profiles = (*shipped().values(), *(profile for name, profile in vehicles.items() if name in check.names("vehicle")))

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import difflib
-from typing import Annotated, Any, Literal
+from collections.abc import Callable
+from typing import Annotated, Any, Literal, Self
 from zoneinfo import ZoneInfo, available_timezones
 
-from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from chargerd.config import times
 from chargerd.config.base import Settings
@@ -47,6 +48,18 @@ def _checked(check: Any) -> AfterValidator:
     return AfterValidator(look)
 
 
+def _lasting(shortest_ms: int, longest_ms: int) -> Callable[[str], int]:
+    """A duration in a range."""
+
+    def check(text: str) -> int:
+        lasts_ms = times.duration(text)
+        if not shortest_ms <= lasts_ms <= longest_ms:
+            raise ValueError(f"must be from {shortest_ms // 3_600_000}h to {longest_ms // 86_400_000}d")
+        return lasts_ms
+
+    return check
+
+
 def _listed(value: Any) -> Any:
     return [value] if isinstance(value, str) else value
 
@@ -69,6 +82,19 @@ class SiteTable(Settings):
     name: str = Field(default="Home", min_length=1, max_length=60)
     timezone: Annotated[str, AfterValidator(_zone)] | None = None
     currency: str = Field(default="EUR", pattern=r"^[A-Z]{3}$", description='three capital letters, as in "EUR"')
+
+
+class LogTable(Settings):
+    """[log]: how long readings stay plain rows, and how long they stay at all. Decisions and commands stay for ever."""
+
+    keep_rows: Annotated[str, _checked(_lasting(3_600_000, 3660 * 86_400_000))] = "7d"
+    keep_readings: Annotated[str, _checked(_lasting(86_400_000, 36_600 * 86_400_000))] = "10y"
+
+    @model_validator(mode="after")
+    def _rows_are_readings(self) -> Self:
+        if times.duration(self.keep_rows) > times.duration(self.keep_readings):
+            raise ValueError("keep_rows is longer than keep_readings: readings cannot be rows when they are gone")
+        return self
 
 
 class VehicleTable(Settings):

@@ -1,4 +1,4 @@
-"""Times: days of the week, times of day and windows as people write them: ``mon-fri,sun 22:00-06:00``."""
+"""Times: days of the week, times of day, windows and durations as people write them: ``mon-fri,sun 22:00-06:00``, ``7d``."""
 
 from __future__ import annotations
 
@@ -10,6 +10,35 @@ DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 EVERY_DAY = (0, 1, 2, 3, 4, 5, 6)
 
 _TIME = re.compile(r"([0-9]{1,2}):([0-9]{2})")
+_UNITS_S = {
+    **dict.fromkeys(("s", "sec", "second", "seconds"), 1),
+    **dict.fromkeys(("m", "min", "minute", "minutes"), 60),
+    **dict.fromkeys(("h", "hr", "hour", "hours"), 3600),
+    **dict.fromkeys(("d", "day", "days"), 86_400),
+    **dict.fromkeys(("w", "week", "weeks"), 604_800),
+    **dict.fromkeys(("y", "year", "years"), 31_536_000),
+}
+_PIECE = re.compile(r"\s*([0-9]{1,9}(?:\.[0-9]{1,6})?)\s*([a-z]+)")
+
+
+def duration(text: str) -> int:
+    """Milliseconds of "45min", "2h", "1h 30min", "3d", "90s", "10y" (of 365 days). Raises ValueError saying what is one."""
+    lowered = text.strip().lower()
+    total_s, at = 0.0, 0
+    while at < len(lowered):
+        piece = _PIECE.match(lowered, at)
+        if piece is None or piece[2] not in _UNITS_S:
+            raise ValueError(f'"{text[:40]}" is no duration; write 90s, 45min, 2h or 3d')
+        total_s += float(piece[1]) * _UNITS_S[piece[2]]
+        at = piece.end()
+    if not lowered:
+        raise ValueError("a duration is missing; write 90s, 45min, 2h or 3d")
+    return round(total_s * 1000)
+
+
+def is_duration(text: str) -> bool:
+    """Whether the text begins as a duration does, with a number and a unit."""
+    return _PIECE.match(text.strip().lower()) is not None
 
 
 def days(text: str) -> tuple[int, ...]:

@@ -15,14 +15,6 @@ from chargerd.model import windows
 DAY_MS = 86_400_000
 LONGEST_MS = 3660 * DAY_MS  # a duration above ten years is a slip of the finger
 
-_UNITS_S = {
-    **dict.fromkeys(("s", "sec", "second", "seconds"), 1),
-    **dict.fromkeys(("m", "min", "minute", "minutes"), 60),
-    **dict.fromkeys(("h", "hr", "hour", "hours"), 3600),
-    **dict.fromkeys(("d", "day", "days"), 86_400),
-    **dict.fromkeys(("w", "week", "weeks"), 604_800),
-}
-_PIECE = re.compile(r"\s*([0-9]{1,9}(?:\.[0-9]{1,6})?)\s*([a-z]+)")
 _CLOCK = re.compile(r"([0-9]{1,2}):([0-9]{2})(?::([0-9]{2}))?")
 _DATED = re.compile(
     r"([0-9]{4})-([0-9]{2})-([0-9]{2})(?:[ t]([0-9]{1,2}):([0-9]{2})(?::([0-9]{2})(?:\.[0-9]+)?)?(z|[+-][0-9]{2}:[0-9]{2})?)?"
@@ -37,19 +29,13 @@ class BadTime(ValueError):
 
 def parse_duration(text: str) -> int:
     """Milliseconds of "45min", "2h", "1h 30min", "3d", "90s". Raises `BadTime`."""
-    lowered = text.strip().lower()
-    total_s, at = 0.0, 0
-    while at < len(lowered):
-        piece = _PIECE.match(lowered, at)
-        if piece is None or piece[2] not in _UNITS_S:
-            raise BadTime(f'"{text[:40]}" is no duration; write 90s, 45min, 2h or 3d')
-        total_s += float(piece[1]) * _UNITS_S[piece[2]]
-        at = piece.end()
-    if not lowered:
-        raise BadTime("a duration is missing; write 90s, 45min, 2h or 3d")
-    if total_s * 1000 > LONGEST_MS:
+    try:
+        lasts_ms = times.duration(text)
+    except ValueError as error:
+        raise BadTime(str(error)) from None
+    if lasts_ms > LONGEST_MS:
         raise BadTime(f'"{text[:40]}" is longer than ten years')
-    return round(total_s * 1000)
+    return lasts_ms
 
 
 def parse_time(text: str, now_ms: int, zone: tzinfo) -> int:
@@ -75,7 +61,7 @@ def parse_time(text: str, now_ms: int, zone: tzinfo) -> int:
 def parse_end(text: str, now_ms: int, zone: tzinfo) -> int:
     """When something is to end: a time to come, or a duration from now. A time of day is the next one. Raises `BadTime`."""
     lowered = text.strip().lower()
-    if _PIECE.match(lowered) and not _CLOCK.fullmatch(lowered) and not _DATED.fullmatch(lowered):
+    if times.is_duration(lowered) and not _CLOCK.fullmatch(lowered) and not _DATED.fullmatch(lowered):
         lowered = f"+{lowered}"
     end_ms = parse_time(lowered, now_ms, zone)
     if end_ms <= now_ms and _CLOCK.fullmatch(lowered):

@@ -271,6 +271,21 @@ class LogSetAside(Fact, frozen=True):
     first_bad_seq: int | None = None
 
 
+class ReadingsDropped(Fact, frozen=True):
+    """Readings have been kept for as long as they are to be kept, and are given up for good. All other events stay.
+
+    They were among the events ``first_seq`` to ``last_seq``, of the times ``from_ms`` to ``to_ms``, UTC. ``readings`` is how
+    many, their Ticks included; ``remains`` the digest of what stays in their place.
+    """
+
+    first_seq: int
+    last_seq: int
+    from_ms: int
+    to_ms: int
+    readings: int
+    remains: str
+
+
 class RecordingLost(Fact, frozen=True):
     """The log could not be written; what follows is kept in memory, and only commands that lower power are sent."""
 
@@ -315,11 +330,16 @@ Body = (
     | ConfigLoaded
     | ClockStepped
     | LogSetAside
+    | ReadingsDropped
     | RecordingLost
     | RecordingBack
     | Tick
 )
 """Every kind of fact."""
+
+
+READINGS = (ChargerRead, ReadFailed)
+"""Kinds of fact that come with every poll: far the most, and the only ones that are packed away when they are old."""
 
 
 class Event(Struct, frozen=True, gc=False):

@@ -133,7 +133,10 @@ class LoadpointSettings(Setting, frozen=True):
 
 
 class Configuration(Setting, frozen=True):
-    """Everything a site is configured to be. ``files`` are the paths it was read from."""
+    """Everything a site is configured to be. ``files`` are the paths it was read from.
+
+    Readings are rows of the log for ``keep_rows_ms``, then packed, and given up after ``keep_readings_ms``.
+    """
 
     site: str = "Home"
     timezone: str = "UTC"
@@ -141,6 +144,8 @@ class Configuration(Setting, frozen=True):
     loadpoints: dict[str, LoadpointSettings] = {}
     schedule: tuple[ScheduleEntry, ...] = ()
     files: tuple[str, ...] = ()
+    keep_rows_ms: int = 7 * 86_400_000
+    keep_readings_ms: int = 3650 * 86_400_000
 
     def device_of(self, address: str) -> DeviceSettings:
         """The device behind an address such as ``shed/battery_1``."""

@@ -19,18 +19,23 @@ from pathlib import Path
 import msgspec
 
 from chargerd.model.events import Event, Tick
-from chargerd.store import schema
+from chargerd.store import schema, sealing
 from chargerd.store.errors import LogBusy, LogDamaged, LogError, LogUnusable, NotRecorded
 from chargerd.store.reader import Reader
 from chargerd.store.rows import TICK, Row, chained, tick_digest
 
-Also = Callable[[sqlite3.Connection], None]
+Also = Callable[[sqlite3.Connection], object]
 """A write to a derived table (snapshots, sessions) that belongs into the same transaction as the events."""
 
 _SEQ = itemgetter(0)
 
 ONE_STATEMENT = 64
 """Up to so many rows go in by one INSERT, which is a transaction of its own: a tenth faster than BEGIN, rows, COMMIT."""
+
+
+SPARE_PAGES = 4096
+PAGES_AT_ONCE = 256
+"""Of 2,048 bytes: up to 8 MiB inside the file stay free for what comes next; beyond it half a MiB goes at a time."""
 
 
 @cache
@@ -97,6 +102,45 @@ class Log(Reader):
             rows += new
         self._record(rows, digest, durable, also)
         return msgspec.structs.replace(transactions[-1][-1], body=Tick(digest))
+
+    def seal(self, before_ms: int) -> int:
+        """Pack the readings of the oldest plain rows into one chunk; how many events it took, 0 if none are old enough.
+
+        They are read as before. Raises `NotRecorded` when the disk refuses and `LogDamaged` for rows that cannot be packed;
+        either way everything is as it was.
+        """
+        chunk = sealing.next_chunk(self, before_ms)
+        if chunk is None:
+            return 0
+        self._transact(lambda db: sealing.seal(db, chunk))
+        return chunk.packed
+
+    def give_back(self) -> None:
+        """Return some of the room that is free inside the file to the disk, if it is more than will be used again soon.
+
+        In small steps, for each moves pages about. Raises `NotRecorded`.
+        """
+        if self._number("PRAGMA freelist_count") > SPARE_PAGES:
+            self._transact(lambda db: db.execute(f"PRAGMA incremental_vacuum({PAGES_AT_ONCE})").fetchall())
+
+    def _transact(self, write: Also) -> None:
+        """A write that belongs to no events."""
+        if self._broken:
+            self._reconnect()
+        db = self._db
+        try:
+            db.execute("BEGIN IMMEDIATE")
+            write(db)
+            db.execute("COMMIT")
+        except (sqlite3.ProgrammingError, sqlite3.InterfaceError):
+            self._roll_back()
+            raise  # a mistake of ours, not of the disk
+        except sqlite3.Error as error:
+            self._roll_back()
+            raise NotRecorded(f"{self.path}: {error}") from error
+        except BaseException:
+            self._roll_back()
+            raise
 
     def _record(self, rows: list[Row], digest: str, durable: bool, also: Sequence[Also]) -> None:
         expected = self._seq + 1

@@ -3,32 +3,27 @@
 from __future__ import annotations
 
 import sqlite3
+from bisect import bisect_left
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar, cast
 
-import msgspec
-
 from chargerd.model.events import Event
-from chargerd.store import schema
-from chargerd.store.errors import LogDamaged, refusal
-from chargerd.store.rows import TICK, Row, digest_of, event_of, events_of, opened, tick_digest
+from chargerd.store import chain, schema
+from chargerd.store.batch import Batch, Chunk
+from chargerd.store.chain import Damage
+from chargerd.store.errors import refusal
+from chargerd.store.rows import TICK, Row, event_of, tick_digest
 
 BATCH = 1000
 """Rows fetched at once: enough to be fast, few enough that no read transaction keeps the writer from its checkpoint."""
 
 _SELECT = "SELECT seq, at, mono, boot, source, type, v, data FROM events "
+_BETWEEN = _SELECT + "WHERE seq BETWEEN ? AND ? ORDER BY seq"
+_CHUNK = "SELECT first_seq, last_seq, first_at, last_at, packed, closing, residue, data FROM chunks "
 _Kind = TypeVar("_Kind")
-
-
-class Damage(msgspec.Struct, frozen=True):
-    """The first transaction that is not what was written: its events ``first_seq`` to ``last_seq``, and what is wrong."""
-
-    first_seq: int
-    last_seq: int
-    text: str
 
 
 class Reader:
@@ -41,6 +36,7 @@ class Reader:
     def __init__(self, path: Path, db: sqlite3.Connection) -> None:
         self.path = path
         self._db = db
+        self._has_chunks = schema.has_chunks(db)
 
     def __enter__(self) -> Self:
         return self
@@ -57,12 +53,18 @@ class Reader:
     @property
     def first_seq(self) -> int:
         """The number of the oldest event, 0 in an empty log."""
-        return cast(int, self.query("SELECT coalesce(min(seq), 0) FROM events")[0][0])
+        chunk = self.chunk_from(0)
+        return chunk.first_seq if chunk else self._number("SELECT coalesce(min(seq), 0) FROM events")
 
     @property
     def last_seq(self) -> int:
         """The number of the newest event, 0 in an empty log."""
-        return cast(int, self.query("SELECT coalesce(max(seq), 0) FROM events")[0][0])
+        return self._number("SELECT coalesce(max(seq), 0) FROM events")
+
+    @property
+    def sealed_seq(self) -> int:
+        """The number of the last event whose neighbourhood is packed away, 0 if nothing is."""
+        return self._number("SELECT coalesce(max(last_seq), 0) FROM chunks") if self._has_chunks else 0
 
     @property
     def last_digest(self) -> str:
@@ -72,11 +74,22 @@ class Reader:
 
     def read(self, first_seq: int = 1, last_seq: int | None = None) -> Iterator[Event]:
         """The events of these numbers, both included, in order; without ``last_seq`` up to the newest at this moment."""
-        for rows in self._rows(first_seq, last_seq):
-            yield from events_of(rows)
+        for batch in self.batches(first_seq, last_seq):
+            yield from batch.events()
+
+    def batches(self, first_seq: int = 1, last_seq: int | None = None) -> Iterator[Batch]:
+        """The same, as they lie in the file. The one place where stored events are fetched."""
+        last = self.last_seq if last_seq is None else last_seq
+        at = first_seq
+        while at <= last:
+            batch = self._batch(at, last)
+            if batch is None:
+                return
+            yield batch
+            at = batch.last_seq + 1
 
     def last(self, kind: type[_Kind], before_seq: int | None = None) -> Event | None:
-        """The newest event of a kind, or the newest below ``before_seq``. Scans backwards, there is no index."""
+        """The newest event of a kind, or the newest below ``before_seq``, among those that are rows. There is no index."""
         below = 1 << 62 if before_seq is None else before_seq
         row = self._row("WHERE seq < ? AND type = ? ORDER BY seq DESC LIMIT 1", below, kind.__name__)
         return None if row is None else event_of(row)
@@ -84,9 +97,75 @@ class Reader:
     def seq_at(self, at_ms: int) -> int:
         """The number of the first event at or after a time, one past the newest if there is none.
 
-        Needs no index: `at` never goes back, so the primary key can be searched by halves.
+        Needs no index: `at` never goes back, so chunks and rows can be searched by halves.
         """
-        low, high = self.first_seq, self.last_seq + 1
+        low, high = 0, self.sealed_seq + 1
+        while low < high:
+            middle = (low + high) // 2
+            chunk = self.chunk_from(middle)
+            if chunk is None or chunk.last_at_ms >= at_ms:
+                high = middle
+            else:
+                low = chunk.last_seq + 1
+        chunk = self.chunk_from(low)
+        if chunk is not None and chunk.last_at_ms >= at_ms:
+            times = [(event.at_ms, event.seq) for event in self.read(chunk.first_seq, chunk.last_seq)]
+            place = bisect_left(times, (at_ms, 0))
+            return times[place][1] if place < len(times) else chunk.last_seq + 1
+        return self._row_at(at_ms)
+
+    def chunk_from(self, seq: int) -> Chunk | None:
+        """The first chunk that begins at an event or after it, None if there is none."""
+        return self._chunk("WHERE first_seq >= ? ORDER BY first_seq LIMIT 1", seq)
+
+    def damages(self, first_seq: int = 1) -> Iterator[Damage]:
+        """Everything that is not as it was written, from a transaction's first event on; see `store.chain`."""
+        return chain.damages(self, first_seq)
+
+    def verify_chain(self, first_seq: int = 1) -> Damage | None:
+        """The first damage from a transaction's first event on, or None if all is as written."""
+        return next(self.damages(first_seq), None)
+
+    def query(self, select: str, *values: int | str | None) -> list[tuple[Any, ...]]:
+        """All rows of a small query, for the derived tables beside the events."""
+        try:
+            return self._db.execute(select, values).fetchall()
+        except sqlite3.DatabaseError as error:
+            raise refusal(self.path, error) from error
+
+    def _batch(self, at: int, last: int) -> Batch | None:
+        """What begins with an event, up to ``last``. Chunk and rows are of one moment, for packing goes on meanwhile."""
+        own = not self._db.in_transaction
+        if own:
+            self.query("BEGIN")
+        try:
+            chunk = self._chunk("WHERE first_seq <= ? ORDER BY first_seq DESC LIMIT 1", at)
+            if chunk is not None and chunk.last_seq >= at:
+                end = min(last, chunk.last_seq)
+                return Batch(at, end, self._stored(at, end, -1), chunk)
+            later = self.chunk_from(at)  # there is one only if those before it are lost
+            rows = self._stored(at, last if later is None else min(last, later.first_seq - 1), BATCH)
+            if later is not None and not rows:
+                return Batch(at, later.first_seq - 1, rows)
+            return Batch(at, rows[-1][0], rows) if rows else None
+        finally:
+            if own:
+                self._db.rollback()  # nothing was written; unlike COMMIT it also ends a statement that met damage
+
+    def _stored(self, at: int, last: int, most: int) -> list[Row]:
+        """Rows; up to the damage if there is one, and `LogDamaged` if it comes first."""
+        try:
+            return self._db.execute(_BETWEEN + " LIMIT ?", (at, last, most)).fetchall()
+        except sqlite3.DatabaseError as error:
+            rows: list[Row] = []
+            with suppress(sqlite3.DatabaseError):  # expected: the rows before the damage are in the list
+                rows.extend(self._db.execute(_BETWEEN, (at, last)))
+            if not rows:
+                raise refusal(self.path, error, at) from error
+            return rows[: most if most > 0 else None]
+
+    def _row_at(self, at_ms: int) -> int:
+        low, high = max(self.first_seq, self.sealed_seq + 1), self.last_seq + 1
         while low < high:
             middle = (low + high) // 2
             row = self._row("WHERE seq >= ? ORDER BY seq LIMIT 1", middle)
@@ -96,78 +175,16 @@ class Reader:
                 low = row[0] + 1
         return max(low, 1)
 
-    def verify_chain(self, first_seq: int = 1) -> Damage | None:
-        """Walk the digests from a transaction's first event to the end; the first damage, or None if all is as written."""
-        previous = ""
-        if first_seq > 1:
-            before = self._row("WHERE seq = ?", first_seq - 1)
-            if before is None or before[5] != TICK:
-                raise ValueError(f"event {first_seq} does not begin a transaction")
-            previous = tick_digest(before)
-        transaction: list[Row] = []
-        expected = first_seq
-        try:
-            for rows in self._rows(first_seq, None):
-                for row in rows:
-                    if row[0] != expected:
-                        return Damage(expected, row[0] - 1, "events are missing")
-                    expected += 1
-                    transaction.append(row)
-                    if row[5] == TICK:
-                        damage, previous = _examine(previous, transaction)
-                        if damage is not None:
-                            return damage
-                        transaction = []
-        except LogDamaged as error:
-            begun = transaction[0][0] if transaction else expected
-            return Damage(begun, max(self._newest_or(expected), begun), str(error))
-        if transaction:
-            return Damage(transaction[0][0], transaction[-1][0], "the last transaction is not closed by a Tick")
-        return None
-
-    def query(self, select: str, *values: int | str | None) -> list[tuple[Any, ...]]:
-        """All rows of a small query, for the derived tables beside the events."""
-        try:
-            return self._db.execute(select, values).fetchall()
-        except sqlite3.DatabaseError as error:
-            raise refusal(self.path, error) from error
-
-    def _rows(self, first_seq: int, last_seq: int | None) -> Iterator[list[Row]]:
-        """The one place where stored rows are fetched, in batches. (Sealed chunks will be unpacked here.)"""
-        last = self.last_seq if last_seq is None else last_seq
-        at = first_seq
-        while at <= last:
-            try:
-                rows: list[Row] = self._db.execute(
-                    _SELECT + "WHERE seq BETWEEN ? AND ? ORDER BY seq LIMIT ?", (at, last, BATCH)
-                ).fetchall()
-            except sqlite3.DatabaseError as error:
-                rows = self._up_to_damage(at, last)
-                if rows:
-                    yield rows
-                    at = rows[-1][0] + 1
-                raise refusal(self.path, error, at) from error
-            if not rows:
-                return
-            yield rows
-            at = rows[-1][0] + 1
-
-    def _up_to_damage(self, first_seq: int, last_seq: int) -> list[Row]:
-        """What can still be read of a batch that failed."""
-        rows: list[Row] = []
-        with suppress(sqlite3.DatabaseError):  # expected: the rows before the damage are in the list
-            rows.extend(self._db.execute(_SELECT + "WHERE seq BETWEEN ? AND ? ORDER BY seq", (first_seq, last_seq)))
-        return rows[:BATCH]
-
-    def _newest_or(self, seq: int) -> int:
-        try:
-            return self.last_seq
-        except LogDamaged:
-            return seq
+    def _chunk(self, where: str, seq: int) -> Chunk | None:
+        found = self.query(_CHUNK + where, seq) if self._has_chunks else []
+        return Chunk(*found[0]) if found else None
 
     def _row(self, where: str, *values: int | str) -> Row | None:
         rows = self.query(_SELECT + where, *values)
         return rows[0] if rows else None
+
+    def _number(self, select: str) -> int:
+        return cast(int, self.query(select)[0][0])
 
 
 def open_reader(path: Path) -> Reader:
@@ -176,16 +193,3 @@ def open_reader(path: Path) -> Reader:
     Raises `LogDamaged`, `LogTooNew`, or `LogUnusable` when there is no such file or it may not be read.
     """
     return Reader(path, schema.open_readonly(path))
-
-
-def _examine(previous: str, rows: list[Row]) -> tuple[Damage | None, str]:
-    """Compare a transaction with its digest; also the digest for the next one."""
-    first, last = rows[0][0], rows[-1][0]
-    try:
-        digest = tick_digest(rows[-1])
-        expected = digest_of(previous, [*rows[:-1], opened(rows[-1])])
-    except (LogDamaged, TypeError, ValueError, msgspec.MsgspecError) as error:
-        return Damage(first, last, f"the transaction cannot be read: {error}"), ""
-    if digest != expected:
-        return Damage(first, last, "the digest does not match: events were changed after they were written"), ""
-    return None, digest

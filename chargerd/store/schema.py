@@ -6,26 +6,44 @@ import os
 import sqlite3
 from pathlib import Path
 
+from chargerd.store import chunks
 from chargerd.store.errors import LogDamaged, LogTooNew, LogUnusable, refusal
 
 APPLICATION_ID = 0x63687264
 """Bytes 68 to 71 of the file, "chrd": so that `file` and we can tell a log from any other SQLite database."""
-VERSION = 1
+VERSION = 2
+"""2: readings of long ago may lie in chunks. A version 1 log is made a version 2 log when it is first opened for writing."""
 PAGE_BYTES = 2048
 """A commit dirties few pages, so small ones spare the flash: 2,048 writes a fifth less than 4,096 and scans as fast."""
 
-TABLES = """
+SEALED = ", ".join(f"'{kind}'" for kind in chunks.KINDS)
+
+TABLES = f"""
 CREATE TABLE IF NOT EXISTS events(
     seq INTEGER PRIMARY KEY, at INTEGER, mono INTEGER, boot INTEGER, source TEXT, type TEXT, v INTEGER, data TEXT);
+CREATE TABLE IF NOT EXISTS chunks(
+    first_seq INTEGER PRIMARY KEY, last_seq INTEGER, first_at INTEGER, last_at INTEGER, packed INTEGER,
+    closing TEXT, residue BLOB, data BLOB);
 CREATE TABLE IF NOT EXISTS snapshots(seq INTEGER PRIMARY KEY, at INTEGER, engine TEXT, state BLOB);
 CREATE TABLE IF NOT EXISTS sessions(
     number INTEGER PRIMARY KEY, loadpoint TEXT, started_at INTEGER, ended_at INTEGER, data TEXT);
 CREATE TRIGGER IF NOT EXISTS events_keep BEFORE UPDATE ON events
     BEGIN SELECT RAISE(ABORT, 'the log is append-only: events are never changed'); END;
-CREATE TRIGGER IF NOT EXISTS events_stay BEFORE DELETE ON events
+DROP TRIGGER IF EXISTS events_stay;
+CREATE TRIGGER events_stay BEFORE DELETE ON events WHEN OLD.type NOT IN ({SEALED}) OR OLD.seq >
+    coalesce((SELECT last_seq FROM chunks WHERE first_seq <= OLD.seq AND data IS NOT NULL ORDER BY first_seq DESC LIMIT 1), 0)
     BEGIN SELECT RAISE(ABORT, 'the log is append-only: events are never deleted'); END;
+CREATE TRIGGER IF NOT EXISTS chunks_keep BEFORE UPDATE ON chunks WHEN OLD.data IS NULL OR NEW.data IS NOT NULL
+    OR NEW.residue IS NULL OR (NEW.first_seq, NEW.last_seq, NEW.first_at, NEW.last_at, NEW.packed, NEW.closing)
+    IS NOT (OLD.first_seq, OLD.last_seq, OLD.first_at, OLD.last_at, OLD.packed, OLD.closing)
+    BEGIN SELECT RAISE(ABORT, 'the log is append-only: chunks are never changed'); END;
+CREATE TRIGGER IF NOT EXISTS chunks_stay BEFORE DELETE ON chunks
+    BEGIN SELECT RAISE(ABORT, 'the log is append-only: chunks are never deleted'); END;
 """
-"""No secondary index on events: it would multiply the bytes written by seven. Snapshots and sessions are derived."""
+"""No secondary index on events: it would multiply the bytes written by seven. Snapshots and sessions are derived.
+
+A row may go only when a chunk has it; a chunk may only lose its content, and then leaves a digest of the rows that stay.
+"""
 
 
 def connect(path: Path, *, mode: str = "rw", timeout_s: float = 1.0) -> sqlite3.Connection:
@@ -82,6 +100,7 @@ def open_writer(path: Path, *, make: bool = True) -> sqlite3.Connection:
         db.execute("BEGIN IMMEDIATE")
         for statement in _statements(TABLES):
             db.execute(statement)
+        db.execute(f"PRAGMA user_version={VERSION}")
         db.execute("COMMIT")
         db.execute("PRAGMA synchronous=NORMAL")
     except sqlite3.Error as error:
@@ -112,6 +131,11 @@ def _opened(path: Path, mode: str, timeout_s: float) -> sqlite3.Connection:
         db.close()
         raise
     return db
+
+
+def has_chunks(db: sqlite3.Connection) -> bool:
+    """Whether this log knows chunks; one of version 1 that nobody has written to since does not."""
+    return bool(db.execute("SELECT 1 FROM sqlite_master WHERE name = 'chunks'").fetchone())
 
 
 def recognise(db: sqlite3.Connection, path: Path) -> None:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from chargerd.model.events import ChargerRead, Event, Tick
+from chargerd.model.events import ChargerRead, Event, ReadingsDropped, Tick
 from chargerd.store.errors import LogBusy, LogUnusable, NotRecorded
 from chargerd.store.log import Log
 from chargerd.store.reader import open_reader
@@ -27,8 +27,11 @@ def path(tmp_path: Path) -> Path:
 
 
 def test_events_come_back_as_they_were_recorded(path: Path):
-    """A transaction with one fact of every type is read back equal, after closing and opening too."""
-    events = transaction(1, *samples())
+    """A transaction with one fact of every type is read back equal, after closing and opening too.
+
+    All but one: that readings were given up is true only where a chunk has been emptied (see test_sealing.py).
+    """
+    events = transaction(1, *(fact for fact in samples() if not isinstance(fact, ReadingsDropped)))
     with Log(path) as log:
         tick = log.append(events, durable=True)
         assert list(log.read()) == [*events[:-1], tick]
@@ -322,7 +325,7 @@ def test_the_file_is_what_the_design_asks_for(path: Path):
         "page_size": 2048,
         "auto_vacuum": 2,
         "application_id": 0x63687264,
-        "user_version": 1,
+        "user_version": 2,
     }
     assert db.execute("SELECT count(*) FROM sqlite_master WHERE type = 'index'").fetchone() == (0,)
     assert db.execute("SELECT typeof(data), data FROM events WHERE seq = 1").fetchone() == (

@@ -36,7 +36,7 @@ def _refused(path: Path, kind: type[Exception], match: str) -> None:
 def test_a_log_of_a_newer_version_is_left_untouched(path: Path):
     """After a downgrade the old daemon says what is up instead of writing into what it does not understand."""
     db = sqlite3.connect(path)
-    db.execute("PRAGMA user_version=2")
+    db.execute("PRAGMA user_version=3")
     db.close()
     _refused(path, LogTooNew, "newer chargerd")
 
