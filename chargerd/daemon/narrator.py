@@ -131,6 +131,12 @@ def _set_aside(event: e.Event, fact: e.LogSetAside, _site: Site, _zone: tzinfo) 
     return Line(ACT, text, {"error": fact.error, "first_bad_seq": fact.first_bad_seq, "seq": event.seq})
 
 
+def _dropped(event: e.Event, fact: e.ReadingsDropped, _site: Site, zone: tzinfo) -> Line:
+    until = datetime.fromtimestamp(fact.to_ms / 1000, zone).date().isoformat()
+    text = f"log: {fact.readings} readings up to {until} were kept long enough and are given up; all else stays"
+    return Line(NOTICE, text, {"first_seq": fact.first_seq, "last_seq": fact.last_seq, "seq": event.seq})
+
+
 _TELLERS: dict[type, Callable[[e.Event, Any, Site, tzinfo], Line | None]] = {
     e.ModeSet: _mode,
     e.TargetSet: _target,
@@ -149,4 +155,5 @@ _TELLERS: dict[type, Callable[[e.Event, Any, Site, tzinfo], Line | None]] = {
     e.RecordingLost: _unrecorded,
     e.RecordingBack: _recorded,
     e.LogSetAside: _set_aside,
+    e.ReadingsDropped: _dropped,
 }

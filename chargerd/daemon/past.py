@@ -12,10 +12,22 @@ from chargerd.store.reader import Reader
 def state_after(log: Reader, seq: int | None = None) -> Site:
     """The state after an event (None: the newest): the nearest snapshot that these rules made, and the events since.
 
-    Raises `store.errors.LogError` for a log that cannot be read that far.
+    Of a time whose readings were given up it is what the other events say. Raises `store.errors.LogError` for a log that
+    cannot be read that far.
     """
-    site = snapshots.newest(log, VERSION, seq) or Site()
+    site = snapshots.newest(log, VERSION, seq) or snapshots.ground(log, seq)
     return fold(site, log.read(site.seq + 1, seq))
+
+
+def state_to_begin_with(log: Reader) -> tuple[Site, Site | None]:
+    """The state after the newest event, and the state of other rules that it was made from, None if it is our own.
+
+    After an update of the rules a year of log would take minutes to fold; meanwhile the old state serves (`Rebuild`).
+    """
+    basis = None if snapshots.newest(log, VERSION) else snapshots.of_other_rules(log, VERSION)
+    if basis is None:
+        return state_after(log), None
+    return fold(basis, log.read(basis.seq + 1)), basis
 
 
 def state_at(log: Reader, at_ms: int) -> Site:

@@ -10,32 +10,34 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from chargerd.daemon.upkeep import Drop
 from chargerd.engine import VERSION
 from chargerd.engine.evolve import fold
 from chargerd.engine.step import Closed, close
 from chargerd.model.commands import SetEnabled, lowers
 from chargerd.model.events import (
+    READINGS,
     Body,
-    ChargerRead,
     ClockStepped,
     CommandFailed,
     CommandIssued,
     DaemonStarted,
     Event,
-    ReadFailed,
     RecordingBack,
     RecordingLost,
     Tick,
 )
 from chargerd.model.state import Session, Site
-from chargerd.store import sessions, snapshots
+from chargerd.store import sealing, sessions, snapshots
 from chargerd.store.errors import NotRecorded
 from chargerd.store.log import Also, Log
 
 STEP_MS = 2000  # a smaller difference between the clocks is the time service slewing
 BACKLOG = 50_000  # events kept in memory while the disk is full: half a day of a typical home
 SNAPSHOT_EVENTS = 5000
-RELAXED = (ChargerRead, ReadFailed, Tick)  # a power cut may lose the last of these; anything else is durable at once
+PROVISIONAL = f"before {VERSION}"
+"""The name of states that rest on what other rules left; whoever finds one folds the log again."""
+RELAXED = (*READINGS, Tick)  # a power cut may lose the last of these; anything else is durable at once
 
 
 class Moment(NamedTuple):
@@ -65,11 +67,12 @@ class Outcome(NamedTuple):
 
 
 class Recorder:
-    """Holds the state and the log, and moves both forward together."""
+    """Holds the state and the log, and moves both forward together. ``rules`` is what its snapshots are called."""
 
-    def __init__(self, log: Log, site: Site) -> None:
+    def __init__(self, log: Log, site: Site, rules: str = VERSION) -> None:
         self.log = log
         self.site = site
+        self._rules = rules
         self._sound = site  # the state after the last event that is in the file
         self._backlog: list[tuple[Event, ...]] = []
         self._also: list[Also] = []
@@ -105,6 +108,22 @@ class Recorder:
         self.site, self._announce, self._also, self._waited, self._since_snapshot = kept
         del self._backlog[-1:]
         return None
+
+    def drop(self, old: Drop, moment: Moment) -> Outcome:
+        """Record that readings are given up, and give them up in the same transaction."""
+        self._also += [lambda db: sealing.drop(db, old.batches), snapshots.saving_ground(old.ground)]
+        return self.take([("daemon", old.fact)], moment)
+
+    def adopt(self, rebuilt: Site) -> bool:
+        """Go on from a state that was made from the whole log; False while something waits to be recorded.
+
+        Raises `store.errors.LogError`.
+        """
+        if self._backlog:
+            return False
+        self.site = self._sound = fold(rebuilt, self.log.read(rebuilt.seq + 1))
+        self._rules = VERSION
+        return True
 
     def rehearse(self, facts: Sequence[tuple[str, Body]], moment: Moment) -> tuple[SetEnabled, ...]:
         """The commands that these facts would cause at once. Nothing is recorded and nothing changes."""
@@ -161,7 +180,7 @@ class Recorder:
         self._since_snapshot += len(events)
         if self._since_snapshot >= SNAPSHOT_EVENTS:
             self._since_snapshot = 0
-            self._also.append(snapshots.saving(self.site, VERSION))
+            self._also.append(snapshots.saving(self.site, self._rules))
         self._write()
         if not self._backlog:
             self._sound = self.site

@@ -25,9 +25,11 @@ from chargerd.daemon.control import ChangeRequest, ControlServer
 from chargerd.daemon.devices import Devices
 from chargerd.daemon.history import History
 from chargerd.daemon.journal import ACT, INFO, NOTICE, WARNING, Journal
+from chargerd.daemon.rebuild import Rebuild, Rebuilt, keep
 from chargerd.daemon.recorder import Moment, Outcome, Recorder
 from chargerd.daemon.requests import ending, facts_for, failed, not_recorded
 from chargerd.daemon.secrets import Credentials
+from chargerd.daemon.upkeep import Upkeep
 from chargerd.engine import VERSION
 from chargerd.engine.describe import headline, left_on
 from chargerd.model import windows
@@ -48,6 +50,7 @@ from chargerd.model.events import (
 from chargerd.model.settings import Profile
 from chargerd.model.state import Site
 from chargerd.protocol.framing import CallError
+from chargerd.store.errors import LogError
 
 GATHER_S = 0.2  # readings that arrive this close together share a transaction
 STOP_S = 10.0  # how long an ending waits for devices to take their last command; a kasa call may take 7.5 s
@@ -75,7 +78,7 @@ class Told(NamedTuple):
     what: str
 
 
-Message = FromDevice | Ask | Told
+Message = FromDevice | Ask | Told | Rebuilt
 
 
 class Places(NamedTuple):
@@ -108,6 +111,7 @@ class Daemon:
         self._wake_ms: int | None = None
         self._orders_out: set[int] = set()
         self._reading: dict[str, list[Ask]] = {}
+        self._rebuild: Rebuild | None = None
         self._status = ""
         self._started_ms = 0
 
@@ -146,9 +150,13 @@ class Daemon:
 
     # Start
 
-    def start(self, loaded: Loaded, recorder: Recorder, set_aside: LogSetAside | None) -> None:
-        """Come alive: record the start, open the sockets, let the devices answer, and say that we are ready."""
+    def start(self, loaded: Loaded, recorder: Recorder, basis: Site | None, set_aside: LogSetAside | None) -> None:
+        """Come alive: record the start, open the sockets, let the devices answer, and say that we are ready.
+
+        ``basis``: the state that other rules left, if ours rests on it for now.
+        """
         self._recorder = recorder
+        self._upkeep = Upkeep(recorder.log, real_s, lambda text: self._journal.say(WARNING, f"log: {text}"))
         self._loaded = loaded
         self._started_ms = self._clock.now_ms()
         self._zone = windows.zone(loaded.configuration.timezone)
@@ -164,6 +172,12 @@ class Daemon:
             signal.signal(number, self._told(what))
         self._notify.notify("READY=1")
         count = len(loaded.configuration.loadpoints)
+        if basis is not None:
+            self._journal.say(
+                INFO, f"the rules have changed; the log is folded again in the background (rules {VERSION})"
+            )
+            self._rebuild = Rebuild(self._places.log, basis, self._queue.put)
+            self._rebuild.start()
         text = f"chargerd {__version__} watches {count} loadpoint{'' if count == 1 else 's'}"
         self._journal.say(NOTICE, text, state=self._places.state, sockets=self._places.run)
 
@@ -175,7 +189,10 @@ class Daemon:
     def loop(self) -> int:
         """Work until told to stop; the exit status."""
         while True:
-            told = self._work(self._gather())
+            messages = self._gather()
+            told = self._work(messages)
+            if not messages:
+                self._keep_up()
             if told == "stop":
                 return self._stop()
             if told == "reload":
@@ -185,7 +202,7 @@ class Daemon:
 
     def _gather(self) -> list[Message]:
         """The next messages: all that are there, and readings that come close behind."""
-        waits = [IDLE_S, self._watchdog_s / 3 or IDLE_S]
+        waits = [IDLE_S, self._watchdog_s / 3 or IDLE_S, self._upkeep.wait_s()]
         if self._wake_ms is not None:
             waits.append(self._clock.real_delay_s(self._wake_ms - self._clock.mono_ms()))
         messages: list[Message] = []
@@ -215,9 +232,33 @@ class Daemon:
             match message:
                 case Ask():
                     self._asked(message)
+                case Rebuilt():
+                    self._rebuilt(message)
                 case Told(what=what):
                     told = what if told != "stop" else told
         return told
+
+    def _keep_up(self) -> None:
+        """A step of looking after the log, while nobody wants anything."""
+        drop = self._upkeep.step(self.site())
+        if drop is not None and self._recorder.writable():
+            self._follow(self._recorder.drop(drop, self._moment()))
+
+    def _rebuilt(self, rebuilt: Rebuilt) -> None:
+        """The whole log under today's rules: what it says counts."""
+        try:
+            if rebuilt.error or not self._recorder.adopt(rebuilt.site):
+                why = rebuilt.error or self._recorder.error
+                self._journal.say(WARNING, f"log: not folded again, the state of before stays: {why}")
+                return
+            keep(self._recorder.log, rebuilt)
+        except LogError as error:
+            self._journal.say(WARNING, f"log: the state was folded again but not stored: {error}")
+        if rebuilt.differs:
+            what = ", ".join(rebuilt.differs)
+            self._journal.say(NOTICE, f"log: folded again under rules {VERSION}; {what} changed with the rules")
+        else:
+            self._journal.say(INFO, f"log: folded again under rules {VERSION}; the state is as it was")
 
     def _wake_due(self) -> bool:
         return self._wake_ms is not None and self._clock.mono_ms() >= self._wake_ms
@@ -234,6 +275,7 @@ class Daemon:
             line = narrator.line(event, outcome.site, self._zone)
             if line is not None:
                 self._journal.say(line.priority, line.text, always=line.always, **line.fields)
+            self._upkeep.heed(event)
             if isinstance(event.body, CommandDone | CommandFailed):
                 self._orders_out.discard(event.body.issued)
         for order in outcome.orders:
@@ -368,6 +410,8 @@ class Daemon:
             self._journal.say(
                 WARNING, f"ending without word of {len(self._orders_out)} last commands; leases run out by themselves"
             )
+        if self._rebuild is not None:
+            self._rebuild.stop()
         hanging = self._devices.stop()
         if hanging:
             self._journal.say(WARNING, f"left behind, hanging in their device: {', '.join(hanging)}")

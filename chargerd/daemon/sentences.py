@@ -204,6 +204,11 @@ def _set_aside(_event: e.Event, fact: e.LogSetAside, _context: Context) -> Said:
     return Said("log", "log", f"damaged, kept at {fact.path}; a new one begins", fact.error)
 
 
+def _dropped(_event: e.Event, fact: e.ReadingsDropped, context: Context) -> Said:
+    until = context.clock(fact.to_ms)
+    return Said("log", "log", f"{fact.readings} readings up to {until} were kept long enough and are given up")
+
+
 def _recording_lost(_event: e.Event, fact: e.RecordingLost, _context: Context) -> Said:
     return Said("log", "log", "cannot be written; only switching off until it can", fact.error)
 
@@ -238,6 +243,7 @@ _TELLERS: dict[type, Callable[[e.Event, Any, Context], Said]] = {
     e.ConfigLoaded: _config,
     e.ClockStepped: _stepped,
     e.LogSetAside: _set_aside,
+    e.ReadingsDropped: _dropped,
     e.RecordingLost: _recording_lost,
     e.RecordingBack: _recording_back,
 }

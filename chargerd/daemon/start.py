@@ -11,10 +11,11 @@ from chargerd.config.load import ConfigError, Loaded, config_files, load
 from chargerd.daemon.clock import Clock
 from chargerd.daemon.control import CannotServe
 from chargerd.daemon.journal import ACT, Journal
-from chargerd.daemon.past import state_after
-from chargerd.daemon.recorder import Recorder
+from chargerd.daemon.past import state_to_begin_with
+from chargerd.daemon.recorder import PROVISIONAL, Recorder
 from chargerd.daemon.run import Daemon, Places
 from chargerd.daemon.secrets import Credentials
+from chargerd.engine import VERSION
 from chargerd.model.events import LogSetAside
 from chargerd.model.state import Site
 from chargerd.store.errors import LogBusy, LogDamaged, LogError, LogTooNew
@@ -48,18 +49,18 @@ def serve(main: Path, places: Places, clock: Clock, journal: Journal, credential
     except (LogError, OSError) as error:
         journal.say(ACT, f"log: {error}; nothing is switched, plugs keep what they were told last")
         return EX_FAILED
-    log, site, set_aside = opened
+    recorder, basis, set_aside = opened
     try:
-        loaded = _configuration(main, credentials, known=site.config_seq > 0)
+        loaded = _configuration(main, credentials, known=recorder.site.config_seq > 0)
     except ConfigError as error:
-        log.close()
+        recorder.log.close()
         journal.say(ACT, f"configuration: {error}")
         return EX_CONFIG
     daemon = Daemon(places, clock, journal, loader(main, credentials), credentials)
     try:
-        daemon.start(loaded, Recorder(log, site), set_aside)
+        daemon.start(loaded, recorder, basis, set_aside)
     except CannotServe as error:
-        log.close()
+        recorder.log.close()
         journal.say(ACT, f"control: {error}")
         return EX_FAILED
     return daemon.loop()
@@ -75,8 +76,8 @@ def _configuration(main: Path, credentials: Credentials, *, known: bool) -> Load
     return load(config_files(main), load_driver=drivers.load, driver_kinds=drivers.MODULES)
 
 
-def _open(places: Places, clock: Clock) -> tuple[Log, Site, LogSetAside | None]:
-    """The log; a damaged one is put aside, whole, and a new one begun, for a charge must not go unwatched."""
+def _open(places: Places, clock: Clock) -> tuple[Recorder, Site | None, LogSetAside | None]:
+    """The log and the state; a damaged one is put aside, whole, and a new one begun, for a charge must not go unwatched."""
     os.umask(0o027)
     places.state.mkdir(parents=True, exist_ok=True)
     if not places.run.exists():
@@ -93,11 +94,15 @@ def _open(places: Places, clock: Clock) -> tuple[Log, Site, LogSetAside | None]:
         return *_replayed(places.log), LogSetAside(str(kept), str(damage), damage.first_bad_seq)
 
 
-def _replayed(path: Path) -> tuple[Log, Site]:
-    """The log and the state it stands for; a log that cannot be replayed is let go again."""
+def _replayed(path: Path) -> tuple[Recorder, Site | None]:
+    """The log with the state it stands for, and what that was made from if the rules have changed since.
+
+    A log that cannot be replayed is let go again.
+    """
     log = Log(path)
     try:
-        return log, state_after(log)
+        site, basis = state_to_begin_with(log)
     except LogError:
         log.close()
         raise
+    return Recorder(log, site, VERSION if basis is None else PROVISIONAL), basis

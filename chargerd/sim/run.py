@@ -12,6 +12,7 @@ from chargerd import __version__
 from chargerd.daemon.past import state_after
 from chargerd.daemon.poller import Desk
 from chargerd.daemon.recorder import Moment, Outcome, Recorder
+from chargerd.daemon.upkeep import Drop
 from chargerd.drivers.base import Driver
 from chargerd.engine import VERSION
 from chargerd.model.events import Body, ConfigLoaded, DaemonStarted, DaemonStopped, DaemonStopping, Event
@@ -88,6 +89,11 @@ class Run:
                     facts += [(name, fact) for fact in desk.read(self.clock.mono_ms)]
             self._settle(self._record(facts))
         self.clock.mono = max(self.clock.mono, end_ms)
+
+    def give_up(self, drop: Drop) -> None:
+        """Let readings go that were kept long enough."""
+        clock = self.clock
+        self._recorder.drop(drop, Moment(clock.now_ms(), clock.mono, clock.boot_id))
 
     def stop(self) -> None:
         """End in order, as on SIGTERM: leases are shortened, what has none is switched as configured."""

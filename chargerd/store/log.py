@@ -112,7 +112,7 @@ class Log(Reader):
         chunk = sealing.next_chunk(self, before_ms)
         if chunk is None:
             return 0
-        self._transact(lambda db: sealing.seal(db, chunk))
+        self.save(lambda db: sealing.seal(db, chunk))
         return chunk.packed
 
     def give_back(self) -> None:
@@ -121,55 +121,48 @@ class Log(Reader):
         In small steps, for each moves pages about. Raises `NotRecorded`.
         """
         if self._number("PRAGMA freelist_count") > SPARE_PAGES:
-            self._transact(lambda db: db.execute(f"PRAGMA incremental_vacuum({PAGES_AT_ONCE})").fetchall())
+            self.save(lambda db: db.execute(f"PRAGMA incremental_vacuum({PAGES_AT_ONCE})").fetchall())
 
-    def _transact(self, write: Also) -> None:
-        """A write that belongs to no events."""
+    def save(self, write: Also) -> None:
+        """A write that belongs to no events, as to a derived table. Raises `NotRecorded`; nothing has changed then."""
         if self._broken:
             self._reconnect()
-        db = self._db
-        try:
-            db.execute("BEGIN IMMEDIATE")
-            write(db)
-            db.execute("COMMIT")
-        except (sqlite3.ProgrammingError, sqlite3.InterfaceError):
-            self._roll_back()
-            raise  # a mistake of ours, not of the disk
-        except sqlite3.Error as error:
-            self._roll_back()
-            raise NotRecorded(f"{self.path}: {error}") from error
-        except BaseException:
-            self._roll_back()
-            raise
+        self._attempt(lambda: self._transact([write]))
 
     def _record(self, rows: list[Row], digest: str, durable: bool, also: Sequence[Also]) -> None:
         expected = self._seq + 1
         if list(map(_SEQ, rows)) != [*range(expected, expected + len(rows))] or not rows:
             raise ValueError(f"events must be numbered from {expected} on without a gap")
-        self._commit(rows, digest, durable, also)
-        self._seq, self._digest = rows[-1][0], digest
-
-    def _commit(self, rows: list[Row], digest: str, durable: bool, also: Sequence[Also]) -> None:
         if self._broken:
             self._reconnect()
-        db = self._db
+        self._attempt(lambda: self._commit(rows, durable, also), (rows[-1][0], digest))
+        self._seq, self._digest = rows[-1][0], digest
+
+    def _commit(self, rows: list[Row], durable: bool, also: Sequence[Also]) -> None:
+        if durable is not self._full:
+            self._db.execute(f"PRAGMA synchronous={'FULL' if durable else 'NORMAL'}")
+            self._full = durable
+        if not also and len(rows) <= ONE_STATEMENT:
+            self._cursor.execute(_insert(len(rows)), [*chain.from_iterable(rows)])
+        else:
+            self._transact([lambda db: db.executemany(_insert(1), rows), *also])
+
+    def _transact(self, writes: Sequence[Also]) -> None:
+        self._db.execute("BEGIN IMMEDIATE")
+        for write in writes:
+            write(self._db)
+        self._db.execute("COMMIT")
+
+    def _attempt(self, write: Callable[[], None], tail: tuple[int, str] | None = None) -> None:
+        """Write, or leave no trace. ``tail`` is where the log ends if it has worked all the same."""
         try:
-            if durable is not self._full:
-                db.execute(f"PRAGMA synchronous={'FULL' if durable else 'NORMAL'}")
-                self._full = durable
-            if not also and len(rows) <= ONE_STATEMENT:
-                self._cursor.execute(_insert(len(rows)), [*chain.from_iterable(rows)])
-            else:
-                db.execute("BEGIN IMMEDIATE")
-                db.executemany(_insert(1), rows)
-                for write in also:
-                    write(db)
-                db.execute("COMMIT")
+            write()
         except (sqlite3.ProgrammingError, sqlite3.InterfaceError):
             self._roll_back()
             raise  # a mistake of ours, not of the disk
         except sqlite3.Error as error:
-            if self._roll_back() != (rows[-1][0], digest):  # else the commit had reached the file after all
+            found = self._roll_back()
+            if tail is None or found != tail:  # else the commit had reached the file after all
                 raise NotRecorded(f"{self.path}: {error}") from error
         except BaseException:
             self._roll_back()

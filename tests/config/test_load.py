@@ -89,6 +89,14 @@ def test_a_secret_is_named_but_not_part_of_the_configuration(tmp_path: Path):
     assert found.device_configs["shed"].model_dump()["password"] == {"credential": "acme"}
 
 
+def test_how_long_readings_are_kept_can_be_set(tmp_path: Path):
+    """A week as rows and ten years in all, unless the file says otherwise."""
+    plain = loaded(tmp_path, HOME).configuration
+    assert (plain.keep_rows_ms, plain.keep_readings_ms) == (7 * 86_400_000, 3650 * 86_400_000)
+    short = loaded(tmp_path, HOME + '\n[log]\nkeep_rows = "36h"\nkeep_readings = "1y 30d"\n').configuration
+    assert (short.keep_rows_ms, short.keep_readings_ms) == (36 * 3_600_000, 395 * 86_400_000)
+
+
 SECOND = '\n[loadpoint.bike-2]\ncharger = "{}"\n'
 
 
@@ -140,6 +148,10 @@ SECOND = '\n[loadpoint.bike-2]\ncharger = "{}"\n'
             "device shed is the same one",
         ),
         (("[site]", "site = 3\n[sute]"), "site", "must be a table"),
+        (("[site]", '[log]\nkeep_rows = "7 days of"\n[site]'), "log.keep_rows", "is no duration"),
+        (("[site]", '[log]\nkeep_rows = "5min"\n[site]'), "log.keep_rows", "from 1h to 3660d"),
+        (("[site]", '[log]\nkeep_readings = "3d"\n[site]'), "log", "keep_rows is longer than keep_readings"),
+        (("[site]", "[log]\nkeep_rows = 7\n[site]"), "log.keep_rows", "must be text"),
     ],
 )
 def test_a_mistake_is_refused_with_place_and_suggestion(tmp_path: Path, change: tuple[str, str], key: str, says: str):

@@ -73,6 +73,12 @@ SENTENCES = [
         "log",
         "damaged, kept at /var/lib/chargerd/log.db.1; a new one begins",
     ),
+    (
+        e.ReadingsDropped(1, 90, 1_700_000_000_000, 1_700_086_400_000, 89, "00"),
+        "log",
+        "log",
+        "89 readings up to 2023-11-15 23:13 were kept long enough and are given up",
+    ),
     (e.RecordingLost("disk full"), "log", "log", "cannot be written; only switching off until it can"),
     (e.RecordingBack(12, 3), "log", "log", "can be written again; 12 had waited, 3 readings lost"),
 ]

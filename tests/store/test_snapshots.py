@@ -91,15 +91,39 @@ def test_a_snapshot_of_other_rules_is_not_used(tmp_path: Path):
         assert snapshots.newest(log, "2") is None
 
 
+def test_the_newest_stay_and_of_old_ones_the_first_of_each_stride(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """Snapshots every 2 events, stride 8, the newest three kept: any past moment has one that is not far before it."""
+    monkeypatch.setattr(snapshots, "STRIDE", 8)
+    with Log(tmp_path / "log.db") as log:
+        for n in range(1, 31):
+            log.append(readings(2 * n - 1, 1), durable=False, also=[snapshots.saving(_after(SITE, 2 * n), "1", keep=3)])
+        kept = [row[0] for row in log.query("SELECT seq FROM snapshots ORDER BY seq")]
+        assert kept == [2, 8, 16, 24, 32, 40, 48, 56, 58, 60]
+        assert snapshots.newest(log, "1", up_to_seq=39) == _after(SITE, 32)
+
+
+def test_a_year_of_snapshots_is_thinned_one_stride_at_a_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """Saving looks at the last two strides only, not at all of ten years."""
+    monkeypatch.setattr(snapshots, "STRIDE", 8)
+    with Log(tmp_path / "log.db") as log:
+        log.append(
+            readings(1, 1), durable=False, also=[snapshots.saving(_after(SITE, seq), "1", 3) for seq in (2, 4, 6)]
+        )
+        log.query("INSERT INTO snapshots SELECT seq + 400, at, engine, state FROM snapshots")
+        log.save(snapshots.saving(_after(SITE, 408), "1", keep=3))
+        assert [row[0] for row in log.query("SELECT seq FROM snapshots ORDER BY seq")] == [2, 4, 6, 402, 404, 406, 408]
+
+
 def test_the_newest_up_to_an_event_is_found_and_old_ones_go(tmp_path: Path):
-    """Of ten snapshots the newest three stay; one can be asked for a moment in the past."""
+    """Of ten snapshots the newest three stay, and the first of their stride; one can be asked for a moment in the past."""
     with Log(tmp_path / "log.db") as log:
         for n in range(1, 11):
             log.append(readings(2 * n - 1, 1), durable=False, also=[snapshots.saving(_after(SITE, 2 * n), "1", keep=3)])
-        assert [row[0] for row in log.query("SELECT seq FROM snapshots ORDER BY seq")] == [16, 18, 20]
+        assert [row[0] for row in log.query("SELECT seq FROM snapshots ORDER BY seq")] == [2, 16, 18, 20]
         assert snapshots.newest(log, "1") == _after(SITE, 20)
         assert snapshots.newest(log, "1", up_to_seq=19) == _after(SITE, 18)
-        assert snapshots.newest(log, "1", up_to_seq=15) is None
+        assert snapshots.newest(log, "1", up_to_seq=15) == _after(SITE, 2)
+        assert snapshots.newest(log, "1", up_to_seq=1) is None
 
 
 @pytest.mark.parametrize(

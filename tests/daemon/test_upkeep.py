@@ -1,0 +1,173 @@
+"""Upkeep: the log is kept small beside everything else, gently, and what goes is said."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from msgspec import structs
+
+from chargerd.daemon.past import state_after, state_at
+from chargerd.daemon.rebuild import rebuild
+from chargerd.daemon.upkeep import LOOK_DROP_S, LOOK_S, REST, TRY_AGAIN_S, Upkeep
+from chargerd.model.events import ChargerRead, ClockStepped, Event, ReadingsDropped, Tick
+from chargerd.model.settings import Configuration
+from chargerd.model.state import Site
+from chargerd.sim.verify import differences
+from chargerd.store import chunks, sealing
+from chargerd.store.errors import NotRecorded
+from chargerd.store.log import Log
+from tests.house import Day, configuration, loadpoint
+from tests.store.streams import home
+
+HOUR_MS = 3_600_000
+
+
+class Bench:
+    """A log of 400 transactions, 10 s apart, and somebody who keeps it."""
+
+    def __init__(self, path: Path) -> None:
+        self.log = Log(path)
+        for events in home(400):
+            self.log.append(events, durable=False)
+        self.now_s = 100.0
+        self.said: list[str] = []
+        self.upkeep = Upkeep(self.log, lambda: self.now_s, self.said.append)
+
+    def site(self, keep_rows_ms: int, keep_readings_ms: int = 3650 * 24 * HOUR_MS) -> Site:
+        keep = Configuration(keep_rows_ms=keep_rows_ms, keep_readings_ms=keep_readings_ms)
+        return Site(at_ms=1_000_000 + 4_000_000, configuration=keep)
+
+
+@pytest.fixture
+def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Bench:
+    monkeypatch.setattr(chunks, "ROWS", 50)
+    monkeypatch.setattr(sealing, "KEPT_ROWS", 100)
+    return Bench(tmp_path / "log.db")
+
+
+def test_a_look_a_minute_and_a_chunk_a_step(bench: Bench):
+    """Nothing before the first minute; then chunk by chunk until only what is younger than half an hour is plain."""
+    site = bench.site(HOUR_MS // 2)
+    assert bench.upkeep.step(site) is None
+    assert bench.log.sealed_seq == 0
+    seen = set()
+    for _ in range(40):
+        bench.now_s += bench.upkeep.wait_s()
+        bench.upkeep.step(site)
+        seen.add(bench.log.sealed_seq)
+    assert len(seen) > 15
+    assert bench.upkeep.wait_s() == pytest.approx(LOOK_S)
+    assert bench.log.query("SELECT count(*) FROM events WHERE at >= 3200000")[0][0] > 700
+    assert bench.log.query("SELECT count(*) FROM events WHERE at < 3000000 AND type = 'Tick'") == [(0,)]
+
+
+def test_after_a_step_comes_a_rest(bench: Bench, monkeypatch: pytest.MonkeyPatch):
+    """A step that took 0.4 s is followed by nine times as long without one."""
+    seal = bench.log.seal
+
+    def slow(before_ms: int) -> int:
+        bench.now_s += 0.4
+        return seal(before_ms)
+
+    monkeypatch.setattr(bench.log, "seal", slow)
+    bench.now_s += LOOK_S
+    bench.upkeep.step(bench.site(HOUR_MS))
+    assert bench.log.sealed_seq > 0
+    assert bench.upkeep.wait_s() == pytest.approx(REST * 0.4)
+
+
+def test_a_disk_that_refuses_is_said_once_and_tried_again_later(bench: Bench, monkeypatch: pytest.MonkeyPatch):
+    """Ten minutes later; meanwhile everything goes on."""
+
+    def refuses(_before_ms: int) -> int:
+        raise NotRecorded("database or disk is full")
+
+    whole = bench.log.seal
+    monkeypatch.setattr(bench.log, "seal", refuses)
+    for _ in range(3):
+        bench.now_s += bench.upkeep.wait_s()
+        assert bench.upkeep.step(bench.site(HOUR_MS)) is None
+        assert bench.upkeep.wait_s() == pytest.approx(TRY_AGAIN_S)
+    assert bench.said == ["old readings cannot be packed just now: database or disk is full"]
+    monkeypatch.setattr(bench.log, "seal", whole)
+    bench.now_s += TRY_AGAIN_S
+    bench.upkeep.step(bench.site(HOUR_MS))
+    assert bench.log.sealed_seq > 0
+
+
+def test_damaged_rows_stay_as_they_are_and_are_said_once(bench: Bench):
+    """What cannot be packed is left for whoever examines it; no second try before the next start."""
+    bench.log.query("DROP TRIGGER events_stay")
+    bench.log.query("DELETE FROM events WHERE seq = 20")
+    for _ in range(3):
+        bench.now_s += bench.upkeep.wait_s()
+        bench.upkeep.step(bench.site(HOUR_MS))
+    assert len(bench.said) == 1
+    assert "missing between 1 and" in bench.said[0]
+    assert bench.log.sealed_seq == 0
+
+
+def _until_drop(bench: Bench, site: Site) -> ReadingsDropped | None:
+    for _ in range(200):
+        bench.now_s += bench.upkeep.wait_s()
+        drop = bench.upkeep.step(site)
+        if drop is not None:
+            return drop.fact
+    return None
+
+
+def test_readings_kept_long_enough_are_given_up_an_hour_after_the_start_at_the_earliest(bench: Bench):
+    """Kept for an hour, so that of 4,000 s the first 400 s go, in whole chunks."""
+    fact = _until_drop(bench, bench.site(HOUR_MS, HOUR_MS))
+    assert fact is not None
+    assert bench.now_s >= 100 + LOOK_DROP_S
+    assert fact.first_seq == 1
+    assert fact.to_ms < 1_400_000
+    assert fact.readings > 100
+
+
+def test_a_clock_that_was_set_years_ahead_costs_no_readings(bench: Bench):
+    """Everything looks old then; what is given up cannot be had back."""
+    bench.upkeep.heed(Event(1, 0, 0, 1, "daemon", ClockStepped(30 * 86_400_000)))
+    assert _until_drop(bench, bench.site(HOUR_MS, HOUR_MS)) is None
+
+
+def test_a_charge_whose_readings_were_packed_and_given_up_is_still_explained(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """A whole charge in the real recorder: sealed while it runs; replay, verify and any past moment are as without.
+
+    Then its readings are given up through the recorder: decisions, commands and the session stay.
+    """
+    monkeypatch.setattr(chunks, "ROWS", 200)
+    monkeypatch.setattr(sealing, "KEPT_ROWS", 300)
+    conf = structs.replace(configuration(loadpoint("bike")), keep_rows_ms=HOUR_MS, keep_readings_ms=2 * HOUR_MS)
+    day = Day(tmp_path, conf, {"bike": "rad-nominal"})
+    day.charge("bike")
+    now_s = 0.0
+    upkeep = Upkeep(day.run.log, lambda: now_s, pytest.fail)
+    for minute in range(10, 6 * 60, 10):
+        day.until(minute * 60)
+        if minute < 240:
+            while day.run.log.seal(day.run.site.at_ms - conf.keep_rows_ms):
+                pass
+    log = day.run.log
+    assert log.sealed_seq > 1000
+    assert day.last("bike").outcome == "finished"
+    assert list(differences(log.read())) == []
+    half = day.events[len(day.events) // 3]
+    assert state_at(log, half.at_ms).seq >= half.seq
+    before = state_after(log)
+    now_s = 2 * LOOK_DROP_S
+    drop = None
+    while drop is None:
+        now_s += LOOK_S + 1
+        drop = upkeep.step(day.run.site)
+    day.run.give_up(drop)
+    assert state_after(log, before.seq) == before
+    assert rebuild(log, before).differs == ()
+    kinds = {type(event.body) for event in log.read(1, drop.fact.last_seq)}
+    assert not kinds & {ChargerRead, Tick}
+    assert len(kinds) > 4
+    assert list(log.damages()) == []
