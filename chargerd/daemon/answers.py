@@ -7,17 +7,19 @@ from typing import Any
 
 from chargerd.daemon.context import Context, chosen
 from chargerd.daemon.logbook import log, sessions
-from chargerd.daemon.status import devices, status, why
+from chargerd.daemon.moments import then
+from chargerd.daemon.status import devices, status
 from chargerd.daemon.times import days_text
+from chargerd.daemon.why import why
 from chargerd.engine.describe import Safety, safety_of, schedule_of, settings_of, target_of
-from chargerd.engine.settings import PROFILE_KEYS, value_of
+from chargerd.engine.settings import PROFILE_KEYS, in_force
 from chargerd.model import windows
 from chargerd.model.reasons import duration, shown
 from chargerd.model.settings import ADJUSTABLE, LoadpointSettings, Profile, ScheduleEntry
 from chargerd.protocol.framing import CallError
 
 HISTORY = frozenset({"GetLog", "GetSessions"})
-"""Methods that read the log; the rest look at the state only."""
+"""Methods that read the log; the rest look at the state only, unless they are asked about a past moment."""
 
 
 def answer(method: str, parameters: dict[str, Any], context: Context) -> dict[str, Any]:
@@ -152,17 +154,6 @@ def _values(context: Context, name: str) -> list[dict[str, Any]]:
     return rows
 
 
-def in_force(settings: LoadpointSettings, key: str) -> Any:
-    """The value that counts for an adjustable key: where the profile says nothing, the limit it has all the same."""
-    profile = settings.profile
-    derived = {
-        "max_power_w": profile.power_limit_w,
-        "max_energy_wh": profile.energy_limit_wh,
-        "max_h": profile.time_limit_s / 3600,
-    }
-    return derived[key] if key in derived else value_of(settings, key)
-
-
 def _origin(settings: LoadpointSettings, key: str) -> str:
     if key in PROFILE_KEYS:
         return f"profile {settings.profile.name}"
@@ -202,8 +193,8 @@ def _complete(context: Context, parameters: dict[str, Any]) -> dict[str, Any]:
 
 
 _ANSWERS: dict[str, Callable[[Context, dict[str, Any]], dict[str, Any]]] = {
-    "GetStatus": lambda context, parameters: status(context, parameters["names"]),
-    "GetWhy": lambda context, parameters: why(context, parameters["name"]),
+    "GetStatus": lambda context, parameters: status(then(context, parameters), parameters["names"]),
+    "GetWhy": lambda context, parameters: why(then(context, parameters), parameters["name"], parameters["not"]),
     "GetLog": log,
     "GetSessions": sessions,
     "GetSchedule": _schedule,

@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from msgspec import Struct
 
+from chargerd import __version__
 from chargerd.daemon.times import BadTime, clock_text, local_text, parse_time, utc_text
 from chargerd.model.events import Event
 from chargerd.model.settings import Profile
@@ -34,6 +35,10 @@ class LogReader(Protocol):
         """The last seq there is; 0 for an empty log."""
         ...
 
+    def state_at(self, at_ms: int) -> Site:
+        """The state as it was at a time, after the last event that was not later."""
+        ...
+
     def sessions(self, loadpoint: str | None, since_ms: int | None, lines: int) -> list[Session]:
         """The last ``lines`` sessions that ended at or after ``since_ms``, newest first."""
         ...
@@ -44,7 +49,12 @@ class LogReader(Protocol):
 
 
 class Context(Struct, frozen=True):
-    """Everything an answer may look at. ``log`` is there for the methods that look back, else None."""
+    """Everything an answer may look at. ``log`` is there for the methods that look back, else None.
+
+    ``now_ms`` is the moment that the answer is about: the present, or a past one (see `daemon.moments`). For a past one
+    ``at_ms`` is that moment as it was asked for, ``asked_ms`` is when it was asked, and ``down`` is from when to when
+    chargerd did not run, if it did not run then.
+    """
 
     site: Site
     now_ms: int
@@ -52,6 +62,18 @@ class Context(Struct, frozen=True):
     profiles: tuple[Profile, ...]
     zone: tzinfo
     log: LogReader | None = None
+    version: str = __version__
+    at_ms: int | None = None
+    asked_ms: int | None = None
+    down: tuple[int, int] | None = None
+
+    @property
+    def when(self) -> str:
+        """Text: the past moment that the answer is about: "at 16:20", "yesterday at 16:20"; empty for the present."""
+        if self.at_ms is None:
+            return ""
+        day, _, clock = self.clock(self.at_ms).rpartition(" ")
+        return f"{'on ' if day[:1].isdigit() else ''}{day} at {clock}".strip()
 
     def utc(self, at_ms: int | None) -> str | None:
         """A time as JSON carries it; None stays None."""
@@ -62,8 +84,8 @@ class Context(Struct, frozen=True):
         return None if at_ms is None else local_text(at_ms, self.zone)
 
     def clock(self, at_ms: int) -> str:
-        """A time as people say it."""
-        return clock_text(at_ms, self.now_ms, self.zone)
+        """A time as people say it, on the day on which they ask."""
+        return clock_text(at_ms, self.now_ms if self.asked_ms is None else self.asked_ms, self.zone)
 
     def time(self, parameters: dict[str, Any], name: str) -> int | None:
         """The time that a parameter names, None if it was left out. Raises `CallError` BadValue."""
@@ -75,7 +97,8 @@ class Context(Struct, frozen=True):
 
     def stamped(self, kind: str, text: str, **fields: Any) -> dict[str, Any]:
         """A reply with what every reply has."""
-        now, local = utc_text(self.now_ms), local_text(self.now_ms, self.zone)
+        asked_ms = self.now_ms if self.asked_ms is None else self.asked_ms
+        now, local = utc_text(asked_ms), local_text(asked_ms, self.zone)
         return {"kind": kind, "now": now, "now_local": local, "text": text, **fields}
 
 
@@ -96,9 +119,9 @@ def suggestion(name: str, known: list[str]) -> str:
     return f" Did you mean {close[0]}?" if close else ""
 
 
-def no_loadpoint(name: str, site: Site) -> CallError:
-    """The error for a loadpoint that there is not."""
-    return _no_such("NoSuchLoadpoint", "loadpoint", name, sorted(site.configuration.loadpoints))
+def no_loadpoint(name: str, site: Site, when: str = "") -> CallError:
+    """The error for a loadpoint that there is not, or was not at the past moment ``when``."""
+    return _no_such("NoSuchLoadpoint", "loadpoint", name, sorted(site.configuration.loadpoints), when)
 
 
 def no_device(name: str, site: Site) -> CallError:
@@ -111,16 +134,16 @@ def no_entry(name: str, known: list[str]) -> CallError:
     return _no_such("NoSuchEntry", "schedule entry", name, known)
 
 
-def _no_such(error: str, what: str, name: str, known: list[str]) -> CallError:
-    shown = name[:60]
-    listed = f"Known: {' '.join(known)}" if known else f"There is no {what} at all."
-    message = f'no {what} "{shown}".{suggestion(shown, known)}'
+def _no_such(error: str, what: str, name: str, known: list[str], when: str = "") -> CallError:
+    shown, then = name[:60], f" {when}" if when else ""
+    listed = f"Known{then}: {' '.join(known)}" if known else f"There {'was' if when else 'is'} no {what} at all{then}."
+    message = f'no {what} "{shown}"{then}.{suggestion(shown, known)}'
     return CallError(error, message, "Nothing was changed.", listed, name=shown, known=known)
 
 
-def chosen(names: list[str] | None, site: Site) -> list[str]:
+def chosen(names: list[str] | None, site: Site, when: str = "") -> list[str]:
     """The loadpoints that were asked for, in the order of the configuration. Raises `CallError` NoSuchLoadpoint."""
     for name in names or ():
         if name not in site.configuration.loadpoints:
-            raise no_loadpoint(name, site)
+            raise no_loadpoint(name, site, when)
     return [name for name in site.configuration.loadpoints if not names or name in names]

@@ -306,7 +306,7 @@ class ControlServer:
             self._streams[client.number] = open_stream(name, parameters, context)
         if method.kind == "control":
             self._hand(client, self._hub.submit(ChangeRequest(name, parameters, client.user, client.uid)))
-        elif name in HISTORY:
+        elif name in HISTORY or parameters.get("at") is not None:
             self._hand(client, self._history.submit(self._look_back, name, parameters, context))
         elif name == "Watch":
             self._feed(client, (), context.site)

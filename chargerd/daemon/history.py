@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+from chargerd.daemon.past import state_at
 from chargerd.model.events import Event
-from chargerd.model.state import Session
+from chargerd.model.state import Session, Site
 from chargerd.store import sessions
 from chargerd.store.reader import open_reader
 
@@ -29,6 +30,10 @@ class History:
     def last_seq(self) -> int:
         """The last seq there is."""
         return self._reader.last_seq
+
+    def state_at(self, at_ms: int) -> Site:
+        """The state as it was at a time, after the last event that was not later."""
+        return state_at(self._reader, at_ms)
 
     def sessions(self, loadpoint: str | None, since_ms: int | None, lines: int) -> list[Session]:
         """The last ended sessions, newest first."""

@@ -13,11 +13,10 @@ from msgspec import Struct, structs
 
 from chargerd.config import times
 from chargerd.config.profiles import order_faults
-from chargerd.daemon.answers import in_force
 from chargerd.daemon.context import no_entry, no_loadpoint, zone_of
 from chargerd.daemon.times import BadTime, clock_text, parse_end
 from chargerd.engine.describe import mode_of, schedule_of, settings_of, target_of
-from chargerd.engine.settings import PROFILE_KEYS, overridden
+from chargerd.engine.settings import PROFILE_KEYS, in_force, overridden
 from chargerd.model.events import (
     Body,
     HoldCleared,

@@ -1,11 +1,10 @@
-"""Status: what loadpoints and devices do now, and why: the rows that GetStatus, Watch, GetWhy and GetDevices are made of."""
+"""Status: what loadpoints and devices do at a moment: the rows that GetStatus, Watch, GetWhy and GetDevices are made of."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from chargerd import __version__
-from chargerd.daemon.context import Context, chosen, no_device, no_loadpoint
+from chargerd.daemon.context import Context, chosen, no_device
 from chargerd.engine.describe import (
     Problem,
     headline,
@@ -14,44 +13,45 @@ from chargerd.engine.describe import (
     problems,
     reason_of,
     safety_of,
-    schedule_of,
     settings_of,
     target_of,
 )
-from chargerd.model import windows
 from chargerd.model.events import Reason
-from chargerd.model.reasons import OUTCOMES, duration, energy, next_step, power, sentence, word
+from chargerd.model.reasons import OUTCOMES, duration, next_step, power, sentence, word
 from chargerd.model.settings import LoadpointSettings, Profile
-from chargerd.model.state import Loadpoint, Session
-
-PHRASES = {
-    "no charger": "has no charger",
-    "no battery": "has no battery",
-    "removed": "has lost its battery",
-    "fault": "has a fault",
-}
-"""Shown words that do not follow "is"."""
+from chargerd.model.state import Session
 
 
 def status(context: Context, names: list[str] | None) -> dict[str, Any]:
     """The reply of GetStatus."""
     site = context.site
-    rows = [loadpoint_row(context, name) for name in chosen(names, site)]
+    rows = [loadpoint_row(context, name) for name in chosen(names, site, context.when)]
     powers = [row["power_w"] for row in rows]
     read_ms = max((charger.at_ms for charger in site.chargers.values()), default=None)
     return context.stamped(
         "status",
-        headline(site, context.now_ms),
+        headline(site, context.now_ms) if context.down is None else f"{down_text(context, context.down)}.",
+        at=context.utc(context.at_ms),
+        at_local=context.local(context.at_ms),
+        running=context.down is None,
         site=site.configuration.site,
         power_w=None if None in powers else float(sum(powers)),
         held_by=None if site.hold is None else site.hold.by,
         recording=site.recording,
         loadpoints=rows,
         problems=[_problem(context, problem) for problem in problems(site, context.now_ms)],
-        version=__version__,
-        up_s=max(0, (context.now_ms - context.started_ms) // 1000),
+        version=context.version,
+        up_s=None if context.down is not None else max(0, (context.now_ms - context.started_ms) // 1000),
         read_age_s=_age_s(context, read_ms),
         seq=site.seq,
+    )
+
+
+def down_text(context: Context, down: tuple[int, int]) -> str:
+    """That nobody watched then, and what the answer rests on."""
+    ended_ms, began_ms = down
+    return (
+        f"chargerd did not run from {context.clock(ended_ms)} to {context.clock(began_ms)}; this is what it last knew"
     )
 
 
@@ -71,8 +71,8 @@ def loadpoint_row(context: Context, name: str) -> dict[str, Any]:
         "name": name,
         "state": state,
         "word": "unknown" if state == "unknown" else word(reason),
-        "reason": _reason(context, reason),
-        "limit": None if limit is None else _reason(context, limit),
+        "reason": reason_row(context, reason),
+        "limit": None if limit is None else reason_row(context, limit),
         "text": _because(context, name, state, reason),
         "next_step": next_step(reason, context.zone),
         "since": context.utc(loadpoint.state_since_ms or None),
@@ -121,87 +121,6 @@ def session_row(context: Context, session: Session, profile: Profile | None) -> 
         "outcome": session.outcome,
         "text": "running" if session.outcome is None else OUTCOMES.get(session.outcome, session.outcome),
     }
-
-
-def why(context: Context, name: str) -> dict[str, Any]:
-    """The reply of GetWhy."""
-    site = context.site
-    if name not in site.configuration.loadpoints:
-        raise no_loadpoint(name, site)
-    row, loadpoint = loadpoint_row(context, name), site.loadpoints[name]
-    phrase = PHRASES.get(row["word"], f"is {row['word']}")
-    since = f" since {context.clock(loadpoint.state_since_ms)}" if loadpoint.state_since_ms else ""
-    decided = loadpoint.decided
-    return context.stamped(
-        "why",
-        f"{name} {phrase}{since}: {row['text']}.",
-        loadpoint=row,
-        lines=[{"label": label, "text": text} for label, text in _lines(context, name, row)],
-        policy=None if decided is None else decided.policy,
-        seq=loadpoint.decided_seq or None,
-        next_step=row["next_step"],
-    )
-
-
-def _lines(context: Context, name: str, row: dict[str, Any]) -> list[tuple[str, str]]:
-    site = context.site
-    settings, loadpoint = settings_of(site, name), site.loadpoints[name]
-    lines = [("Wanted", _wanted(context, name))]
-    session = loadpoint.session or loadpoint.last_session
-    if session is not None:
-        label = "Session" if loadpoint.session is not None else "Last session"
-        lines.append((label, _session_text(context, session)))
-    lines.append(("Read", _read_text(row)))
-    lines.append(("Limits", row["limit"]["text"] if row["limit"] else "none reached"))
-    if row["held_by"] is not None:
-        lines.append(("Held", f"by {row['held_by']}: nothing is sent but lease renewals"))
-    lines.append(("Would change if", " · ".join(_changes(context, name, settings, loadpoint))))
-    if loadpoint.decided is not None:
-        when = context.clock(loadpoint.decided_at_ms)
-        lines.append(("Decided", f"by policy {loadpoint.decided.policy} on event {loadpoint.decided_seq} at {when}"))
-    return lines
-
-
-def _wanted(context: Context, name: str) -> str:
-    site, loadpoint = context.site, context.site.loadpoints[name]
-    by = f", set by {loadpoint.mode_by}" if loadpoint.mode_by else ""
-    until = f" until {context.clock(loadpoint.mode_until_ms)}" if loadpoint.mode_until_ms else ""
-    target = target_text(settings_of(site, name), target_of(site, name))
-    aimed = f", set by {loadpoint.target_by}" if loadpoint.target is not None else ""
-    once = " for this session" if loadpoint.target_once else ""
-    return f"mode {mode_of(site, name)}{until}{by}; target {target}{once}{aimed}"
-
-
-def _session_text(context: Context, session: Session) -> str:
-    taken = f"{energy(session.energy_wh)}, on for {duration(session.on_ms / 1000)}, since {context.clock(session.started_at_ms)}"
-    return taken if session.outcome is None else f"{taken}; {OUTCOMES.get(session.outcome, session.outcome)}"
-
-
-def _read_text(row: dict[str, Any]) -> str:
-    if row["read_age_s"] is None:
-        return "never"
-    on = {True: "on", False: "off", None: "unknown"}[row["enabled"]]
-    drawn = "" if row["power_w"] is None else f", {power(row['power_w'])}"
-    return f"{on}{drawn}, {duration(row['read_age_s'])} ago"
-
-
-def _changes(context: Context, name: str, settings: LoadpointSettings, loadpoint: Loadpoint) -> list[str]:
-    """What would make it do something else."""
-    site, profile = context.site, settings.profile
-    if loadpoint.session is not None:
-        return [
-            f"power falls below {power(profile.stop_w(target_of(site, name)))}",
-            f"it is on for {duration(profile.time_limit_s)}",
-            f"it has taken {energy(profile.energy_limit_wh)}",
-            "mode becomes off",
-        ]
-    changes = ["mode becomes fast"]
-    zone = windows.zone(site.configuration.timezone)
-    dues = [windows.next_due_ms(entry, context.now_ms, zone) for entry in schedule_of(site) if entry.loadpoint == name]
-    next_ms = min((due for due in dues if due is not None), default=None)
-    if next_ms is not None:
-        changes.append(f"the schedule starts it {context.clock(next_ms)}")
-    return changes
 
 
 def devices(context: Context, names: list[str] | None) -> dict[str, Any]:
@@ -272,7 +191,7 @@ def _because(context: Context, name: str, state: str, reason: Reason) -> str:
     return f"last read {duration((context.now_ms - charger.at_ms) / 1000)} ago"
 
 
-def _reason(context: Context, reason: Reason) -> dict[str, Any]:
+def reason_row(context: Context, reason: Reason) -> dict[str, Any]:
     text = sentence(reason, context.zone)
     return {"code": reason.code, "text": text, "values": dict(reason.values), "seqs": list(reason.seqs)}
 

@@ -70,6 +70,18 @@ def grant(case: Case, decision: Decision) -> Granted:
     return Granted(decision.wish, outcome=decision.outcome, wake_ms=decision.wake_ms)
 
 
+def speaking(case: Case, decision: Decision) -> tuple[Reason, ...]:
+    """What every limit has against this wish, also those that do not come to the word because another one spoke first.
+
+    The first is the one that `grant` follows.
+    """
+    found = [_hold(case, decision)]
+    if decision.outcome is None and case.session is not None and _waited(case):
+        found += [cap(case, case.session) for cap in _CAPS]
+    found += [limit(case, decision) for limit in _LIMITS]
+    return tuple(granted.limit for granted in found if granted is not None and granted.limit is not None)
+
+
 def fresh(case: Case) -> bool:
     """Whether the charger has been read in this run of the daemon and not too long ago."""
     charger = case.charger

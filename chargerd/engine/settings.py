@@ -16,6 +16,17 @@ def value_of(settings: LoadpointSettings, key: str) -> Scalar:
     return value
 
 
+def in_force(settings: LoadpointSettings, key: str) -> Scalar:
+    """The value that counts for an adjustable key: where the profile says nothing, the limit it has all the same."""
+    profile = settings.profile
+    derived = {
+        "max_power_w": profile.power_limit_w,
+        "max_energy_wh": profile.energy_limit_wh,
+        "max_h": profile.time_limit_s / 3600,
+    }
+    return derived[key] if key in derived else value_of(settings, key)
+
+
 def overridden(settings: LoadpointSettings, loadpoint: Loadpoint) -> LoadpointSettings:
     """A loadpoint's settings with its overrides applied."""
     if not loadpoint.overrides:

@@ -47,6 +47,12 @@ CHANGED = {
     "notes": ("[]string", "what else is worth knowing, one sentence each"),
     "seq": ("?int", "number of the event that records the change"),
 }
+AT = {"at": ("?string", "a past moment to look at; now if left out")}
+MOMENT = {
+    "at": ("?string", "the past moment that was asked about, UTC; null: now"),
+    "at_local": ("?string", "the same at the site"),
+    "running": ("bool", "false: chargerd did not run at that moment, and this is what it last knew"),
+}
 SPAN = {
     "since": ("?string", "not before this time"),
     "lines": ("?int", "at most so many rows, the last ones"),
@@ -120,6 +126,21 @@ TYPES: dict[str, Fields] = {
     "Line": {
         "label": ("string", "what the line is about"),
         "text": ("string", "the line"),
+    },
+    "Change": {
+        "kind": ("string", '"change"'),
+        "input": ("string", "what would have to change: a field, a setting, or time"),
+        "from": ("object", "its value now: a number, a text or null"),
+        "to": ("object", "the value at which the decision turns"),
+        "held_s": ("float", "how long it would have to stay there; 0: it turns at once"),
+        "at": ("?string", "for time: when, UTC"),
+        "at_local": ("?string", "the same at the site"),
+        "enabled": ("?bool", "whether the charger is on after it"),
+        "outcome": ("?string", "how the session ends by it, if it does"),
+        "word": ("string", "the state after it, as people read it"),
+        "reason": ("Reason", "why it is so then"),
+        "distance": ("float", "how far away the change is; 0 is here"),
+        "text": ("string", "the change in words"),
     },
     "Entry": {
         "kind": ("string", '"entry"'),
@@ -229,9 +250,10 @@ TYPES: dict[str, Fields] = {
 _TABLE = (
     Method(
         "GetStatus",
-        "What every loadpoint does now, why, and what is wrong.",
-        NAMES,
+        "What every loadpoint does, why, and what is wrong: now, or at any past moment.",
+        {**NAMES, **AT},
         {
+            **MOMENT,
             "site": ("string", "the site's name"),
             "power_w": ("?float", "power of all loadpoints; null if one of them is unknown"),
             "held_by": ("?string", "who holds the whole site, if somebody does"),
@@ -239,7 +261,7 @@ _TABLE = (
             "loadpoints": ("[]Loadpoint", "one for each"),
             "problems": ("[]Problem", "what is wrong"),
             "version": ("string", "chargerd's version"),
-            "up_s": ("int", "how long chargerd has been running"),
+            "up_s": ("?int", "how long chargerd has been running; null: it was not"),
             "read_age_s": ("?int", "age of the newest reading of any device"),
             "seq": ("int", "number of the last event this rests on"),
         },
@@ -256,11 +278,18 @@ _TABLE = (
     ),
     Method(
         "GetWhy",
-        "Why a loadpoint does what it does, with the numbers, and what would change it.",
-        NAME,
+        "Why a loadpoint does what it does, with the numbers, and what would change it: now, or at any past moment.",
         {
+            **NAME,
+            **AT,
+            "not": ("?string", "a state or a word for one: why it is not so, and what would bring it there"),
+        },
+        {
+            **MOMENT,
             "loadpoint": ("Loadpoint", "the loadpoint"),
-            "lines": ("[]Line", "wish, session, limits, what would change it"),
+            "lines": ("[]Line", "what is wanted and missing, the limits, what would change it"),
+            "limits": ("[]Reason", "every limit that speaks, the first one first"),
+            "changes": ("[]Change", "single changes that would turn the decision, the smallest first"),
             "policy": ("?string", "the policy that decided"),
             "seq": ("?int", "number of the event that records the decision"),
             "next_step": ("string", "what a person can do"),

@@ -10,6 +10,9 @@ from chargerd.protocol.table import METHODS, TYPES, Fields
 NOW = {"now": "2026-05-11T12:14:41Z", "now_local": "2026-05-11T14:14:41+02:00"}
 
 
+PRESENT = {"at": None, "at_local": None, "running": True}
+
+
 def answer(kind: str, text: str, **fields: Any) -> dict[str, Any]:
     """A reply with what every reply has."""
     return {"kind": kind, **NOW, "text": text, **fields}
@@ -176,6 +179,7 @@ def status(loadpoints: list[dict[str, Any]] | None = None, **changes: Any) -> di
         "status",
         "bike-1 charging 118 W; tools unknown; 3 idle; 2 problems",
         **{
+            **PRESENT,
             "site": "Home",
             "power_w": None,
             "held_by": None,
@@ -226,21 +230,84 @@ ENTRIES = [
     entry(4702, "14:12:00", "mode", "bike-1", "off → fast by anna", by="anna", data={"mode": "fast", "by": "anna"}),
 ]  # fmt: skip
 
+
+def change(field: str, before: Any, after: Any, text: str, **changes: Any) -> dict[str, Any]:
+    """A change that would end the charge of bike-1."""
+    return {
+        "kind": "change",
+        "input": field,
+        "from": before,
+        "to": after,
+        "held_s": 0.0,
+        "at": None,
+        "at_local": None,
+        "enabled": False,
+        "outcome": None,
+        "word": "off",
+        "reason": reason("mode-off", "mode is off"),
+        "distance": 1.0,
+        "text": text,
+        **changes,
+    }
+
+
+FALLS = "power falls below 90 W for 40 s (finished)"
 WHY = answer(
     "why",
-    "bike-1 is charging since 11:48 because it draws 118 W, more than 90 W.",
+    "bike-1 is charging since 11:48: drawing 118 W, until it falls below 90 W.",
+    **PRESENT,
     loadpoint=BIKE_1,
     lines=[
-        {"label": "Wanted", "text": "nominal, below 90 W (mode fast, set by anna 11:48)"},
-        {"label": "Session", "text": "0.3 kWh in 2 h 26 min, highest 131 W"},
-        {"label": "Limits", "text": "none reached"},
-        {"label": "Decided", "text": "by policy threshold 1 on event 4701 at 11:48"},
-        {"label": "Would change if", "text": "it draws less than 90 W for 48 s · mode becomes off · 5 h have passed"},
+        {"label": "Wanted", "text": "mode fast, set by anna; target nominal, below 90 W"},
+        {"label": "Missing", "text": "28 W: from 118 W to below 90 W; energy unknown, at most 781 Wh before its limit"},
+        {"label": "Session", "text": "311 Wh, on for 2 h 26 min, since 11:48"},
+        {"label": "Limits", "text": "none reached; nearest: 18:48 comes and nothing else changes (stopped)"},
+        {
+            "label": "Would change if",
+            "text": f"{FALLS} · 18:48 comes and nothing else changes (stopped) · mode becomes off",
+        },
+        {"label": "Decided by", "text": "policy threshold on event 4701 at 11:48"},
     ],
-    policy="threshold 1",
+    limits=[],
+    changes=[
+        change(
+            "power_w", 118.2, 89.98, FALLS, held_s=40.0, outcome="finished", word="finished", distance=0.238,
+            reason=reason("cutoff-reached", "cut off: below 90 W for 40 s", stop_w=90.0, below_s=40.0),
+        ),
+        change("mode", "fast", "off", "mode becomes off"),
+    ],
+    policy="threshold",
     seq=4701,
-    next_step="chargerctl log bike-1",
+    next_step="",
+)  # fmt: skip
+THEN = {"at": "2026-05-10T14:20:00Z", "at_local": "2026-05-10T16:20:00+02:00", "running": True}
+WAITING = "outside its hours; goes on at 22:00"
+SPENT = "switched on 20 times in 24 h; 20 are allowed"
+WHY_THEN = answer(
+    "why",
+    f"scooter was waiting yesterday at 16:20 (since yesterday 15:02): {WAITING}.",
+    **THEN,
+    loadpoint=SCOOTER,
+    lines=[
+        {"label": "Wanted", "text": "mode fast, set by anna; target full, below 5 W"},
+        {"label": "Limits", "text": f"{WAITING} · {SPENT}"},
+        {"label": "Would be charging", "text": "no single change leads there: 2 limits stood in the way"},
+        {"label": "Decided by", "text": "policy threshold on event 3902 at yesterday 15:02"},
+    ],
+    limits=[
+        reason("outside-window", WAITING, opens_at_ms=1778529600000),
+        reason("starts-used-up", SPENT, starts=20, allowed=20),
+    ],
+    changes=[],
+    policy="threshold",
+    seq=3902,
+    next_step="",
 )
+
+
+def asked_why(parameters: dict[str, Any]) -> dict[str, Any]:
+    """The answer to GetWhy, now or then."""
+    return WHY if parameters["at"] is None else WHY_THEN
 
 
 def asked_status(parameters: dict[str, Any]) -> dict[str, Any]:
@@ -252,12 +319,13 @@ def asked_status(parameters: dict[str, Any]) -> dict[str, Any]:
             error = CallError("NoSuchLoadpoint", f'no loadpoint "{name}".', "Nothing was changed.", listed, known=known)
             error.parameters["name"] = name
             raise error
-    return status([point for point in LOADPOINTS if point["name"] in (parameters["names"] or known)])
+    moment = {} if parameters["at"] is None else {**THEN, "up_s": 900_000}
+    return status([point for point in LOADPOINTS if point["name"] in (parameters["names"] or known)], **moment)
 
 
 REPLIES: dict[str, Any] = {
     "GetStatus": asked_status,
-    "GetWhy": WHY,
+    "GetWhy": asked_why,
     "GetLog": answer("log", "4 rows", entries=ENTRIES, cut=False, seq=9),
     "GetSessions": answer(
         "sessions",

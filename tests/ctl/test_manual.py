@@ -15,7 +15,7 @@ from chargerd.ctl.commands.wait import STATES, WORDS
 from chargerd.ctl.manual import manual
 from chargerd.model.reasons import REASONS
 from chargerd.protocol.table import METHODS
-from tests.ctl.answers import REPLIES, status, strays_of_reply
+from tests.ctl.answers import REPLIES, THEN, WHY, WHY_THEN, status, strays_of_reply
 from tests.ctl.conftest import Run
 from tests.ctl.stand_in import StandIn
 
@@ -53,7 +53,8 @@ def test_every_method_of_the_table_has_a_command() -> None:
 @pytest.mark.parametrize("method", REPLIES)
 def test_the_answers_that_these_tests_give_are_those_of_the_table(method: str) -> None:
     """Otherwise the tests would prove something about another daemon."""
-    reply: Any = status() if method == "GetStatus" else REPLIES[method]
+    several: dict[str, list[Any]] = {"GetStatus": [status(), status(**THEN)], "GetWhy": [WHY, WHY_THEN]}
+    reply: Any = several.get(method, REPLIES[method])
     for one in reply if isinstance(reply, list) else [reply]:
         assert strays_of_reply(method, one) == []
     assert set(REPLIES) == set(METHODS)

@@ -1,10 +1,9 @@
-"""What status and why say of a household, in every state that a plug's loadpoint can be in."""
+"""What status says of a household, in every state that a plug's loadpoint can be in."""
 
 import pytest
 
-from chargerd.daemon.status import devices, loadpoint_row, session_row, status, target_text, why
-from chargerd.model.events import DeviceLost, HoldSet, ModeSet, ReadFailed
-from chargerd.protocol.framing import CallError
+from chargerd.daemon.status import devices, loadpoint_row, session_row, status, target_text
+from chargerd.model.events import DeviceLost, HoldSet, ReadFailed
 from tests.daemon.hub import context
 from tests.house import RAD, Day, configuration, loadpoint
 
@@ -56,40 +55,6 @@ def test_hold_is_shown_with_who_has_it(day):
     day.run.ask(HoldSet("ben"), by="ben")
     reply = status(context(day), None)
     assert (reply["held_by"], reply["loadpoints"][0]["held_by"]) == ("ben", "ben")
-    assert ("Held", "by ben: nothing is sent but lease renewals") in lines(day)
-
-
-def lines(day) -> list[tuple[str, str]]:
-    return [(line["label"], line["text"]) for line in why(context(day), "bike-1")["lines"]]
-
-
-def test_why_begins_with_a_sentence_and_ends_with_the_event(day):
-    """State, since when, because; then wish, session, reading, limits, what would change it, and who decided."""
-    reply = why(context(day), "bike-1")
-    assert reply["text"].startswith("bike-1 is charging since 00:01: drawing ")
-    assert [label for label, _ in lines(day)] == ["Wanted", "Session", "Read", "Limits", "Would change if", "Decided"]
-    told = dict(lines(day))
-    assert told["Wanted"] == "mode fast, set by anna; target nominal, below 90 W"
-    assert told["Limits"] == "none reached"
-    assert (
-        told["Would change if"] == "power falls below 90 W · it is on for 7 h · it has taken 1.1 kWh · mode becomes off"
-    )
-    assert f"on event {reply['seq']}" in told["Decided"]
-
-
-def test_why_nothing_happens_says_what_would_start_it(day):
-    """An idle loadpoint has a reason as well."""
-    day.run.ask(ModeSet("bike-1", "off", "ben"), by="ben")
-    assert why(context(day), "bike-1")["text"].startswith("bike-1 is off since 00:15: mode is off")
-    assert dict(lines(day))["Would change if"] == "mode becomes fast"
-
-
-def test_why_of_a_stranger_is_refused(day):
-    """Only loadpoints have reasons."""
-    with pytest.raises(CallError) as caught:
-        why(context(day), "bike-9")
-    assert (caught.value.short, caught.value.parameters["known"]) == ("NoSuchLoadpoint", ["bike-1"])
-    assert "Did you mean bike-1?" in str(caught.value)
 
 
 def test_charge_in_the_pack_follows_efficiency_and_voltage(day):

@@ -66,6 +66,11 @@ def add_names(parser: argparse.ArgumentParser) -> None:
     completes(names, "loadpoints")
 
 
+def add_at(parser: argparse.ArgumentParser) -> None:
+    """A past moment to look at."""
+    parser.add_argument("--at", metavar="TIME", help='as it was then: 16:20, "yesterday 16:20", -2h')
+
+
 def add_ends(parser: argparse.ArgumentParser) -> None:
     """When a change ends by itself, and whether it is only to be tried."""
     ends = parser.add_mutually_exclusive_group()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from chargerd.ctl.commands.base import Command, add_names
+from chargerd.ctl.commands.base import Command, add_at, add_names
 from chargerd.ctl.errors import DONE, FOUND
 from chargerd.ctl.render import (
     NAME_WIDTH,
@@ -36,7 +36,7 @@ HEADER = ("LOADPOINT", "STATE", "POWER", "ENERGY", "MODE", "WHY")
 
 def run(call: Call) -> int:
     """Ask once and print a table, or one loadpoint in full."""
-    reply = call.client.ask("GetStatus", names=call.arguments.names or None)
+    reply = call.client.ask("GetStatus", names=call.arguments.names or None, at=call.arguments.at)
     if call.arguments.check:
         return FOUND if reply["problems"] else DONE
     output = call.output
@@ -45,7 +45,7 @@ def run(call: Call) -> int:
     elif output.form == "plain":
         output.text(tabs(plain_row(loadpoint) for loadpoint in reply["loadpoints"]))
     elif call.arguments.names and len(reply["loadpoints"]) == 1:
-        output.text(one(reply["loadpoints"][0], reply["now_local"], output.width))
+        output.text(one(reply["loadpoints"][0], reply["now_local"], output.width, moment(reply)))
     else:
         output.text(page(reply, output.width, output.paint))
     return DONE
@@ -53,9 +53,18 @@ def run(call: Call) -> int:
 
 def page(reply: dict[str, Any], width: int, paint: Paint) -> str:
     """The whole page: site, table, problems, daemon."""
-    parts = [site_line(reply), "", overview(reply["loadpoints"], width, paint), ""]
+    then = moment(reply)
+    parts = [*([clean(then)] if then else []), site_line(reply), "", overview(reply["loadpoints"], width, paint), ""]
     parts += [*problem_lines(reply, width, paint), daemon_line(reply, paint)]
     return "\n".join(parts)
+
+
+def moment(reply: dict[str, Any]) -> str:
+    """Text: the past moment that this is about; empty for the present."""
+    if reply["at_local"] is None:
+        return ""
+    then = f"as it was {clock(reply['at_local'], reply['now_local'])}"
+    return then if reply["running"] else f"{then}; {reply['text']}"
 
 
 def site_line(reply: dict[str, Any]) -> str:
@@ -120,13 +129,19 @@ def _indented(text: str, by: int, width: int) -> list[str]:
 def daemon_line(reply: dict[str, Any], paint: Paint) -> str:
     """Which daemon answers, and how old its newest reading is."""
     age = reply["read_age_s"]
-    read = "nothing read yet" if age is None else f"last reading {duration(age)} ago"
-    return paint(clean(f"chargerd {reply['version']}, up {duration(reply['up_s'])}, {read}"), "dim")
+    read = "nothing read yet" if age is None else f"last reading {duration(age)} {_before(reply)}"
+    up = "not running" if reply["up_s"] is None else f"up {duration(reply['up_s'])}"
+    return paint(clean(f"chargerd {reply['version']}, {up}, {read}"), "dim")
 
 
-def one(loadpoint: dict[str, Any], now_local: str, width: int) -> str:
-    """One loadpoint as lines of key and value."""
+def _before(reply: dict[str, Any]) -> str:
+    return "ago" if reply["at_local"] is None else "before"
+
+
+def one(loadpoint: dict[str, Any], now_local: str, width: int, then: str = "") -> str:
+    """One loadpoint as lines of key and value; ``then`` is the past moment it is about."""
     rows = [
+        ("Time", then),
         ("Loadpoint", f"{loadpoint['name']} (charger {loadpoint['charger']}, profile {loadpoint['profile']})"),
         ("State", _state(loadpoint, now_local)),
         ("Mode", _mode(loadpoint, now_local)),
@@ -137,7 +152,7 @@ def one(loadpoint: dict[str, Any], now_local: str, width: int) -> str:
         ("Why", loadpoint["text"]),
         ("Limit", (loadpoint["limit"] or {}).get("text", "")),
         ("Next", loadpoint["next_step"]),
-        ("Read", _read(loadpoint)),
+        ("Read", _read(loadpoint, "before" if then else "ago")),
     ]
     return pairs([(key, value) for key, value in rows if value], width)
 
@@ -170,10 +185,14 @@ def _energy(session: dict[str, Any] | None, now_local: str) -> str:
     return f"{energy(session['energy_wh'])} in the last session, ended {when}: {session['text']}"
 
 
-def _read(loadpoint: dict[str, Any]) -> str:
+def _read(loadpoint: dict[str, Any], ago: str) -> str:
     age = loadpoint["read_age_s"]
-    silent = ", and does not answer now" if loadpoint["reachable"] is False else ""
-    return ("not yet" if age is None else f"{duration(age)} ago") + silent
+    silent = (
+        f", and {'does not answer now' if ago == 'ago' else 'did not answer'}"
+        if loadpoint["reachable"] is False
+        else ""
+    )
+    return ("not yet" if age is None else f"{duration(age)} {ago}") + silent
 
 
 def plain_row(loadpoint: dict[str, Any]) -> tuple[object, ...]:
@@ -193,15 +212,22 @@ def plain_row(loadpoint: dict[str, Any]) -> tuple[object, ...]:
 def add(parser: argparse.ArgumentParser) -> None:
     """Arguments."""
     add_names(parser)
+    add_at(parser)
     parser.add_argument("--check", action="store_true", help="print nothing; exit 0 if all is well, 6 if not")
 
 
 COMMANDS = {
     "status": Command(
         run,
-        ("chargerctl status", "chargerctl status bike-1", "chargerctl status --check || mail -s 'charging' me"),
+        (
+            "chargerctl status",
+            "chargerctl status bike-1",
+            'chargerctl status --at "yesterday 16:20"',
+            "chargerctl status --check || mail -s 'charging' me",
+        ),
         add,
         method="GetStatus",
-        more="One NAME gives everything about it. --plain: name, state, power_w, energy_wh, mode, target, reason.",
+        more="One NAME gives everything about it. --at shows how it was, from the log. "
+        "--plain: name, state, power_w, energy_wh, mode, target, reason.",
     )
 }

@@ -1,0 +1,187 @@
+"""Imagine: a loadpoint at a moment, and what would be decided if something about it were otherwise.
+
+The real fold, policies and limits are asked; nothing here knows what they look at.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from msgspec import Struct, structs
+
+from chargerd.engine import limits
+from chargerd.engine.evolve import fold
+from chargerd.engine.limits import Case, Granted
+from chargerd.engine.settings import mode_of, settings_of
+from chargerd.engine.step import case_of, judge
+from chargerd.model.decision import Decision
+from chargerd.model.events import Body, ChargerRead, Decided, Event, Reason
+from chargerd.model.reasons import ALARMS, word
+from chargerd.model.state import Session, Site
+from chargerd.policies import BY_MODE
+
+BY = "why"
+SO_FAR = tuple(
+    field
+    for field, kind in Session.__annotations__.items()
+    if kind in ("int", "float") and field != "number" and not field.endswith(("_t_ms", "_at_ms", "_w"))
+)
+"""What a session has added up: its numbers that are neither a moment nor a level of power."""
+COUNTERS = tuple(field for field in SO_FAR if Session.__annotations__[field] == "int" and not field.endswith("_ms"))
+"""Those of them that go up by one with a reading, however long after the one before it comes."""
+
+
+class Verdict(Struct, frozen=True, gc=False):
+    """What is decided at a moment. ``limit``: whether a limit had its way.
+
+    ``granted`` is the grant itself (None: the charger is left as it is), ``enabled`` whether the charger is on after it.
+    """
+
+    granted: bool | None
+    enabled: bool | None
+    outcome: str | None
+    reason: Reason
+    limit: bool
+    drawing: bool  # it is on already, and power flows
+    session: bool  # there is something to charge
+    stale: bool  # nobody knows what the charger does
+
+    @property
+    def word(self) -> str:
+        """The word that people read then."""
+        return word(self.reason)
+
+    @property
+    def state(self) -> str:
+        """The state that the loadpoint is in once the charger has followed."""
+        if self.stale or self.enabled is None:
+            return "unknown"
+        if self.outcome is not None:
+            finished = self.outcome in ("finished", "already-full")
+            return "suspended_evse" if finished else "fault" if self.outcome in ALARMS else "idle"
+        if not self.session:
+            return "idle"
+        if not self.enabled:
+            return "suspended_evse"
+        return "charging" if self.drawing else "suspended_ev"
+
+
+Wanted = Callable[[Verdict], bool]
+"""Whether a verdict is one that is looked for."""
+Imagined = tuple[Site, tuple[Body, ...], ChargerRead | None]
+"""A state, facts that come on top of it, and what the charger reads from then on (None: nothing)."""
+
+
+def leads(verdict: Verdict, state: str) -> bool:
+    """Whether a verdict brings a loadpoint into a state, or to the word for one.
+
+    A charger that is switched on charges as far as anybody can know beforehand.
+    """
+    if state == "charging":
+        return verdict.enabled is True and verdict.outcome is None and verdict.word in ("charging", "starting")
+    return state in (verdict.state, verdict.word)
+
+
+class World:
+    """A loadpoint at a moment, and what would be decided if something were otherwise."""
+
+    def __init__(self, site: Site, name: str, now_ms: int) -> None:
+        self.site, self.name = site, name
+        self.settings = settings_of(site, name)
+        self.address = self.settings.charger
+        self.source, _, self.channel = self.address.partition("/")
+        self.late_ms = max(0, now_ms - site.wall_ms)  # time since the last event
+        self.case = self._case(site, 0)
+        self.answers = limits.fresh(self.case) and site.devices[self.source].reachable is not False
+        decision, _ = self._judged(self.case)
+        pace_s = self.case.device_settings.poll_fast_s if decision.near else self.case.device_settings.poll_s
+        self.pace_ms = max(1, round(pace_s * 1000))
+        self.now = self.verdict(site, 0)
+
+    def reading(self) -> ChargerRead:
+        """The last reading once more; for a charger that was never read: off."""
+        charger = self.site.chargers.get(self.address)
+        if charger is None or charger.enabled is None:
+            return ChargerRead(self.channel, enabled=False, power_w=0.0)
+        return ChargerRead(
+            self.channel, charger.enabled, charger.power_w, charger.voltage_v, charger.current_a, charger.energy_wh,
+            charger.lease_s, charger.timer,
+        )  # fmt: skip
+
+    def told(self, site: Site, after_ms: int, *bodies: Body) -> Site:
+        """The state after these facts, ``after_ms`` from now."""
+        by_ms = self.late_ms + after_ms - (site.wall_ms - self.site.wall_ms)
+        events: list[Event] = []
+        for body in bodies:
+            source = self.source if isinstance(body, ChargerRead) else BY
+            at = Event(site.seq + 1 + len(events), site.at_ms + by_ms, site.mono_ms + by_ms, site.boot, source, body)
+            events.append(at)
+        return fold(site, events)
+
+    def verdict(self, site: Site, after_ms: int) -> Verdict:
+        """What is decided in this state, ``after_ms`` from now."""
+        case = self._case(site, after_ms)
+        return self._told_of(case, *self._judged(case))
+
+    def kept(self, imagined: Imagined, wanted: Wanted, kept_ms: int) -> tuple[Verdict, int] | None:
+        """The verdict that is looked for and after how long: at once, or when the charger goes on reading like this."""
+        site, facts, read = imagined
+        told = facts if read is None else (*facts, read)
+        at_once = self.told(site, 0, *told) if told else site
+        case = self._case(at_once, 0)
+        decision, granted = self._judged(case)
+        first = self._told_of(case, decision, granted)
+        if wanted(first):
+            return first, 0
+        if read is None or not kept_ms or first.outcome is not None:
+            return None
+        last = self.verdict(self.later(self._remembered(at_once, case, decision), read, kept_ms), kept_ms)
+        return (last, kept_ms) if wanted(last) else None
+
+    def later(self, site: Site, read: ChargerRead | None, after_ms: int) -> Site:
+        """The state after the charger has gone on reading like this; as it is for one that does not answer."""
+        if read is None:
+            return site
+        before = site.loadpoints[self.name].session
+        site = self.told(site, after_ms, read)
+        point = site.loadpoints[self.name]
+        if before is None or point.session is None:
+            return site
+        times = max(1, after_ms // self.pace_ms)
+        counted = {f: getattr(before, f) + times * (getattr(point.session, f) - getattr(before, f)) for f in COUNTERS}
+        return self.with_session(site, structs.replace(point.session, **counted)) if times > 1 else site
+
+    def with_session(self, site: Site, session: Session) -> Site:
+        point = structs.replace(site.loadpoints[self.name], session=session)
+        return structs.replace(site, loadpoints={**site.loadpoints, self.name: point})
+
+    def _case(self, site: Site, after_ms: int) -> Case:
+        ahead_ms = self.late_ms + after_ms - (site.wall_ms - self.site.wall_ms)
+        return case_of(site, self.name, site.t_ms + ahead_ms, site.wall_ms + ahead_ms)
+
+    def _judged(self, case: Case) -> tuple[Decision, Granted]:
+        return judge(case, BY_MODE[mode_of(case.site, self.name)])
+
+    def _remembered(self, site: Site, case: Case, decision: Decision) -> Site:
+        """The state with what the policy would remember of this moment."""
+        point, session = case.loadpoint, case.session
+        if session is None or (point.decided is not None and point.decided.memory == decision.memory):
+            return site
+        policy = BY_MODE[mode_of(site, self.name)]
+        decided = Decided(self.name, policy, decision.wish, decision.wish, decision.reason, memory=decision.memory,
+                          session=session.number)  # fmt: skip
+        point = structs.replace(point, decided=decided)
+        return structs.replace(site, loadpoints={**site.loadpoints, self.name: point})
+
+    def _told_of(self, case: Case, decision: Decision, granted: Granted) -> Verdict:
+        enabled = granted.grant.enabled
+        if enabled is None and case.charger is not None:
+            enabled = case.charger.enabled
+        charger = case.charger
+        drawing = charger is None or not charger.enabled or (charger.power_w or 0.0) > case.settings.profile.idle_w
+        limit, stale = granted.limit, not limits.fresh(case)
+        reason = limit or decision.reason
+        session = case.session is not None
+        return Verdict(
+            granted.grant.enabled, enabled, granted.outcome, reason, limit is not None, drawing, session, stale
+        )

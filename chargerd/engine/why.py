@@ -1,0 +1,336 @@
+"""Why: what would have changed a decision. Nothing here knows a policy: the real fold, policy and limits are tried.
+
+One input at a time is imagined otherwise: a value of the charger's reading (kept up for a while), what the session has
+added up, a setting, what a person has asked, what the device does, or time. Numbers are searched from where they are
+outwards, then by halves; what comes back is the smallest change that was found, and half of it changes nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from functools import partial
+
+from msgspec import Struct, structs
+
+from chargerd.engine import limits, timeline
+from chargerd.engine.imagine import BY, SO_FAR, Imagined, Verdict, World, leads
+from chargerd.engine.settings import in_force, mode_of, target_of
+from chargerd.engine.step import case_of, judge
+from chargerd.model.decision import Decision
+from chargerd.model.events import (
+    ChargerRead,
+    HoldCleared,
+    HoldSet,
+    LimitSet,
+    ModeSet,
+    Reason,
+    RecordingBack,
+    SetPoint,
+    TargetSet,
+)
+from chargerd.model.settings import ADJUSTABLE, MODES, TARGETS, LoadpointSettings, Profile, Scalar
+from chargerd.model.state import Session, Site
+from chargerd.policies import BY_MODE
+
+RESOLUTION = 1 / 256
+"""A number is found to this share of its change, whole numbers exactly, time to the second."""
+FINEST = 1 / 8192  # … but no finer than this share of the value itself
+KEPT_MS = 300_000  # a value that has not turned the decision after this long is said not to
+HORIZON_MS = 8 * 86_400_000  # a weekly start comes within it
+SECOND_MS = 1000
+OUTWARD = (1 / 32, 1 / 4, 1, 8, 64, 1024)  # of a value's size: where a number is tried first
+_UNITS = {"_ms": 60_000.0, "_wh": 10.0}  # size of a number that is still 0
+_WHOLE = frozenset(
+    field
+    for kinds in (Profile, LoadpointSettings, Session, ChargerRead)
+    for field, kind in kinds.__annotations__.items()
+    if kind.startswith("int")
+)
+_READINGS = tuple(
+    field
+    for field, kind in ChargerRead.__annotations__.items()
+    if kind in ("int | None", "float | None") and not field.endswith("_ms")
+)
+
+
+class Change(Struct, frozen=True, gc=False):
+    """One input that would have to be otherwise, and what is decided then.
+
+    ``before`` and ``after`` are its values; for "time" ``after`` is the moment, UTC. ``kept_ms`` is how long it has to
+    stay so. ``distance``: below 1 for what happens by itself, by its share; from 1 on for what somebody has to do.
+    """
+
+    input: str
+    before: Scalar
+    after: Scalar
+    kept_ms: int
+    verdict: Verdict
+    distance: float
+
+
+def changes(site: Site, name: str, now_ms: int, state: str | None = None) -> tuple[Change, ...]:
+    """Every single change that turns what is decided for a loadpoint at ``now_ms`` (wall clock), the smallest first.
+
+    With a state or a word only those that lead there.
+    """
+    return _Search(site, name, now_ms, state).found()
+
+
+def obstacles(site: Site, name: str, now_ms: int, *, on: bool = False) -> tuple[Reason, ...]:
+    """Every limit that speaks at this moment against what the policy wants; with ``on`` against switching on."""
+    case = case_of(site, name, site.t_ms + max(0, now_ms - site.wall_ms), now_ms)
+    decision, _ = judge(case, BY_MODE[mode_of(site, name)])
+    if on:
+        decision = Decision(SetPoint(enabled=True), decision.reason, decision.memory)
+    return limits.speaking(case, decision)
+
+
+class _Search:
+    """Tries one input after the other."""
+
+    def __init__(self, site: Site, name: str, now_ms: int, state: str | None) -> None:
+        self.world = World(site, name, now_ms)
+        self.state = state
+        self.kept_ms = KEPT_MS
+        self.read = self.world.reading() if self.world.answers else None
+
+    def wanted(self, verdict: Verdict) -> bool:
+        if self.state is not None:
+            return leads(verdict, self.state)
+        now = self.world.now
+        return (verdict.granted, verdict.outcome) != (now.granted, now.outcome)
+
+    def found(self) -> tuple[Change, ...]:
+        if self.wanted(self.world.now):
+            return ()
+        found = list(self._in_time())
+        if found:  # what turns by itself before a value has been kept long enough is time's doing
+            self.kept_ms = max(0, min(KEPT_MS, found[0].kept_ms - SECOND_MS))
+        found += [*self._silent(found[0].kept_ms if found else HORIZON_MS), *self._read(), *self._added_up()]
+        found += [*self._asked(), *self._stood_otherwise(), *self._set()]
+        return tuple(sorted(found, key=lambda change: (change.distance, change.input)))
+
+    # Time
+
+    def _in_time(self) -> Iterator[Change]:
+        """What happens if nothing changes: the charger goes on reading as it does, and what is due comes due."""
+        world, last_ms = self.world, 0
+        case = world.case
+        decision, granted = judge(case, BY_MODE[mode_of(world.site, world.name)])
+        wakes = [decision.wake_ms, granted.wake_ms, *timeline.wakes(world.site, case.t_ms)]
+        tries = {wake - case.t_ms for wake in wakes if wake is not None}
+        tries |= {15 * SECOND_MS * 2**power for power in range(17)}
+        for try_ms in sorted(ahead for ahead in tries if 0 < ahead <= HORIZON_MS):
+            if self._at(try_ms) is not None:
+                after_ms = _halved(last_ms, try_ms, lambda ms: self._at(ms) is not None)
+                verdict = self._at(after_ms)
+                assert verdict is not None
+                wall_ms = case.wall_ms
+                distance = after_ms / (after_ms + 3_600_000)
+                yield Change("time", wall_ms, wall_ms + after_ms, after_ms, verdict, distance)
+                return
+            last_ms = try_ms
+
+    def _at(self, after_ms: int) -> Verdict | None:
+        world = self.world
+        site = world.later(world.site, self.read, after_ms)
+        case_wall_ms = world.case.wall_ms + after_ms
+        due = [*timeline.due(site, case_wall_ms)]
+        if due:
+            site = world.told(site, after_ms, *due)
+        verdict = world.verdict(site, after_ms)
+        return verdict if self.wanted(verdict) else None
+
+    def _silent(self, before_ms: int) -> Iterator[Change]:
+        """The charger's device stops answering."""
+        world, last_ms = self.world, 0
+        if self.read is None:
+            return
+        for try_ms in (60_000 * 4**power for power in range(6)):
+            if try_ms >= before_ms:
+                return
+            if self.wanted(world.verdict(world.site, try_ms)):
+                after_ms = _halved(last_ms, try_ms, lambda ms: self.wanted(world.verdict(world.site, ms)))
+                verdict = world.verdict(world.site, after_ms)
+                yield Change("answers", True, False, after_ms, verdict, after_ms / (after_ms + 3_600_000))
+                return
+            last_ms = try_ms
+
+    # Numbers
+
+    def _read(self) -> Iterator[Change]:
+        """The charger reads otherwise, and goes on doing so."""
+        read = self.read
+        if read is None:
+            return
+        for field in _READINGS:
+            value = getattr(read, field)
+            if value is not None:
+                size = max(abs(value), 1.0)
+                downward = [max(0.0, value - size * share) for share in OUTWARD[:3]] if value > 0 else []
+                upward = [value + size * share for share in OUTWARD]
+                yield from self._nearest(
+                    field,
+                    value,
+                    (downward, upward),
+                    partial(self._reading, field),
+                    whole=field in _WHOLE,
+                )
+
+    def _added_up(self) -> Iterator[Change]:
+        """The session has taken more, or has been on for longer: what it cannot do while the charger is off."""
+        session = self.world.case.session
+        if session is None or self.read is None or not self.read.enabled:
+            return
+        for field in SO_FAR:
+            value = getattr(session, field)
+            size = max(float(value), _UNITS.get(field[field.rfind("_") :], 1.0))
+            upward = [value + size * share for share in OUTWARD]
+            yield from self._nearest(
+                field,
+                value,
+                ([], upward),
+                partial(self._summed, session, field),
+                whole=field in _WHOLE,
+            )
+
+    def _set(self) -> Iterator[Change]:
+        """A setting has another value within what is permitted."""
+        world = self.world
+        for key, (lowest, highest) in ADJUSTABLE.items():
+            value = in_force(world.settings, key)
+            if isinstance(value, bool) or not isinstance(value, int | float):
+                continue
+            size = max(abs(value), (highest - lowest) / 1024)
+            upward = [v for v in (value + size / 8, value + 2 * size) if v < highest] + [highest] * (value < highest)
+            downward = [v for v in (value - size / 8, value - size * 0.7) if v > lowest] + [lowest] * (value > lowest)
+            yield from self._nearest(
+                key,
+                value,
+                (downward, upward),
+                partial(self._setting, key),
+                whole=key in _WHOLE,
+                nearest=1.0,
+            )
+
+    def _nearest(
+        self,
+        field: str,
+        value: float,
+        ways: tuple[list[float], list[float]],
+        imagine: Callable[[float], Imagined],
+        *,
+        whole: bool,
+        nearest: float = 0.0,
+    ) -> Iterator[Change]:
+        """The nearest value, down or up, that turns the decision."""
+
+        def turns(tried: float, kept_ms: int = self.kept_ms) -> tuple[Verdict, int] | None:
+            return self.world.kept(imagine(tried), self.wanted, kept_ms)
+
+        found = []
+        for way in ways:
+            last = value
+            for tried in [round(tried) for tried in way] if whole else way:
+                if tried != value and turns(tried) is not None:
+                    found.append(_smallest(value, last, tried, lambda v: turns(v) is not None, whole=whole))
+                    break
+                last = tried
+        if not found:
+            return
+        after = min(found, key=lambda v: abs(v - value))
+        kept_ms = 0
+        if turns(after, 0) is None:
+            kept_ms = _halved(0, self.kept_ms, lambda ms: turns(after, ms) is not None)
+        turned = turns(after, kept_ms)
+        assert turned is not None
+        share = abs(after - value) / max(abs(after), abs(value))
+        yield Change(field, value, after, kept_ms, turned[0], nearest + share)
+
+    def _reading(self, field: str, value: float) -> Imagined:
+        assert self.read is not None
+        return self.world.site, (), structs.replace(self.read, **{field: value})
+
+    def _summed(self, session: Session, field: str, value: float) -> Imagined:
+        return self.world.with_session(self.world.site, structs.replace(session, **{field: value})), (), None
+
+    def _setting(self, key: str, value: float) -> Imagined:
+        return self.world.site, (LimitSet(self.world.name, key, value, BY),), self.read
+
+    # What is one of a few
+
+    def _asked(self) -> Iterator[Change]:
+        """A person asks for something else."""
+        world, read = self.world, self.read
+        site, name = world.site, world.name
+        mode, target = mode_of(site, name), target_of(site, name)
+        for other in MODES:
+            if other != mode:
+                yield from self._tried("mode", mode, other, 1.0, (site, (ModeSet(name, other, BY),), read))
+        for other in TARGETS:
+            if other != target:
+                yield from self._tried("target", target, other, 1.1, (site, (TargetSet(name, other, BY),), read))
+        hold = site.hold or site.loadpoints[name].hold
+        if hold is not None:
+            yield from self._tried("hold", hold.by, None, 1.0, (site, (HoldCleared(BY),), read))
+        elif world.now.enabled:
+            yield from self._tried("hold", None, "somebody", 1.2, (site, (HoldSet(BY, name),), read))
+
+    def _stood_otherwise(self) -> Iterator[Change]:
+        """The device, the log, the hours or the daemon are otherwise."""
+        world, read = self.world, self.read
+        site = world.site
+        if read is None or not limits.observed(site):
+            heard = {name: structs.replace(device, heard=True) for name, device in site.devices.items()}
+            answering = (structs.replace(site, devices=heard), (), world.reading())
+            yield from self._tried("answers", False, True, 1.0, answering)
+        if read is not None:
+            pressed = world.told(site, 0, structs.replace(read, enabled=not read.enabled, power_w=0.0))
+            moved = (pressed, tuple(timeline.due(pressed, pressed.wall_ms)), None)
+            yield from self._tried("enabled", read.enabled, not read.enabled, 1.9, moved)
+        if world.settings.windows:
+            yield from self._tried("windows", True, None, 1.5, (self._without_windows(), (), read))
+        if not site.recording:
+            yield from self._tried("recording", False, True, 1.0, (site, (RecordingBack(0),), read))
+        if site.stopping:
+            staying = structs.replace(site, stopping=False)
+            yield from self._tried("stopping", True, False, 1.0, (staying, (), read))
+
+    def _without_windows(self) -> Site:
+        site, name = self.world.site, self.world.name
+        configuration = site.configuration
+        always = structs.replace(configuration.loadpoints[name], windows=())
+        points = {**configuration.loadpoints, name: always}
+        return structs.replace(site, configuration=structs.replace(configuration, loadpoints=points))
+
+    def _tried(
+        self, field: str, before: Scalar, after: Scalar, distance: float, imagined: Imagined
+    ) -> Iterator[Change]:
+        turned = self.world.kept(imagined, self.wanted, self.kept_ms)
+        if turned is None:
+            return
+        verdict, kept_ms = turned
+        if kept_ms:
+            kept_ms = _halved(0, kept_ms, lambda ms: self.world.kept(imagined, self.wanted, ms) is not None)
+        yield Change(field, before, after, kept_ms, verdict, distance)
+
+
+def _halved(low_ms: int, high_ms: int, turns: Callable[[int], bool]) -> int:
+    """The first whole second, counted back from ``high_ms``, at which it turns; it does there, and at ``low_ms`` not."""
+    while high_ms - low_ms > SECOND_MS:
+        middle_ms = (low_ms + high_ms) // 2
+        low_ms, high_ms = (low_ms, middle_ms) if turns(middle_ms) else (middle_ms, high_ms)
+    return high_ms
+
+
+def _smallest(value: float, low: float, high: float, turns: Callable[[float], bool], *, whole: bool) -> float:
+    """The value nearest to ``value`` at which it turns, between one where it does not and one where it does."""
+    least = 1.0 if whole else FINEST * max(abs(value), 1.0)
+    while True:
+        while abs(high - low) > (least if whole else max(least, abs(high - value) * RESOLUTION)):
+            middle = (low + high) // 2 if whole else (low + high) / 2
+            low, high = (low, middle) if turns(middle) else (middle, high)
+        half = value + (int((high - value) / 2) if whole else (high - value) / 2)
+        if abs(half - value) < least or not turns(half):
+            return high
+        low, high = value, half  # it turned somewhere nearer, and back again in between
