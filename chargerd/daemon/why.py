@@ -12,7 +12,7 @@ from chargerd.engine.step import case_of
 from chargerd.engine.why import Change, changes, obstacles
 from chargerd.model.events import Reason
 from chargerd.model.reasons import OUTCOMES, REASONS, duration, energy, power, sentence, shown
-from chargerd.model.settings import ADJUSTABLE, Scalar
+from chargerd.model.settings import Scalar
 from chargerd.model.state import Session
 from chargerd.protocol.framing import CallError
 
@@ -29,10 +29,10 @@ PHRASES = {
 }
 """Shown words that do not follow "is", now and then."""
 GROWN = {
-    "energy_wh": "it has taken",
-    "estimated_wh": "it has taken unmeasured",
-    "on_ms": "it has been on for",
-    "low_readings": "readings near the cut-off reach",
+    "session.energy_wh": "it has taken",
+    "session.estimated_wh": "it has taken unmeasured",
+    "session.on_ms": "it has been on for",
+    "session.low_readings": "readings near the cut-off reach",
 }
 """How the sums of a session are spoken of; others by their name."""
 TURNS: dict[tuple[str, Scalar], str] = {
@@ -217,11 +217,11 @@ def _text(context: Context, change: Change) -> str:
         return f"{context.clock(int(after))} comes and nothing else changes ({_then(change)})"
     assert isinstance(before, int | float)
     value = _shown(name, after)
-    if name in ADJUSTABLE:
-        return f"{name} is set {'below' if after < before else 'above'} {value}{kept}"
+    if name.startswith("set."):
+        return f"{name[4:]} is set {'below' if after < before else 'above'} {value}{kept}"
     if name in GROWN:
         return f"{GROWN[name]} {value}"
-    spoken = name.rpartition("_")[0].replace("_", " ")
+    spoken = name.removeprefix("session.").rpartition("_")[0].replace("_", " ")
     way = "falls to" if after == 0 else "falls below" if after < before else "rises above"
     return f"{spoken} {way} {value}{kept} ({_then(change)})"
 

@@ -91,7 +91,7 @@ class World:
         self.address = self.settings.charger
         self.source, _, self.channel = self.address.partition("/")
         self.late_ms = max(0, now_ms - site.wall_ms)  # time since the last event
-        self.case = self._case(site, 0)
+        self.case = self.case_at(site, 0)
         self.answers = limits.fresh(self.case) and site.devices[self.source].reachable is not False
         decision, _ = self._judged(self.case)
         pace_s = self.case.device_settings.poll_fast_s if decision.near else self.case.device_settings.poll_s
@@ -120,7 +120,7 @@ class World:
 
     def verdict(self, site: Site, after_ms: int) -> Verdict:
         """What is decided in this state, ``after_ms`` from now."""
-        case = self._case(site, after_ms)
+        case = self.case_at(site, after_ms)
         return self._told_of(case, *self._judged(case))
 
     def kept(self, imagined: Imagined, wanted: Wanted, kept_ms: int) -> tuple[Verdict, int] | None:
@@ -128,7 +128,7 @@ class World:
         site, facts, read = imagined
         told = facts if read is None else (*facts, read)
         at_once = self.told(site, 0, *told) if told else site
-        case = self._case(at_once, 0)
+        case = self.case_at(at_once, 0)
         decision, granted = self._judged(case)
         first = self._told_of(case, decision, granted)
         if wanted(first):
@@ -138,8 +138,11 @@ class World:
         last = self.verdict(self.later(self._remembered(at_once, case, decision), read, kept_ms), kept_ms)
         return (last, kept_ms) if wanted(last) else None
 
-    def later(self, site: Site, read: ChargerRead | None, after_ms: int) -> Site:
-        """The state after the charger has gone on reading like this; as it is for one that does not answer."""
+    def later(self, site: Site, read: ChargerRead | None, after_ms: int, from_ms: int = 0) -> Site:
+        """The state at ``from_ms`` from now, after the charger has gone on reading like this up to ``after_ms`` from now.
+
+        It stays as it is for a charger that does not answer.
+        """
         if read is None:
             return site
         before = site.loadpoints[self.name].session
@@ -147,17 +150,24 @@ class World:
         point = site.loadpoints[self.name]
         if before is None or point.session is None:
             return site
-        times = max(1, after_ms // self.pace_ms)
+        times = max(1, (after_ms - from_ms) // self.pace_ms)
         counted = {f: getattr(before, f) + times * (getattr(point.session, f) - getattr(before, f)) for f in COUNTERS}
         return self.with_session(site, structs.replace(point.session, **counted)) if times > 1 else site
 
     def with_session(self, site: Site, session: Session) -> Site:
+        """The state with another session in the place of the one that runs."""
         point = structs.replace(site.loadpoints[self.name], session=session)
         return structs.replace(site, loadpoints={**site.loadpoints, self.name: point})
 
-    def _case(self, site: Site, after_ms: int) -> Case:
+    def case_at(self, site: Site, after_ms: int) -> Case:
+        """What policy and limits look at in this state, ``after_ms`` from now."""
         ahead_ms = self.late_ms + after_ms - (site.wall_ms - self.site.wall_ms)
         return case_of(site, self.name, site.t_ms + ahead_ms, site.wall_ms + ahead_ms)
+
+    def remembered(self, site: Site, after_ms: int) -> Site:
+        """The state with what the policy would remember of that moment."""
+        case = self.case_at(site, after_ms)
+        return self._remembered(site, case, self._judged(case)[0])
 
     def _judged(self, case: Case) -> tuple[Decision, Granted]:
         return judge(case, BY_MODE[mode_of(case.site, self.name)])

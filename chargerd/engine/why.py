@@ -56,8 +56,10 @@ _READINGS = tuple(
 class Change(Struct, frozen=True, gc=False):
     """One input that would have to be otherwise, and what is decided then.
 
-    ``before`` and ``after`` are its values; for "time" ``after`` is the moment, UTC. ``kept_ms`` is how long it has to
-    stay so. ``distance``: below 1 for what happens by itself, by its share; from 1 on for what somebody has to do.
+    ``input`` is a value of the charger's reading ("power_w"), a sum of the session ("session.energy_wh"), a setting
+    ("set.max_h"), or one of time, mode, target, hold, windows, enabled, answers, recording, stopping. ``before`` and
+    ``after`` are its values; for "time" ``after`` is the moment, UTC. ``kept_ms`` is how long it has to stay so.
+    ``distance``: below 1 for what happens by itself, by its share; from 1 on for what somebody has to do.
     """
 
     input: str
@@ -103,10 +105,14 @@ class _Search:
     def found(self) -> tuple[Change, ...]:
         if self.wanted(self.world.now):
             return ()
-        found = list(self._in_time())
+        ending = self.world.now.outcome is not None  # it ends at this very moment: nothing goes on from here
+        found = [] if ending else list(self._in_time())
+        if ending:
+            self.kept_ms = 0
         if found:  # what turns by itself before a value has been kept long enough is time's doing
             self.kept_ms = max(0, min(KEPT_MS, found[0].kept_ms - SECOND_MS))
-        found += [*self._silent(found[0].kept_ms if found else HORIZON_MS), *self._read(), *self._added_up()]
+        found += [*self._silent(found[0].kept_ms if found else 0 if ending else HORIZON_MS)]
+        found += [*self._read(), *self._added_up()]
         found += [*self._asked(), *self._stood_otherwise(), *self._set()]
         return tuple(sorted(found, key=lambda change: (change.distance, change.input)))
 
@@ -114,32 +120,41 @@ class _Search:
 
     def _in_time(self) -> Iterator[Change]:
         """What happens if nothing changes: the charger goes on reading as it does, and what is due comes due."""
-        world, last_ms = self.world, 0
-        case = world.case
-        decision, granted = judge(case, BY_MODE[mode_of(world.site, world.name)])
-        wakes = [decision.wake_ms, granted.wake_ms, *timeline.wakes(world.site, case.t_ms)]
-        tries = {wake - case.t_ms for wake in wakes if wake is not None}
-        tries |= {15 * SECOND_MS * 2**power for power in range(17)}
-        for try_ms in sorted(ahead for ahead in tries if 0 < ahead <= HORIZON_MS):
-            if self._at(try_ms) is not None:
-                after_ms = _halved(last_ms, try_ms, lambda ms: self._at(ms) is not None)
-                verdict = self._at(after_ms)
+        site, at_ms = self.world.site, 0
+        while at_ms < HORIZON_MS:
+            next_ms = self._next(site, at_ms)
+            if self._passed(site, at_ms, next_ms) is not None:
+                after_ms = _halved(at_ms, next_ms, partial(self._turned, site, at_ms))
+                verdict = self._passed(site, at_ms, after_ms)
                 assert verdict is not None
-                wall_ms = case.wall_ms
-                distance = after_ms / (after_ms + 3_600_000)
-                yield Change("time", wall_ms, wall_ms + after_ms, after_ms, verdict, distance)
+                wall_ms = self.world.case.wall_ms
+                yield Change("time", wall_ms, wall_ms + after_ms, after_ms, verdict, after_ms / (after_ms + 3_600_000))
                 return
-            last_ms = try_ms
+            site, at_ms = self.world.remembered(self._lived(site, at_ms, next_ms), next_ms), next_ms
 
-    def _at(self, after_ms: int) -> Verdict | None:
-        world = self.world
-        site = world.later(world.site, self.read, after_ms)
-        case_wall_ms = world.case.wall_ms + after_ms
-        due = [*timeline.due(site, case_wall_ms)]
-        if due:
-            site = world.told(site, after_ms, *due)
-        verdict = world.verdict(site, after_ms)
+    def _next(self, site: Site, at_ms: int) -> int:
+        """When to look next: when the engine itself would, but not later than twice as far from now."""
+        case = self.world.case_at(site, at_ms)
+        decision, granted = judge(case, BY_MODE[mode_of(site, self.world.name)])
+        wakes = [decision.wake_ms, granted.wake_ms, *timeline.wakes(site, case.t_ms)]
+        if self.read is not None and case.charger is not None:  # it goes on answering, so its reading never gets old
+            stale_ms = case.charger.t_ms + round(case.device_settings.max_age_s * 1000) + 1
+            wakes = [wake for wake in wakes if wake != stale_ms]
+        ahead = [wake - case.t_ms for wake in wakes if wake is not None and wake > case.t_ms]
+        return at_ms + min([*ahead, max(at_ms, 15 * SECOND_MS)])
+
+    def _lived(self, site: Site, from_ms: int, after_ms: int) -> Site:
+        """The state after the time between two moments has passed."""
+        site = self.world.later(site, self.read, after_ms, from_ms)
+        due = [*timeline.due(site, self.world.case.wall_ms + after_ms)]
+        return self.world.told(site, after_ms, *due) if due else site
+
+    def _passed(self, site: Site, from_ms: int, after_ms: int) -> Verdict | None:
+        verdict = self.world.verdict(self._lived(site, from_ms, after_ms), after_ms)
         return verdict if self.wanted(verdict) else None
+
+    def _turned(self, site: Site, from_ms: int, after_ms: int) -> bool:
+        return self._passed(site, from_ms, after_ms) is not None
 
     def _silent(self, before_ms: int) -> Iterator[Change]:
         """The charger's device stops answering."""
@@ -187,7 +202,7 @@ class _Search:
             size = max(float(value), _UNITS.get(field[field.rfind("_") :], 1.0))
             upward = [value + size * share for share in OUTWARD]
             yield from self._nearest(
-                field,
+                f"session.{field}",
                 value,
                 ([], upward),
                 partial(self._summed, session, field),
@@ -202,10 +217,10 @@ class _Search:
             if isinstance(value, bool) or not isinstance(value, int | float):
                 continue
             size = max(abs(value), (highest - lowest) / 1024)
-            upward = [v for v in (value + size / 8, value + 2 * size) if v < highest] + [highest] * (value < highest)
-            downward = [v for v in (value - size / 8, value - size * 0.7) if v > lowest] + [lowest] * (value > lowest)
+            upward = [v for v in (value + size, highest) if value < v <= highest]
+            downward = [v for v in (value - size / 2, lowest) if lowest <= v < value]
             yield from self._nearest(
-                key,
+                f"set.{key}",
                 value,
                 (downward, upward),
                 partial(self._setting, key),
@@ -231,7 +246,7 @@ class _Search:
         found = []
         for way in ways:
             last = value
-            for tried in [round(tried) for tried in way] if whole else way:
+            for tried in [round(tried) if whole else float(tried) for tried in way]:
                 if tried != value and turns(tried) is not None:
                     found.append(_smallest(value, last, tried, lambda v: turns(v) is not None, whole=whole))
                     break

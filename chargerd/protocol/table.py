@@ -129,7 +129,10 @@ TYPES: dict[str, Fields] = {
     },
     "Change": {
         "kind": ("string", '"change"'),
-        "input": ("string", "what would have to change: a field, a setting, or time"),
+        "input": (
+            "string",
+            "power_w, session.energy_wh, set.max_h, time, mode, target, hold, windows, enabled, answers, …",
+        ),
         "from": ("object", "its value now: a number, a text or null"),
         "to": ("object", "the value at which the decision turns"),
         "held_s": ("float", "how long it would have to stay there; 0: it turns at once"),

@@ -10,6 +10,7 @@ from chargerd.ctl.options import Parser, joined
 
 def test_a_time_ago_is_no_option() -> None:
     """--since -2h means two hours ago."""
+    assert joined(["--at", "-2h"]) == ["--at=-2h"]
     assert joined(["--since", "-2h", "-S", "-30min", "-n", "-2"]) == ["--since=-2h", "-S-30min", "-n", "-2"]
 
 

@@ -123,6 +123,40 @@ def test_why_answers_for_a_loadpoint_at_rest_too(terminal):
     assert reply["loadpoint"]["reason"]["seqs"]
 
 
+def test_why_and_status_answer_for_a_moment_of_the_night(terminal):
+    """At 00:30 it charged, from the log; now it has finished. What is wrong now was not wrong then."""
+    text = terminal("why", "a", "--at", "00:30")
+    assert text.startswith("a was charging at 00:30 (since 00:01) because it drew ")
+    assert "mode becomes off" in text
+    assert "a was finished at 02:00" in terminal("why", "a", "--at", "-1h")
+    reply = json.loads(terminal("--json", "status", "--at", "00:30"))
+    assert reply["at_local"].endswith("T00:30:00+01:00")
+    assert reply["now_local"].endswith("T03:00:00+01:00")
+    assert [point["state"] for point in reply["loadpoints"]][0] == "charging"
+    assert terminal("--plain", "status", "a", "--at", "00:30").split("\t")[:2] == ["a", "charging"]
+    assert terminal("status", "--check", "--at", "00:00") == ""
+    assert terminal("status", "--check", code=6) == ""
+    assert "as it was 00:30 today" in terminal("status", "--at", "00:30")
+
+
+def test_why_not_tells_the_way_to_a_state(terminal):
+    """What would have to be otherwise for it to charge, or that nothing alone would."""
+    assert "if mode becomes fast" in terminal("why", "a", "--not", "charging")
+    assert "It is finished already." in terminal("why", "a", "--not", "finished")
+    terminal("hold")
+    assert "no single change leads there: on hold by" in terminal("why", "a", "--not", "charging")
+    assert '"chraging" is no state' in terminal("why", "a", "--not", "chraging", code=2)
+
+
+def test_moments_that_were_not_are_errors_of_three_lines(terminal):
+    """In the future, before the log, no time; and a name that there was not."""
+    for at, said in (("+1h", "still to come"), ("yesterday", "the log begins"), ("soon", "is no time")):
+        lines = terminal("why", "a", "--at", at, code=1).splitlines()
+        assert said in lines[0]
+        assert len(lines) == 3
+    assert 'no loadpoint "c" at 00:30' in terminal("why", "c", "--at", "00:30", code=5)
+
+
 def test_log_tells_the_night_in_order(terminal):
     """Request, command, decision; readings are folded unless all are wanted."""
     text = terminal("log", "a", "--since", "today")

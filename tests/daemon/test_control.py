@@ -92,6 +92,26 @@ def test_questions_on_one_connection_are_answered_in_their_order(folder, hub):
     assert kinds == ["log", "status", "sessions", "schedule-list"]
 
 
+def test_question_about_the_past_keeps_nobody_waiting(folder, hub, monkeypatch):
+    """The log is read on a thread of its own: whoever asks about now is answered while it is read."""
+    read = threading.Event()
+    open_log = hub.log_reader
+
+    def slow():
+        assert threading.current_thread().name.startswith("chargerd-history")
+        assert read.wait(10)
+        return open_log()
+
+    monkeypatch.setattr(hub, "log_reader", slow)
+    with serving(folder, hub), Client(folder) as historian, Client(folder) as other:
+        historian.send("GetWhy", {"name": "bike-1", "at": "00:02"})
+        assert other.ask("GetWhy", {"name": "bike-1"})["at"] is None
+        assert other.ask("GetStatus")["kind"] == "status"
+        read.set()
+        assert historian.receive()["parameters"]["at"] == "2024-03-03T23:02:00Z"
+        assert historian.error("GetStatus", {"at": "yesterday"}) == "BadValue"
+
+
 def test_client_with_many_questions_lets_others_have_their_turn(folder, hub):
     """Hundreds of questions sent at one go are all answered, and another client's one does not wait for them."""
     with serving(folder, hub), Client(folder) as eager, Client(folder) as other:

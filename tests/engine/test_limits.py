@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from msgspec import structs
 
-from chargerd.engine.limits import Case, grant
+from chargerd.engine.limits import Case, grant, speaking
 from chargerd.model.decision import Decision
 from chargerd.model.events import Reason, SetPoint
+from chargerd.model.settings import Window
 from chargerd.model.state import Charger, Device, Hold, Loadpoint, Session, Site
 from tests.house import configuration, loadpoint
 
@@ -123,3 +124,11 @@ def test_stopping_leaves_a_leased_plug_to_its_timer_and_switches_the_others_off(
     left = loadpoint("bike", on_stop="leave")
     kept = grant(case(charger(True), settings=left, stopping=True, device=Device(heard=True, reachable=True)), WISH_ON)
     assert kept.grant.enabled is None
+
+
+def test_every_limit_that_speaks_is_named_the_ruling_one_first():
+    """On hold, outside its hours and with a full disk: one rules, all three are in the way."""
+    night = loadpoint("bike", windows=(Window(0, 1),))
+    moment = case(charger(False), settings=night, hold=Hold("anna", 0), recording=False)
+    assert [reason.code for reason in speaking(moment, WISH_ON)] == ["held", "outside-window", "not-recorded"]
+    assert speaking(case(charger(False)), WISH_ON) == ()

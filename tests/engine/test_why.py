@@ -29,7 +29,7 @@ from chargerd.model.events import (
     Tick,
 )
 from chargerd.model.settings import ADJUSTABLE, ScheduleEntry, Window
-from chargerd.model.state import Session, Site
+from chargerd.model.state import Site
 from chargerd.policies import POLICIES
 from tests.house import Day, configuration, loadpoint
 
@@ -85,30 +85,29 @@ def turns(site: Site, now_ms: int, change: Change, share: float = 1.0) -> bool:
 
 def _happen(life: Life, field: str, after: object, site: Site) -> None:
     name = life.name
-    if field in ChargerRead.__struct_fields__ and field not in ("energy_wh", "enabled"):
-        life.read = structs.replace(life.read, **{field: after})
-    elif field in Session.__struct_fields__:
-        point = site.loadpoints[name]
-        session = structs.replace(point.session, **{field: after})
-        life.site = structs.replace(site, loadpoints={**site.loadpoints, name: structs.replace(point, session=session)})
-        life.read = None
+    facts: dict[str, Body] = {
+        "mode": ModeSet(name, str(after), "anna"),
+        "target": TargetSet(name, str(after), "anna"),
+        "hold": HoldCleared("anna") if after is None else HoldSet("anna", name),
+        "recording": RecordingBack(0),
+        **{f"set.{key}": LimitSet(name, key, after, "anna") for key in ADJUSTABLE},
+    }
+    if field in facts:
+        life.tell(0, facts[field])
     elif field == "enabled":
         life.tell(0, structs.replace(life.read, enabled=after, power_w=0.0))
         life.read = None
+    elif field.startswith("session."):
+        point = site.loadpoints[name]
+        session = structs.replace(point.session, **{field.removeprefix("session."): after})
+        life.site = structs.replace(site, loadpoints={**site.loadpoints, name: structs.replace(point, session=session)})
+        life.read = None
+    elif field in ChargerRead.__struct_fields__:
+        life.read = structs.replace(life.read, **{field: after})
     elif field == "windows":
         always = structs.replace(site.configuration.loadpoints[name], windows=())
         points = {**site.configuration.loadpoints, name: always}
         life.site = structs.replace(site, configuration=structs.replace(site.configuration, loadpoints=points))
-    else:
-        facts: dict[str, Body] = {
-            "mode": ModeSet(name, str(after), "anna"),
-            "target": TargetSet(name, str(after), "anna"),
-            "hold": HoldCleared("anna") if after is None else HoldSet("anna", name),
-            "recording": RecordingBack(0),
-            **{key: LimitSet(name, key, after, "anna") for key in ADJUSTABLE},
-        }
-        if field in facts:
-            life.tell(0, facts[field])
 
 
 def _decision_now(site: Site, now_ms: int) -> tuple[bool | None, str | None]:
@@ -165,3 +164,141 @@ def test_every_reported_change_turns_the_decision_and_half_of_it_does_not(tmp_pa
             if moved > least:
                 assert not turns(site, now_ms, change, 0.5), change
     assert reported >= 10
+
+
+# Single cases
+
+
+@pytest.fixture
+def day(tmp_path):
+    """A bike that has charged for a quarter of an hour."""
+    day = Day(tmp_path, configuration(loadpoint("bike")), {"bike": "rad-full"})
+    day.until(60)
+    day.charge("bike")
+    day.until(900)
+    yield day
+    day.run.kill()
+
+
+def found(day: Day, state: str | None = None) -> dict[str, Change]:
+    return {change.input: change for change in changes(day.run.site, "bike", day.clock.now_ms(), state)}
+
+
+def test_power_has_to_fall_below_the_cut_off_and_stay_there(day):
+    """103 W now: below 90 W for 40 s ends the charge, and nothing less does."""
+    change = found(day)["power_w"]
+    assert 89.8 < change.after < 90
+    assert 40 <= change.kept_ms / 1000 <= 42
+    assert (change.verdict.outcome, change.verdict.word) == ("finished", "finished")
+
+
+def test_time_alone_brings_the_longest_session_to_its_end(day):
+    """Seven hours after the start, to the second, if the power stays as it is."""
+    change = found(day)["time"]
+    started_ms = day.run.site.loadpoints["bike"].session.started_at_ms
+    assert 0 <= change.after - started_ms - 7 * 3_600_000 <= 1000
+    assert change.verdict.outcome == "time-limit"
+
+
+def test_silence_switches_off(day):
+    """Three minutes without a reading, counted from the last one."""
+    change = found(day)["answers"]
+    age_ms = day.clock.now_ms() - day.run.site.chargers["shed/bike"].at_ms
+    assert 180 <= (change.kept_ms + age_ms) / 1000 <= 182
+    assert change.verdict.reason.code == "stale-reading"
+
+
+def test_smallest_change_comes_first_and_each_input_once(day):
+    """Sorted by distance; what somebody would have to do comes after what happens by itself."""
+    reported = changes(day.run.site, "bike", day.clock.now_ms())
+    assert [change.distance for change in reported] == sorted(change.distance for change in reported)
+    inputs = [change.input for change in reported]
+    assert len(inputs) == len(set(inputs))
+    assert (
+        inputs.index("power_w") < inputs.index("mode") < inputs.index("set.nominal_stop_w") < inputs.index("set.max_h")
+    )
+
+
+def test_hold_on_a_running_charge_is_changed_by_its_release_only(day):
+    """Hands off: power, settings and modes are of no consequence while it lasts."""
+    day.run.ask(HoldSet("ben"), by="ben")
+    assert list(found(day)) == ["hold"]
+
+
+def test_schedule_is_found_where_it_comes_due(tmp_path):
+    """Nobody wants anything until Saturday midnight; from Monday that is five days away."""
+    entry = ScheduleEntry("bike/sat", "bike", (5,), 0)
+    day = Day(tmp_path, configuration(loadpoint("bike"), schedule=(entry,)), {"bike": "rad-full"})
+    day.until(60)
+    change = found(day)["time"]
+    assert 0 <= change.after - (day.events[0].at_ms + 5 * 86_400_000) <= 1000
+    assert found(day, "charging")["mode"].after == "fast"
+    day.run.kill()
+
+
+def test_two_limits_at_once_cannot_be_lifted_by_one_change(tmp_path):
+    """On hold and outside its hours: nothing alone leads to charging, and both are named."""
+    bike = loadpoint("bike", windows=(Window(120, 360),))
+    day = Day(tmp_path, configuration(bike), {"bike": "rad-full"})
+    day.until(60)
+    day.charge("bike")
+    day.until(120)
+    assert set(found(day, "charging")) == {"time", "windows"}
+    day.run.ask(HoldSet("ben"), by="ben")
+    assert found(day, "charging") == {}
+    codes = [reason.code for reason in obstacles(day.run.site, "bike", day.clock.now_ms(), on=True)]
+    assert codes == ["held", "outside-window"]
+    day.run.kill()
+
+
+def test_starts_that_are_used_up_are_changed_by_one_more_or_by_time(tmp_path):
+    """One start a day, and it was a quarter of an hour ago."""
+    day = Day(tmp_path, configuration(loadpoint("bike", max_starts_per_day=1)), {"bike": "rad-full"})
+    day.until(60)
+    day.charge("bike")
+    day.until(600)
+    day.run.ask(ModeSet("bike", "off", "anna"), by="anna")
+    day.until(900)
+    day.charge("bike")
+    day.until(960)
+    ways = found(day, "charging")
+    assert (ways["set.max_starts_per_day"].before, ways["set.max_starts_per_day"].after) == (1, 2)
+    assert 0 <= ways["time"].after - (day.events[0].at_ms + 86_400_000 + 60_000) <= 2000
+    day.run.kill()
+
+
+def test_readings_that_are_counted_are_counted_in_time_too(day):
+    """A full charge that ends after 100 low readings: at one reading every 5 s that is 500 s away, not one reading."""
+    rad = structs.replace(loadpoint("bike").profile, full_readings=100)
+    life = Life(day.run.site, day.clock.now_ms())
+    points = {"bike": structs.replace(loadpoint("bike"), profile=rad)}
+    counting = structs.replace(life.site.configuration, loadpoints=points)
+    life.site = structs.replace(life.site, configuration=counting)
+    life.tell(0, TargetSet("bike", "full", "anna"))
+    life.read = structs.replace(life.read, power_w=4.0)
+    life.decision(1000)
+    change = {c.input: c for c in changes(life.site, "bike", life.site.wall_ms)}["time"]
+    assert change.verdict.reason.code == "cutoff-counted"
+    assert 490 <= change.kept_ms / 1000 <= 500
+
+
+def test_unread_charger_would_be_switched_on_if_it_answered(tmp_path):
+    """Somebody wants a charge, but the strip has not been heard since the start."""
+    day = Day(tmp_path, configuration(loadpoint("bike")), {"bike": "rad-full"})
+    day.charge("bike")
+    change = found(day, "charging")["answers"]
+    assert (change.before, change.after, change.verdict.enabled) == (False, True, True)
+    day.run.kill()
+
+
+def test_policy_that_nobody_knew_of_is_explained_as_well(day, monkeypatch):
+    """One that minds the voltage: the search finds 210 V without having been told."""
+
+    def shy(view: View, memory: Memory) -> Decision:
+        low = view.charger is not None and (view.charger.voltage_v or 0) < 210
+        return Decision(SetPoint(enabled=not low), Reason("mode-off"), memory, final=True)
+
+    monkeypatch.setitem(POLICIES, "threshold", shy)
+    change = found(day)["voltage_v"]
+    assert 209.8 < change.after < 210
+    assert change.kept_ms == 0

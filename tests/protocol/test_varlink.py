@@ -140,7 +140,7 @@ def test_what_is_left_out_is_none():
     """Optional parameters are there after the check, so that nobody has to ask."""
     filled = checked(METHODS["SetMode"], {"name": "bike-1", "mode": "fast"})
     assert filled == {"name": "bike-1", "mode": "fast", "until": None, "dry_run": None, "request": None, "zone": None}
-    assert checked(METHODS["GetStatus"], None) == {"names": None, "zone": None}
+    assert checked(METHODS["GetStatus"], None) == {"names": None, "at": None, "zone": None}
 
 
 def test_true_is_no_number():

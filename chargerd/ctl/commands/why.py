@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from chargerd.ctl.commands.base import Command, add_at, add_name, completes
 from chargerd.ctl.commands.wait import STATES, WORDS
-from chargerd.ctl.errors import DONE
+from chargerd.ctl.errors import DONE, usage
 from chargerd.ctl.render import clean, tabs, wrapped
 
 TYPE_CHECKING = False
@@ -13,11 +13,17 @@ if TYPE_CHECKING:
     from typing import Any
 
     from chargerd.ctl.commands.base import Call
+    from chargerd.ctl.errors import Failure
+
+
+WANTED = frozenset(each for word in (*STATES, *WORDS) for each in (word, word.replace(" ", "-")))
 
 
 def run(call: Call) -> int:
     """Ask and print: one sentence, and the lines under it."""
     asked = call.arguments
+    if asked.wanted is not None and asked.wanted not in WANTED:
+        raise _no_state(asked.wanted)
     reply = call.client.ask("GetWhy", name=asked.name, at=asked.at, **{"not": asked.wanted})
     output = call.output
     if output.form == "json":
@@ -47,7 +53,15 @@ def add(parser: argparse.ArgumentParser) -> None:
     add_at(parser)
     about = "why it is not in this state, and what would bring it there: charging, finished, off"
     wanted = parser.add_argument("--not", dest="wanted", metavar="STATE", help=about)
-    completes(wanted, " ".join(sorted({word.replace(" ", "-") for word in (*STATES, *WORDS)})))
+    completes(wanted, " ".join(sorted({word.replace(" ", "-") for word in WANTED})))
+
+
+def _no_state(text: str) -> Failure:
+    import difflib
+
+    known = sorted({word.replace(" ", "-") for word in WANTED})
+    close = difflib.get_close_matches(text, known, 1)
+    return usage(f'"{text}" is no state{f". Did you mean {close[0]}?" if close else ""}; one of {", ".join(known)}', "why")
 
 
 COMMANDS = {
