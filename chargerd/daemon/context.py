@@ -93,7 +93,9 @@ class Context(Struct, frozen=True):
         try:
             return None if text is None else parse_time(text, self.now_ms, self.zone)
         except BadTime as error:
-            raise CallError("BadValue", str(error), "", "All forms: chargerctl help times") from error
+            raise CallError(
+                "BadValue", str(error), "Nothing was changed.", "All forms: chargerctl help times"
+            ) from error
 
     def stamped(self, kind: str, text: str, **fields: Any) -> dict[str, Any]:
         """A reply with what every reply has."""

@@ -17,7 +17,7 @@ from chargerd.engine.describe import (
     target_of,
 )
 from chargerd.model.events import Reason
-from chargerd.model.reasons import OUTCOMES, duration, next_step, power, sentence, word
+from chargerd.model.reasons import OUTCOMES, duration, next_step, past, power, sentence, word
 from chargerd.model.settings import LoadpointSettings, Profile
 from chargerd.model.state import Session
 
@@ -177,18 +177,32 @@ def target_text(settings: LoadpointSettings, target: str) -> str:
 
 
 def _because(context: Context, name: str, state: str, reason: Reason) -> str:
+    """Why it is so, as a sentence about the moment."""
     if state != "unknown":
         return sentence(reason, context.zone)
+    device_name, silent, age = _unread(context, name)
+    if silent is not None:
+        return f"{device_name} has not answered for {silent}"
+    return f"{device_name} has not been read yet" if age is None else f"last read {age} ago"
+
+
+def because(context: Context, name: str, state: str) -> str:
+    """Why it was so at a past moment."""
+    if state != "unknown":
+        return past(reason_of(context.site, name, context.now_ms), context.zone)
+    device_name, silent, age = _unread(context, name)
+    if silent is not None:
+        return f"{device_name} had not answered for {silent}"
+    return f"{device_name} had not been read yet" if age is None else f"its last reading was {age} old"
+
+
+def _unread(context: Context, name: str) -> tuple[str, str | None, str | None]:
+    """A device's name, how long it has been lost if it is, and the age of the last reading if there is one."""
     device_name = context.site.configuration.loadpoints[name].charger.partition("/")[0]
-    device, charger = (
-        context.site.devices[device_name],
-        context.site.chargers.get(settings_of(context.site, name).charger),
-    )
-    if device.lost_since_ms is not None:
-        return f"{device_name} has not answered for {duration((context.now_ms - device.lost_since_ms) / 1000)}"
-    if charger is None:
-        return f"{device_name} has not been read yet"
-    return f"last read {duration((context.now_ms - charger.at_ms) / 1000)} ago"
+    lost_ms = context.site.devices[device_name].lost_since_ms
+    charger = context.site.chargers.get(settings_of(context.site, name).charger)
+    silent = None if lost_ms is None else duration((context.now_ms - lost_ms) / 1000)
+    return device_name, silent, None if charger is None else duration((context.now_ms - charger.at_ms) / 1000)
 
 
 def reason_row(context: Context, reason: Reason) -> dict[str, Any]:

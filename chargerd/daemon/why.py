@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from chargerd.daemon.context import Context, no_loadpoint
-from chargerd.daemon.status import down_text, loadpoint_row, reason_row, target_text
+from chargerd.daemon.status import because, down_text, loadpoint_row, reason_row, target_text
 from chargerd.engine.describe import mode_of, settings_of, target_of
 from chargerd.engine.limits import fresh
 from chargerd.engine.step import case_of
@@ -36,7 +36,7 @@ GROWN = {
 }
 """How the sums of a session are spoken of; others by their name."""
 TURNS: dict[tuple[str, Scalar], str] = {
-    ("answers", True): "the plug answers again",
+    ("answers", True): "the plug answers",
     ("enabled", True): "somebody switches the plug on",
     ("enabled", False): "somebody switches the plug off",
     ("hold", None): "it is released",
@@ -101,7 +101,7 @@ def _sentence(context: Context, name: str, row: dict[str, Any]) -> str:
         return f"{name} {phrase}{since}: {row['text']}."
     phrase = PHRASES.get(row["word"], ("", f"was {row['word']}"))[1]
     since = f" (since {context.clock(since_ms)})" if since_ms else ""
-    return f"{name} {phrase} {context.when}{since}: {row['text']}."
+    return f"{name} {phrase} {context.when}{since} because {because(context, name, row['state'])}."
 
 
 def _lines(

@@ -117,6 +117,46 @@ REASONS: dict[str, Text] = {
     "lease-renewal": Text("renewing the plug's own cut-off timer", "charging"),
 }
 
+PAST: dict[str, str] = {
+    "mode-off": "its mode was off",
+    "switching-on": "it was being switched on, try {attempt} of {attempts}",
+    "waiting-for-power": "it had been on for {on_s} and the charger was yet to draw power",
+    "setup-pulse": "no power had come on try {attempt} of {attempts}, and it was off for a moment",
+    "above-start-level": "it drew {power_w}, less than the {start_w} a pack must draw to be charged to {target}",
+    "no-charger": "no power had come after {attempts} tries: no charger or no battery on the plug, or one of them dead",
+    "no-battery": "the charger drew only {power_w}: no battery was connected",
+    "charging-to-cutoff": "it drew {power_w} and was to stop below {stop_w}",
+    "confirming-cutoff": "it drew {power_w}, had been below {stop_w} for {below_s}, and is cut off after {confirm_s} of that",
+    "confirming-plateau": "power had settled at {power_w} near {stop_w}, which means full after {confirm_s}",
+    "no-reading": "the charger had not been read yet",
+    "cutoff-reached": "it had been below {stop_w} for {below_s} and was cut off",
+    "cutoff-counted": "{readings} readings had been below {stop_w} and it was cut off",
+    "plateau-reached": "power had kept to {power_w} for {flat_s}, which is full, and it was cut off",
+    "step-reached": "power had fallen to {power_w} in one step and stayed there for {flat_s}, which is full",
+    "battery-removed": "power had fallen from {before_w} to {power_w} at once: the battery had been taken off",
+    "never-full": "power had stayed above {stop_w} for {near_s} and never reached it",
+    "time-limit": "it had been on for {on_s}, the longest a session may take",
+    "energy-limit": "{energy_wh} had been taken, more than this pack can hold ({limit_wh})",
+    "power-limit": "it drew {power_w}, more than this charger can ({limit_w})",
+    "no-effect": "the charger had been switched on {attempts} times and stayed off",
+    "stopping": "chargerd was ending and the plug's own timer took over for {lease_s}",
+    "stopping-off": "chargerd was ending and this plug has no timer of its own",
+    "held": "{by} held it: chargerd watched and sent nothing",
+    "stale-reading": "the plug had not been read for {age_s}, and nothing is charged unwatched",
+    "outside-window": "it was outside its hours, which were to begin at {opens_at_ms}",
+    "observing": "chargerd had just started and looked before it switched anything on",
+    "not-recorded": "the log could not be written, so nothing was switched on",
+    "starts-used-up": "it had been switched on {starts} times in 24 h, and {allowed} were allowed",
+    "minimum-off-time": "it had been switched off {off_s} before and stays off for {min_off_s} at least",
+    "minimum-on-time": "it had been switched on {on_s} before and stays on for {min_on_s} at least",
+    "retry-later": "the plug had not followed {attempts} times and was to be tried again at {retry_at_ms}",
+    "stopped": "{by} had stopped it",
+    "switched-off-elsewhere": "it had been switched off at the plug or in its app",
+    "removed-from-configuration": "the configuration no longer named it",
+    "lease-renewal": "the plug's own cut-off timer was being renewed",
+}
+"""The same sentences about a past moment, to stand after "because"."""
+
 OUTCOMES: dict[str, str] = {
     "finished": "reached its target",
     "already-full": "was full enough from the start",
@@ -140,6 +180,11 @@ ALARMS = frozenset({"never-reached", "time-limit", "energy-limit", "power-limit"
 def sentence(reason: Reason, zone: tzinfo = UTC) -> str:
     """The reason as people read it. A value that is missing shows as "?", never as an error."""
     return _filled(REASONS[reason.code].sentence, reason.values, zone)
+
+
+def past(reason: Reason, zone: tzinfo = UTC) -> str:
+    """The reason as people read it of a past moment, to stand after "because"."""
+    return _filled(PAST[reason.code], reason.values, zone)
 
 
 def next_step(reason: Reason, zone: tzinfo = UTC) -> str:

@@ -285,7 +285,8 @@ WAITING = "outside its hours; goes on at 22:00"
 SPENT = "switched on 20 times in 24 h; 20 are allowed"
 WHY_THEN = answer(
     "why",
-    f"scooter was waiting yesterday at 16:20 (since yesterday 15:02): {WAITING}.",
+    "scooter was waiting yesterday at 16:20 (since yesterday 15:02) because it was outside its hours, which were to "
+    "begin at 22:00.",
     **THEN,
     loadpoint=SCOOTER,
     lines=[

@@ -26,7 +26,9 @@ def test_why_tells_yesterdays_charge_from_its_beginning_to_after_its_end(tmp_pat
     before, during, confirming = why(7 * 3600), why(8 * 3600 + 900), why(end_s - 5)
     at_once, after = why(end_s), why(end_s + 3600)
     assert before["text"] == "bike was off yesterday at 07:00 (since yesterday 00:00) because its mode was off."
-    assert during["text"].startswith("bike was charging yesterday at 08:15 (since yesterday 08:00) because it drew 103 W")
+    assert during["text"].startswith(
+        "bike was charging yesterday at 08:15 (since yesterday 08:00) because it drew 103 W"
+    )
     assert during["loadpoint"]["read_age_s"] < 31
     assert "below 90 W for" in confirming["text"]
     assert confirming["loadpoint"]["word"] == "charging"

@@ -16,10 +16,12 @@ from chargerd.model.events import Reason
 from chargerd.model.reasons import (
     ALARMS,
     OUTCOMES,
+    PAST,
     REASONS,
     duration,
     energy,
     next_step,
+    past,
     power,
     sentence,
     shown,
@@ -251,3 +253,17 @@ def test_durations_have_at_most_two_units(seconds, text):
 def test_no_sentence_is_left_over():
     """A reason that nothing gives is documentation of something that never happens."""
     assert set(REASONS) == {each.code for each in MADE}
+
+
+@pytest.mark.parametrize("code", REASONS)
+def test_every_reason_can_be_told_of_the_past(code):
+    """With numbers that the sentence of the present names too, and no others."""
+    named = {name for _, name, _, _ in string.Formatter().parse(PAST[code]) if name}
+    assert named <= {name for _, name, _, _ in string.Formatter().parse(REASONS[code].sentence) if name}
+    assert set(PAST) == set(REASONS)
+
+
+def test_past_sentence_stands_after_because():
+    """In the past tense, with its numbers."""
+    reason = Reason("cutoff-reached", {"stop_w": 90.0, "below_s": 40.0})
+    assert past(reason) == "it had been below 90 W for 40 s and was cut off"

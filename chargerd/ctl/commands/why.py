@@ -61,7 +61,9 @@ def _no_state(text: str) -> Failure:
 
     known = sorted({word.replace(" ", "-") for word in WANTED})
     close = difflib.get_close_matches(text, known, 1)
-    return usage(f'"{text}" is no state{f". Did you mean {close[0]}?" if close else ""}; one of {", ".join(known)}', "why")
+    return usage(
+        f'"{text}" is no state{f". Did you mean {close[0]}?" if close else ""}; one of {", ".join(known)}', "why"
+    )
 
 
 COMMANDS = {

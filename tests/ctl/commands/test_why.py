@@ -38,7 +38,9 @@ def test_json_has_every_change_and_every_limit(folder: Path, run: Run) -> None:
 
 def test_name_that_there_was_only_then_needs_the_time(folder: Path, run: Run) -> None:
     """Now there is no such loadpoint, and the daemon says so; at its time it is answered."""
-    gone = CallError("NoSuchLoadpoint", 'no loadpoint "old".', "Nothing was changed.", "Known: bike-1", known=["bike-1"])
+    gone = CallError(
+        "NoSuchLoadpoint", 'no loadpoint "old".', "Nothing was changed.", "Known: bike-1", known=["bike-1"]
+    )
     with StandIn(folder, {"GetWhy": lambda asked: gone if asked["at"] is None else WHY_THEN}):
         assert run("why", "old")[0] == 5
         assert run("why", "old", "--at", "yesterday")[0] == 0
