@@ -181,14 +181,14 @@ def _limits(context: Context, found: tuple[Change, ...], blocked: tuple[Reason, 
     near = [change for change in found if change.verdict.limit and change.distance < 1]
     codes = dict.fromkeys(change.verdict.reason.code for change in near)
     first = [next(change for change in near if change.verdict.reason.code == code) for code in codes]
-    nearest = " · ".join(_text(context, change) for change in first[:2])
+    nearest = " · ".join(change_text(context, change) for change in first[:2])
     return "none reached" + (f"; nearest: {nearest}" if nearest else "")
 
 
 def _would(context: Context, found: tuple[Change, ...], blocked: tuple[Reason, ...], state: str | None) -> str:
     """The changes in words, one for each input, the smallest first."""
     if found:
-        return ("if " if state else "") + " · ".join(_text(context, change) for change in _told(found)[:SHOWN])
+        return ("if " if state else "") + " · ".join(change_text(context, change) for change in _told(found)[:SHOWN])
     if state is None:
         return "nothing was found that would change it alone"
     if len(blocked) > 1:
@@ -203,7 +203,8 @@ def _told(found: tuple[Change, ...]) -> list[Change]:
     return [c for c in found if c.input not in GROWN or c.verdict.reason.code not in by_time]
 
 
-def _text(context: Context, change: Change) -> str:
+def change_text(context: Context, change: Change) -> str:
+    """A change as it stands after "if"; an input without words of its own goes by its name."""
     name, before, after = change.input, change.before, change.after
     kept = f" for {duration(change.kept_ms / 1000)}" if change.kept_ms else ""
     if (name, after) in TURNS:
@@ -254,5 +255,5 @@ def _change(context: Context, change: Change) -> dict[str, Any]:
         "word": verdict.word,
         "reason": reason_row(context, verdict.reason),
         "distance": round(change.distance, 6),
-        "text": _text(context, change),
+        "text": change_text(context, change),
     }

@@ -9,7 +9,8 @@ from msgspec import structs
 
 from chargerd.daemon.answers import answer
 from chargerd.daemon.moments import then
-from chargerd.model.events import ClockStepped, LimitSet, ModeSet
+from chargerd.model.events import ClockStepped, HoldSet, LimitSet, ModeSet
+from chargerd.model.settings import Window
 from chargerd.protocol.framing import CallError
 from chargerd.protocol.table import METHODS
 from tests.daemon.hub import complete, context
@@ -62,6 +63,22 @@ def test_ages_problems_and_the_daemon_are_those_of_the_moment(day):
     assert row["power_w"] == pytest.approx(103.3, abs=0.5)
     assert row["session"]["duration_s"] == 14 * 60
     assert (reply["up_s"], reply["running"], reply["version"]) == (15 * 60, True, context(day).version)
+
+
+def test_daemon_of_then_had_run_since_its_own_start(day):
+    """The second life began at four o'clock."""
+    assert ask(day, "GetStatus", at="2024-03-04T03:30:00Z")["up_s"] == 30 * 60
+
+
+def test_two_limits_of_then_stood_in_the_way(tmp_path):
+    """Hold and window together, asked about later: in the past tense."""
+    day = Day(tmp_path, configuration(loadpoint("bike", windows=(Window(120, 360),))), {"bike": "rad-full"})
+    day.until(60)
+    day.run.ask(ModeSet("bike", "fast", "anna"), HoldSet("ben"), by="ben")
+    day.until(3600)
+    told = {line["label"]: line["text"] for line in ask(day, name="bike", at="00:30", **{"not": "charging"})["lines"]}
+    assert told["Would be charging"] == "no single change leads there: 2 limits stood in the way"
+    day.run.kill()
 
 
 def test_moment_between_two_daemons_is_said_to_be_one(day):

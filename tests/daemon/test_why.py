@@ -6,7 +6,8 @@ import pytest
 from msgspec import structs
 
 from chargerd.ctl.commands import wait
-from chargerd.daemon.why import STATES, why
+from chargerd.daemon.why import STATES, change_text, why
+from chargerd.engine.why import changes
 from chargerd.model.events import DeviceLost, HoldSet, ModeSet, ReadFailed
 from chargerd.model.settings import Window
 from chargerd.protocol.framing import CallError
@@ -153,9 +154,6 @@ def test_why_of_a_stranger_is_refused(day):
 
 def test_setting_of_a_policy_to_come_is_spoken_of_by_its_name(day):
     """No label is needed for what nobody has thought of yet."""
-    from chargerd.daemon.why import _text
-    from chargerd.engine.why import changes
-
     change = changes(day.run.site, "bike-1", day.clock.now_ms())[1]
     strange = structs.replace(change, input="house_soc_pct", before=60.0, after=40.0, kept_ms=0)
-    assert _text(context(day), strange) == "house soc falls below 40 % (finished)"
+    assert change_text(context(day), strange) == "house soc falls below 40 % (finished)"

@@ -6,7 +6,9 @@ import pytest
 from msgspec import structs
 
 from chargerd.engine.imagine import COUNTERS, SO_FAR, Verdict, World, leads
-from chargerd.model.events import ChargerRead, ModeSet, Reason
+from chargerd.model.decision import Decision, Memory, View
+from chargerd.model.events import ChargerRead, ModeSet, Reason, SetPoint
+from chargerd.policies import POLICIES
 from tests.house import Day, configuration, loadpoint
 
 ON = Verdict(True, True, None, Reason("charging-to-cutoff"), limit=False, drawing=True, session=True, stale=False)
@@ -65,13 +67,20 @@ def test_fact_is_imagined_without_touching_the_state(day):
     assert day.run.site.loadpoints["bike"].session is None
 
 
-def test_reading_that_is_kept_up_is_seen_at_its_end(day):
-    """What the policy remembers of the first reading counts at the last one: power came, then was low for 40 s."""
+def test_reading_that_is_kept_up_is_seen_twice_and_remembered(day, monkeypatch):
+    """A policy that switches off what it has seen before: at once it does not, after a while it does."""
+
+    def forgetful(view: View, memory: Memory) -> Decision:
+        seen = bool(memory.get("seen")) or view.session is None
+        return Decision(SetPoint(enabled=not seen), Reason("mode-off"), {"seen": True}, final=True)
+
     day.charge("bike")
     world = World(day.run.site, "bike", day.clock.now_ms())
-    charging = world.told(day.run.site, 0, ChargerRead("bike", True, 100.0))
-    low = ChargerRead("bike", True, 50.0)
-    kept = world.kept((charging, (), low), lambda verdict: verdict.outcome is not None, 300_000)
+    monkeypatch.setitem(POLICIES, "threshold", forgetful)
+    imagined = (world.told(day.run.site, 0, ChargerRead("bike", True, 100.0)), (), ChargerRead("bike", True, 90.0))
+    fresh = structs.replace(imagined[0].loadpoints["bike"], decided=None)
+    imagined = (structs.replace(imagined[0], loadpoints={"bike": fresh}), *imagined[1:])
+    kept = world.kept(imagined, lambda verdict: verdict.granted is False, 60_000)
     assert kept is not None
-    assert kept[1] == 300_000
-    assert world.kept((charging, (), low), lambda verdict: verdict.outcome is not None, 30_000) is None
+    assert kept[1] == 60_000
+    assert world.kept(imagined, lambda verdict: verdict.granted is False, 0) is None

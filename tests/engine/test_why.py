@@ -65,8 +65,8 @@ class Life:
         return Event(self.site.seq + number, at_ms + ahead_ms, mono_ms + ahead_ms, self.site.boot, source, body)
 
 
-def turns(site: Site, now_ms: int, change: Change, share: float = 1.0) -> bool:
-    """Whether the change, or a share of it, makes the engine decide otherwise."""
+def turns(site: Site, now_ms: int, change: Change, share: float = 1.0, to: bool | None = None) -> bool:
+    """Whether the change, or a share of it, makes the engine decide otherwise; with ``to`` whether it grants that."""
     before = _decision_now(site, now_ms)
     life, span_ms = Life(site, now_ms), change.kept_ms
     after = change.after
@@ -80,7 +80,8 @@ def turns(site: Site, now_ms: int, change: Change, share: float = 1.0) -> bool:
     times = [*range(0, span_ms, pace_ms), span_ms]
     if change.input == "answers" and after is False:
         life.read, times = None, [round(span_ms * share)]
-    return any(life.decision(after_ms) != before for after_ms in times)
+    decisions = (life.decision(after_ms) for after_ms in times)
+    return any(decision != before if to is None else decision == (to, None) for decision in decisions)
 
 
 def _happen(life: Life, field: str, after: object, site: Site) -> None:
@@ -133,6 +134,8 @@ def moments(tmp_path, seed: int) -> Iterator[tuple[Site, int]]:
         LimitSet("bike", "max_h", 2.0, "anna"), RecordingLost("full"), RecordingBack(0),
     )  # fmt: skip
     second = 10.0
+    day.until(second)
+    yield day.run.site, day.clock.now_ms()
     for _ in range(14):
         day.until(second)
         if chance.random() < 0.6:
@@ -163,7 +166,10 @@ def test_every_reported_change_turns_the_decision_and_half_of_it_does_not(tmp_pa
             )
             if moved > least:
                 assert not turns(site, now_ms, change, 0.5), change
-    assert reported >= 10
+        for change in changes(site, "bike", now_ms, "charging"):
+            if change.input != "stopping" and not (change.input == "answers" and change.after):
+                assert turns(site, now_ms, change, to=True), change
+    assert reported > 0
 
 
 # Single cases
@@ -302,3 +308,27 @@ def test_policy_that_nobody_knew_of_is_explained_as_well(day, monkeypatch):
     change = found(day)["voltage_v"]
     assert 209.8 < change.after < 210
     assert change.kept_ms == 0
+
+
+def test_nearer_change_behind_which_it_turns_back_is_found(day, monkeypatch):
+    """A policy that stops between 160 and 170 V and below 100 V: from 230 V the nearest is 170 V, not 100 V."""
+
+    def odd(view: View, memory: Memory) -> Decision:
+        volts = 0.0 if view.charger is None else view.charger.voltage_v or 0.0
+        stop = volts < 100 or 160 < volts < 170
+        return Decision(SetPoint(enabled=not stop), Reason("mode-off"), memory, final=True)
+
+    monkeypatch.setitem(POLICIES, "threshold", odd)
+    assert 169.5 < found(day)["voltage_v"].after < 170
+
+
+def test_charge_that_ends_at_this_moment_has_no_future(day):
+    """Its time has run out since the last reading: neither time nor silence is told, only what would have kept it on."""
+    site, name = day.run.site, "bike"
+    session = structs.replace(site.loadpoints[name].session, on_ms=7 * 3_600_000 - 10_000)
+    points = {name: structs.replace(site.loadpoints[name], session=session)}
+    almost = structs.replace(site, loadpoints=points)
+    assert "time" in {change.input for change in changes(almost, name, site.wall_ms)}
+    inputs = {change.input for change in changes(almost, name, site.wall_ms + 20_000)}
+    assert inputs & {"time", "answers"} == set()
+    assert "set.max_h" in inputs
