@@ -53,7 +53,7 @@ class Context(Struct, frozen=True):
 
     ``now_ms`` is the moment that the answer is about: the present, or a past one (see `daemon.moments`). For a past one
     ``at_ms`` is that moment as it was asked for, ``asked_ms`` is when it was asked, and ``down`` is from when to when
-    chargerd did not run, if it did not run then.
+    chargerd did not run, if it did not run then; ``readings`` is False if the readings of that time were given up.
     """
 
     site: Site
@@ -66,6 +66,7 @@ class Context(Struct, frozen=True):
     at_ms: int | None = None
     asked_ms: int | None = None
     down: tuple[int, int] | None = None
+    readings: bool = True
 
     @property
     def when(self) -> str:

@@ -8,12 +8,13 @@ from msgspec import structs
 
 from chargerd.daemon.context import Context, zone_of
 from chargerd.model.events import DaemonStarted, Event
-from chargerd.model.state import Site
 from chargerd.protocol.framing import CallError
 
 
 def then(context: Context, parameters: dict[str, Any]) -> Context:
     """The context at the time that the parameter ``at`` names; the one given if it names none.
+
+    Chargerd did not run then if the next event is the start of a daemon, and readings were given up if there is no next.
 
     Raises `CallError` BadValue for a text that is no time, one that is still to come, and one before the log begins.
     """
@@ -27,7 +28,7 @@ def then(context: Context, parameters: dict[str, Any]) -> Context:
     site = context.log.state_at(at_ms)
     if not site.seq:
         raise _too_early(context, at_ms)
-    started = _event(context, site.run_seq)
+    started, after = _event(context, site.run_seq), _event(context, site.seq + 1)
     return structs.replace(
         context,
         site=site,
@@ -37,7 +38,8 @@ def then(context: Context, parameters: dict[str, Any]) -> Context:
         version="" if started is None or not isinstance(started.body, DaemonStarted) else started.body.version,
         at_ms=at_ms,
         asked_ms=context.now_ms,
-        down=_down(context, site),
+        down=(site.at_ms, after.at_ms) if after is not None and isinstance(after.body, DaemonStarted) else None,
+        readings=after is not None or site.seq == context.log.last_seq,
     )
 
 
@@ -46,12 +48,6 @@ def _too_early(context: Context, at_ms: int) -> CallError:
     begins = "the log is empty" if first is None else f"the log begins {context.clock(first.at_ms)}"
     message = f"nothing is known of {context.clock(at_ms)}: {begins}"
     return CallError("BadValue", message, "Nothing was changed.", "What there is: chargerctl log --since TIME")
-
-
-def _down(context: Context, site: Site) -> tuple[int, int] | None:
-    """From the last event of a daemon to the start of the next, if the moment lies between them."""
-    after = _event(context, site.seq + 1)
-    return (site.at_ms, after.at_ms) if after is not None and isinstance(after.body, DaemonStarted) else None
 
 
 def _event(context: Context, seq: int) -> Event | None:

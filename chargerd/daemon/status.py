@@ -30,10 +30,8 @@ def status(context: Context, names: list[str] | None) -> dict[str, Any]:
     read_ms = max((charger.at_ms for charger in site.chargers.values()), default=None)
     return context.stamped(
         "status",
-        headline(site, context.now_ms) if context.down is None else f"{down_text(context, context.down)}.",
-        at=context.utc(context.at_ms),
-        at_local=context.local(context.at_ms),
-        running=context.down is None,
+        known_text(context) or headline(site, context.now_ms),
+        **moment_fields(context),
         site=site.configuration.site,
         power_w=None if None in powers else float(sum(powers)),
         held_by=None if site.hold is None else site.hold.by,
@@ -47,12 +45,18 @@ def status(context: Context, names: list[str] | None) -> dict[str, Any]:
     )
 
 
-def down_text(context: Context, down: tuple[int, int]) -> str:
-    """That nobody watched then, and what the answer rests on."""
-    ended_ms, began_ms = down
-    return (
-        f"chargerd did not run from {context.clock(ended_ms)} to {context.clock(began_ms)}; this is what it last knew"
-    )
+def moment_fields(context: Context) -> dict[str, Any]:
+    """What a reply says of the moment that it is about."""
+    at = {"at": context.utc(context.at_ms), "at_local": context.local(context.at_ms)}
+    return {**at, "running": context.down is None, "readings": context.readings}
+
+
+def known_text(context: Context) -> str:
+    """What the answer rests on, if that is less than usual: nobody watched then, or the readings are no more."""
+    if context.down is not None:
+        ended, began = (context.clock(at_ms) for at_ms in context.down)
+        return f"chargerd did not run from {ended} to {began}; this is what it last knew"
+    return "" if context.readings else "the readings of that time were given up; this is what the other events say"
 
 
 def loadpoint_row(context: Context, name: str) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from chargerd.daemon.context import Context, no_loadpoint
-from chargerd.daemon.status import because, down_text, loadpoint_row, reason_row, target_text
+from chargerd.daemon.status import because, known_text, loadpoint_row, moment_fields, reason_row, target_text
 from chargerd.engine.describe import mode_of, settings_of, target_of
 from chargerd.engine.limits import fresh
 from chargerd.engine.step import case_of
@@ -67,9 +67,7 @@ def why(context: Context, name: str, wanted: str | None = None) -> dict[str, Any
     return context.stamped(
         "why",
         text,
-        at=context.utc(context.at_ms),
-        at_local=context.local(context.at_ms),
-        running=context.down is None,
+        **moment_fields(context),
         loadpoint=row,
         lines=[{"label": label, "text": text} for label, text in lines if text],
         limits=[reason_row(context, reason) for reason in blocked],
@@ -120,7 +118,7 @@ def _lines(
         when = context.clock(loadpoint.decided_at_ms)
         event = f"policy {decided.policy} on event {loadpoint.decided_seq} at {when}"
     return [
-        ("Running", "" if context.down is None else down_text(context, context.down)),
+        ("Known", known_text(context)),
         ("Wanted", _wanted(context, name)),
         ("Missing", _missing(context, name)),
         ("Session" if loadpoint.session else "Last session", "" if session is None else _session(context, session)),

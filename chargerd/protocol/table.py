@@ -52,6 +52,7 @@ MOMENT = {
     "at": ("?string", "the past moment that was asked about, UTC; null: now"),
     "at_local": ("?string", "the same at the site"),
     "running": ("bool", "false: chargerd did not run at that moment, and this is what it last knew"),
+    "readings": ("bool", "false: the readings of that time were given up, and this is what the other events say"),
 }
 SPAN = {
     "since": ("?string", "not before this time"),

@@ -10,7 +10,7 @@ from chargerd.protocol.table import METHODS, TYPES, Fields
 NOW = {"now": "2026-05-11T12:14:41Z", "now_local": "2026-05-11T14:14:41+02:00"}
 
 
-PRESENT = {"at": None, "at_local": None, "running": True}
+PRESENT = {"at": None, "at_local": None, "running": True, "readings": True}
 
 
 def answer(kind: str, text: str, **fields: Any) -> dict[str, Any]:
@@ -280,7 +280,7 @@ WHY = answer(
     seq=4701,
     next_step="",
 )  # fmt: skip
-THEN = {"at": "2026-05-10T14:20:00Z", "at_local": "2026-05-10T16:20:00+02:00", "running": True}
+THEN = {"at": "2026-05-10T14:20:00Z", "at_local": "2026-05-10T16:20:00+02:00", "running": True, "readings": True}
 WAITING = "outside its hours; goes on at 22:00"
 SPENT = "switched on 20 times in 24 h; 20 are allowed"
 WHY_THEN = answer(

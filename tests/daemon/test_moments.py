@@ -9,10 +9,13 @@ from msgspec import structs
 
 from chargerd.daemon.answers import answer
 from chargerd.daemon.moments import then
+from chargerd.daemon.past import state_after
+from chargerd.daemon.upkeep import Drop
 from chargerd.model.events import ClockStepped, HoldSet, LimitSet, ModeSet
 from chargerd.model.settings import Window
 from chargerd.protocol.framing import CallError
 from chargerd.protocol.table import METHODS
+from chargerd.store import chunks, sealing
 from tests.daemon.hub import complete, context
 from tests.house import Day, configuration, loadpoint
 from tests.protocol.conform import wrong_fields
@@ -85,9 +88,9 @@ def test_moment_between_two_daemons_is_said_to_be_one(day):
     """Nobody watched from 03:00 to 04:00: what is told is what was last known, and that is said."""
     reply = ask(day, "GetStatus", at="2024-03-04T02:30:00Z")
     assert (reply["running"], reply["up_s"]) == (False, None)
-    assert reply["text"] == "chargerd did not run from 03:00 to 04:00; this is what it last knew."
+    assert reply["text"] == "chargerd did not run from 03:00 to 04:00; this is what it last knew"
     told = {line["label"]: line["text"] for line in ask(day, name="old-bike", at="2024-03-04T02:30:00Z")["lines"]}
-    assert told["Running"].startswith("chargerd did not run from 03:00 to 04:00")
+    assert told["Known"].startswith("chargerd did not run from 03:00 to 04:00")
 
 
 def test_zone_that_is_asked_for_wins(day):
@@ -160,3 +163,27 @@ def _utc(at_ms: int) -> str:
     from datetime import datetime
 
     return datetime.fromtimestamp(at_ms // 1000 + 1, ZoneInfo("UTC")).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def test_moment_whose_readings_were_given_up_says_so(tmp_path, monkeypatch):
+    """Decisions and sessions of that time are still known; that this is all is said, and nobody is said to have slept."""
+    monkeypatch.setattr(chunks, "ROWS", 100)
+    monkeypatch.setattr(sealing, "KEPT_ROWS", 100)
+    hour_ms = 3_600_000
+    keep = structs.replace(configuration(loadpoint("bike")), keep_rows_ms=hour_ms, keep_readings_ms=2 * hour_ms)
+    day = Day(tmp_path, keep, {"bike": "rad-full"})
+    day.until(60)
+    day.charge("bike")
+    day.until(5 * 3600)
+    while day.run.log.seal(day.run.site.at_ms - hour_ms):
+        pass
+    old = sealing.outdated(day.run.log, day.run.site.at_ms - 2 * hour_ms)
+    fact = sealing.dropped(old)
+    day.run.give_up(Drop(fact, old, state_after(day.run.log, fact.last_seq)))
+    reply = ask(day, name="bike", at="00:20")
+    assert (reply["running"], reply["readings"], reply["policy"]) == (True, False, "threshold")
+    known = "the readings of that time were given up; this is what the other events say"
+    assert {"label": "Known", "text": known} in reply["lines"]
+    assert ask(day, "GetStatus", at="00:20")["text"] == known
+    assert ask(day, "GetStatus", at="04:50")["readings"]
+    day.run.kill()

@@ -64,7 +64,7 @@ def moment(reply: dict[str, Any]) -> str:
     if reply["at_local"] is None:
         return ""
     then = f"as it was {clock(reply['at_local'], reply['now_local'])}"
-    return then if reply["running"] else f"{then}; {reply['text']}"
+    return then if reply["running"] and reply["readings"] else f"{then}; {reply['text']}"
 
 
 def site_line(reply: dict[str, Any]) -> str:
