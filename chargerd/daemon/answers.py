@@ -11,7 +11,9 @@ from chargerd.daemon.moments import then
 from chargerd.daemon.status import devices, status
 from chargerd.daemon.times import days_text
 from chargerd.daemon.why import why
+from chargerd.engine import VERSION
 from chargerd.engine.describe import Safety, safety_of, schedule_of, settings_of, target_of
+from chargerd.engine.digest import digest_of
 from chargerd.engine.settings import PROFILE_KEYS, in_force
 from chargerd.model import windows
 from chargerd.model.reasons import duration, shown
@@ -178,6 +180,21 @@ def _value(subject: str, key: str, value: Any, source: str, *, adjustable: bool)
     }
 
 
+def _state(context: Context, _parameters: dict[str, Any]) -> dict[str, Any]:
+    """For `chargerd verify`: what its replay of the log must come to, and which log that is."""
+    site = context.site
+    return context.stamped(
+        "state",
+        f"event {site.seq}",
+        seq=site.seq,
+        digest=digest_of(site),
+        engine=VERSION,
+        recording=site.recording,
+        run_seq=site.run_seq,
+        boot_id=site.boot_id,
+    )
+
+
 def _complete(context: Context, parameters: dict[str, Any]) -> dict[str, Any]:
     site = context.site
     names = {
@@ -202,5 +219,6 @@ _ANSWERS: dict[str, Callable[[Context, dict[str, Any]], dict[str, Any]]] = {
     "GetFailsafe": _failsafe,
     "GetProfiles": _profiles,
     "GetConfiguration": _configuration,
+    "GetState": _state,
     "Complete": _complete,
 }

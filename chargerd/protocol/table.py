@@ -352,6 +352,19 @@ _TABLE = (
         },
     ),
     Method(
+        "GetState",
+        "The state as a digest, for chargerctl verify to compare its replay of the log with.",
+        {},
+        {
+            "seq": ("int", "number of the last event that the state rests on"),
+            "digest": ("string", "digest of the whole state"),
+            "engine": ("string", "version of the rules that made it"),
+            "recording": ("bool", "whether the log can be written; if not, the state is ahead of the file"),
+            "run_seq": ("int", "number of the event with which this daemon started"),
+            "boot_id": ("string", "the boot of the machine that it counts its time in"),
+        },
+    ),
+    Method(
         "Complete",
         "Names for the shell's completion.",
         {"what": ("string", "loadpoints, devices, entries or settings")},

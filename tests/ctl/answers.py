@@ -434,6 +434,9 @@ REPLIES: dict[str, Any] = {
             },
         ],
     ),
+    "GetState": answer(
+        "state", "event 4712", seq=4712, digest="00" * 16, engine="1", recording=True, run_seq=1, boot_id="7e3c"
+    ),
     "Complete": answer("names", "5 names", names=["bike-1", "bike-2", "scooter", "tools", "trike"]),
     "SetMode": changed("bike-1: fast until 16:20, then off again."),
     "SetTarget": changed("bike-1: stop at 105 W (storage); was nominal (90 W)."),
