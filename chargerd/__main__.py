@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from chargerd import __version__
+from chargerd.sim import commands as log_commands
 
 CONFIG = Path("/etc/chargerd/chargerd.toml")
 STATE = Path("/var/lib/chargerd")
@@ -48,6 +49,7 @@ def parser() -> argparse.ArgumentParser:
         "--speed", type=float, default=float(os.environ.get("DEMO_SPEED", "60")), help="how fast time runs (60)"
     )
     demo.add_argument("--seed", type=int, default=1, help="another seed is another home")
+    log_commands.add(commands, _systemd("STATE_DIRECTORY", STATE), _systemd("RUNTIME_DIRECTORY", RUN))
     return top
 
 
@@ -63,6 +65,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return run_demo(asked.folder, asked.speed, asked.seed)
         case "run":
             return _run(asked)
+        case "verify" | "export" | "bundle":
+            return log_commands.run(asked)
     parser().print_help()
     return 2
 

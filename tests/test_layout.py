@@ -187,6 +187,8 @@ ELSEWHERE = {  # a module without a file of its own in the mirrored tree → wha
     "engine/timeline": "tests/days/test_days.py",
     "policies/off": "tests/days/test_days.py",
     "sim/run": "tests/days/test_replay.py",
+    "sim/chain": "tests/sim/test_checks.py",
+    "sim/refused": "tests/sim/test_commands.py",
     "model/state": "tests/days/test_replay.py",
     "model/events": "tests/model/test_codec.py",
     "model/commands": "tests/model/test_codec.py",

@@ -24,24 +24,48 @@ class Difference(Struct, frozen=True):
     decided: Event | None
 
 
-def differences(events: Iterable[Event], site: Site | None = None) -> Iterator[Difference]:
-    """Every disagreement from the given state on (None: from an empty log)."""
-    site = Site() if site is None else site
+class Judged(Struct, frozen=True, gc=False):
+    """A transaction that was decided again: the facts, what is recorded as following from them, what follows today.
+
+    ``before`` and ``site`` are the states before and after it, as recorded.
+    """
+
+    before: Site
+    site: Site
+    facts: list[Event]
+    recorded: list[Event]
+    decided: tuple[Event, ...]
+
+    @property
+    def differences(self) -> Iterator[Difference]:
+        """Where the two disagree, row by row."""
+        first_seq = self.recorded[0].seq
+        for index in range(max(len(self.decided), len(self.recorded))):
+            was = self.recorded[index] if index < len(self.recorded) else None
+            now = self.decided[index] if index < len(self.decided) else None
+            if was != now:
+                yield Difference(first_seq + index, was, now)
+
+
+def judged(events: Iterable[Event], site: Site | None = None) -> Iterator[Judged]:
+    """Every closed transaction from the given state on (None: from an empty log). What is still open is not judged."""
+    before = site = Site() if site is None else site
+    facts: list[Event] = []
     followed: list[Event] = []
     for event in events:
         if not isinstance(event.body, Tick):
-            if event.source == EVOLVED:
-                followed.append(event)
-            else:
-                site = fold(site, (event,))
+            (followed if event.source == EVOLVED else facts).append(event)
             continue
+        site = fold(before, facts)
         first_seq = followed[0].seq if followed else event.seq
-        again = close(site, structs.replace(event, seq=first_seq, body=Tick())).events
+        decided = close(site, structs.replace(event, seq=first_seq, body=Tick())).events
         recorded = [*followed, structs.replace(event, body=Tick())]
-        for index in range(max(len(again), len(recorded))):
-            was = recorded[index] if index < len(recorded) else None
-            now = again[index] if index < len(again) else None
-            if was != now:
-                yield Difference(first_seq + index, was, now)
         site = fold(site, [*followed, event])
-        followed = []
+        yield Judged(before, site, facts, recorded, decided)
+        before, facts, followed = site, [], []
+
+
+def differences(events: Iterable[Event], site: Site | None = None) -> Iterator[Difference]:
+    """Every disagreement from the given state on (None: from an empty log)."""
+    for transaction in judged(events, site):
+        yield from transaction.differences

@@ -1,0 +1,373 @@
+"""Checks: everything that `chargerd verify` looks at in a log, in flat memory, and the report of it.
+
+Digests first (`sim.chain`), then one replay over what is sound: every decision again, the stored snapshots, the table of
+sessions, and the state of the running daemon at the very event it named.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import msgspec
+from msgspec import Struct
+
+from chargerd import __version__
+from chargerd.daemon.inquiry import Running
+from chargerd.daemon.past import state_after
+from chargerd.engine import VERSION
+from chargerd.engine.digest import digest_of
+from chargerd.model.events import CommandIssued, ConfigLoaded, DaemonStarted, DaemonStopped, Event, Tick
+from chargerd.model.settings import Configuration
+from chargerd.model.state import Session, Site
+from chargerd.sim.chain import (
+    Damaged,
+    Progress,
+    Slice,
+    asked,
+    damages,
+    event_at,
+    last_of,
+    readable_to,
+    why,
+)
+from chargerd.sim.verify import Difference, Judged, judged
+from chargerd.store import snapshots
+from chargerd.store.errors import LogDamaged
+from chargerd.store.reader import Reader
+
+SHOWN = 20  # of each kind of finding; the rest is counted
+EARLY = 8  # a log begins with the daemon's start and its configuration
+REACH_TRIES, REACH_S = 40, 0.05  # the state is published a moment before its transaction is on the disk
+
+
+class Differing(Struct, frozen=True):
+    """A transaction that the engine decides otherwise today, by its first difference. ``version`` and ``engine`` wrote it."""
+
+    seq: int
+    at_ms: int
+    recorded: str | None
+    decided: str | None
+    version: str
+    engine: str
+    explained: bool
+
+
+class Misfit(Struct, frozen=True):
+    """A derived row that does not say what the log says: a snapshot by its seq, a session by its number."""
+
+    number: int
+    text: str
+
+
+class Report(Struct):
+    """What was looked at and what was found."""
+
+    path: str
+    timezone: str = "UTC"
+    first_seq: int = 1
+    last_seq: int = 0
+    since_ms: int | None = None
+    until_ms: int | None = None
+    damaged: list[Damaged] = []
+    replayed: list[tuple[int, int]] = []
+    unreplayed: str = ""
+    running: str = ""  # "equal", "differs", else why it was not compared
+    running_seq: int | None = None
+    commands: int = 0
+    commands_explained: int = 0
+    decisions: int = 0
+    decisions_explained: int = 0
+    differing: list[Differing] = []
+    unexplained: int = 0
+    explained: int = 0
+    snapshots: int = 0
+    snapshots_wrong: list[Misfit] = []
+    newest_snapshot_ms: int | None = None
+    sessions: int = 0
+    sessions_wrong: list[Misfit] = []
+    orderly: bool = True
+
+    @property
+    def sound(self) -> bool:
+        """Whether nothing was found. Decisions of another version are no finding."""
+        wrong = self.damaged or self.snapshots_wrong or self.sessions_wrong or self.unexplained or self.unreplayed
+        return not wrong and self.running != "differs" and self.last_seq > 0
+
+
+def check(path: Path, since_ms: int | None, running: Running | str, progress: Progress) -> Report:
+    """Check a log from a time on (None: all of it). ``running`` is the daemon's state, or why there is none to compare.
+
+    Raises `store.errors.LogTooNew` and `store.errors.LogUnusable`; damage is in the report.
+    """
+    report = Report(str(path))
+    try:
+        log = Slice(path)
+    except LogDamaged as error:
+        report.damaged = [Damaged(1, None, why(path, error), None, None, None, 0, 0)]
+        report.running = running if isinstance(running, str) else "the log is damaged"
+        return report
+    with log:
+        _bounds(log, report, since_ms, running)
+        if not report.damaged:
+            report.damaged = damages(log, report.first_seq, report.last_seq, progress)
+        _replay(log, report, running, progress)
+    return report
+
+
+def _bounds(log: Slice, report: Report, since_ms: int | None, running: Running | str) -> None:
+    """Which events are looked at: whole transactions, up to the newest, or to where the file can be read."""
+    try:
+        report.last_seq = _reached(log, running)
+        if since_ms is not None:
+            tick = log.last(Tick, before_seq=log.seq_at(since_ms))
+            report.first_seq = 1 if tick is None else tick.seq + 1
+    except LogDamaged:
+        closed, seq, text = readable_to(log)
+        last = event_at(log, closed)
+        after_ms = None if last is None else last.at_ms
+        report.damaged = [
+            *damages(log, 1, closed, lambda _what, _seq: None),
+            Damaged(closed + 1, None, text, after_ms, None, None, *_kinds(log, closed + 1, seq)),
+        ]
+        report.last_seq, report.first_seq = closed, 1
+    configuration = _configuration(log)
+    if configuration is not None:
+        report.timezone = configuration.timezone
+    first, newest = event_at(log, report.first_seq), event_at(log, report.last_seq)
+    report.since_ms = None if first is None else first.at_ms
+    report.until_ms = None if newest is None else newest.at_ms
+
+
+def _configuration(log: Slice) -> Configuration | None:
+    """The newest configuration, or where damage hides it one that stands at the beginning."""
+    early = (event_at(log, seq) for seq in range(1, EARLY + 1))
+    for event in (last_of(log, ConfigLoaded), *early):
+        if event is not None and isinstance(event.body, ConfigLoaded):
+            return event.body.configuration
+    return None
+
+
+def _kinds(log: Slice, first_seq: int, last_seq: int) -> tuple[int, int]:
+    """How many commands, and how many requests of people, are among events that can be read."""
+    events = [event for seq in range(first_seq, last_seq + 1) if (event := event_at(log, seq)) is not None]
+    return sum(isinstance(event.body, CommandIssued) for event in events), sum(asked(event) for event in events)
+
+
+def _reached(log: Slice, running: Running | str) -> int:
+    """The newest event, once the file has what the running daemon has."""
+    for _ in range(REACH_TRIES):
+        if isinstance(running, str) or log.last_seq >= running.seq:
+            break
+        threading.Event().wait(REACH_S)
+    return log.last_seq
+
+
+def _replay(log: Slice, report: Report, running: Running | str, progress: Progress) -> None:
+    """Fold and decide again what is sound: up to the first damage, and from a snapshot behind the last one."""
+    sound_to = report.damaged[0].first_seq - 1 if report.damaged else report.last_seq
+    log.limit = report.last_seq  # what is written from here on is not looked at
+    report.running_seq = None if isinstance(running, str) else running.seq
+    report.running = running if isinstance(running, str) else "the log cannot be replayed that far"
+    try:
+        replay = _Replay(log, report, running)
+        start = Site() if report.first_seq == 1 else state_after(log, report.first_seq - 1)
+        replay.over(start, report.first_seq, sound_to, progress)
+        behind = report.damaged[-1].last_seq if report.damaged else None
+        if behind is not None:
+            site = snapshots.newest(log, VERSION, report.last_seq)
+            if site is not None and site.seq > behind:
+                replay.over(site, site.seq + 1, report.last_seq, progress)
+        report.running = replay.running(running)
+        _derived(log, report, replay)
+    except LogDamaged as error:
+        report.unreplayed = why(log.path, error)
+
+
+class Tally:
+    """Counts what the engine decides again as it is recorded and what it does not, and which version wrote that."""
+
+    def __init__(self, report: Report, writer: tuple[str, str]) -> None:
+        self.report = report
+        self._writer = writer
+
+    def see(self, transaction: Judged) -> None:
+        """Take one transaction in."""
+        for event in transaction.facts:
+            if isinstance(event.body, DaemonStarted):
+                self._writer = (event.body.version, event.body.engine)
+        self._judge(transaction)
+
+    def _judge(self, transaction: Judged) -> None:
+        report = self.report
+        recorded = [event.body for event in transaction.recorded[:-1]]
+        commands = sum(isinstance(body, CommandIssued) for body in recorded)
+        report.commands += commands
+        report.decisions += len(recorded) - commands
+        first = next(transaction.differences, None)
+        if first is not None:
+            left = [event.body for event in transaction.decided]
+            for body in list(recorded):
+                if body in left:
+                    left.remove(body)
+                else:
+                    recorded.remove(body)
+            self._differs(transaction, first)
+        commands = sum(isinstance(body, CommandIssued) for body in recorded)
+        report.commands_explained += commands
+        report.decisions_explained += len(recorded) - commands
+
+    def _differs(self, transaction: Judged, first: Difference) -> None:
+        report = self.report
+        version, engine = self._writer
+        explained = bool(engine) and (version, engine) != (__version__, VERSION)
+        if explained:
+            report.explained += 1
+        else:
+            report.unexplained += 1
+        if len(report.differing) < SHOWN:
+            shown = (_words(first.recorded), _words(first.decided))
+            at_ms = transaction.recorded[-1].at_ms
+            report.differing.append(Differing(first.seq, at_ms, *shown, version, engine, explained))
+
+
+class _Replay:
+    """One pass over sound events, and what it has seen."""
+
+    def __init__(self, log: Slice, report: Report, running: Running | str) -> None:
+        self._log = log
+        self._report = report
+        self._run = running if isinstance(running, Running) else None
+        self._state_there: str | None = None
+        self._started: tuple[str, str] | None = None
+        self._snapshots = self._stored()
+        self.ended: set[int] = set()
+
+    def _stored(self) -> set[int]:
+        try:
+            return {seq for (seq,) in self._log.query("SELECT seq FROM snapshots WHERE engine = ?", VERSION)}
+        except LogDamaged as error:
+            self._wrong_snapshot(0, f"the table of snapshots cannot be read: {why(self._log.path, error)}")
+            return set()
+
+    def over(self, site: Site, first_seq: int, last_seq: int, progress: Progress) -> None:
+        """Judge the transactions between two events, starting from a state."""
+        if last_seq < first_seq - 1:
+            return
+        before = last_of(self._log, DaemonStarted, first_seq)
+        tally = Tally(self._report, ("", "") if before is None else self._start(before))
+        self._compare(site)
+        for number, transaction in enumerate(judged(_within(self._log, first_seq, last_seq), site)):
+            for event in transaction.facts:
+                if isinstance(event.body, DaemonStarted):
+                    self._start(event)
+            tally.see(transaction)
+            self._compare(transaction.site)
+            self._sessions(transaction)
+            if number % 256 == 0:
+                progress("replay", transaction.site.seq)
+        if last_seq >= first_seq:
+            self._report.replayed.append((first_seq, last_seq))
+
+    def _start(self, event: Event) -> tuple[str, str]:
+        """The version that writes from here on; also whether this is the daemon that runs."""
+        body = event.body
+        assert isinstance(body, DaemonStarted)
+        if self._run is not None and event.seq == self._run.run_seq:
+            self._started = (body.boot_id, body.engine)
+        return body.version, body.engine
+
+    def _compare(self, site: Site) -> None:
+        """A state that is kept elsewhere too must be the one that replay comes to."""
+        if site.seq in self._snapshots:
+            self._snapshots.discard(site.seq)
+            self._report.snapshots += 1
+            stored = snapshots.newest(self._log, VERSION, site.seq)
+            if stored is None or stored.seq != site.seq:
+                self._wrong_snapshot(site.seq, "cannot be read")
+            elif digest_of(stored) != digest_of(site):
+                self._wrong_snapshot(site.seq, "is not the state that replay comes to")
+        if self._run is not None and site.seq == self._run.seq:
+            self._state_there = digest_of(site)
+
+    def _wrong_snapshot(self, seq: int, text: str) -> None:
+        self._report.snapshots_wrong.append(Misfit(seq, text))
+
+    def _sessions(self, transaction: Judged) -> None:
+        if transaction.site.ended is transaction.before.ended:
+            return
+        for session in transaction.site.ended:
+            if session in transaction.before.ended:
+                continue
+            self.ended.add(session.number)
+            self._report.sessions += 1
+            text = _session_differs(self._log, session)
+            if text and len(self._report.sessions_wrong) < SHOWN:
+                self._report.sessions_wrong.append(Misfit(session.number, text))
+
+    def running(self, told: Running | str) -> str:
+        """What comparing with the running daemon gave."""
+        if isinstance(told, str):
+            return told
+        if self._started is None:
+            return "the chargerd that runs writes another log, or began before the events looked at"
+        if self._started != (told.boot_id, told.engine):
+            return "the chargerd that runs writes another log"
+        if told.engine != VERSION:
+            return f"the chargerd that runs has other rules (engine {told.engine}, here {VERSION})"
+        if self._state_there is None and self._report.damaged:
+            return "replay does not get past the damage"
+        if self._state_there is None:
+            why = "" if told.recording else ", for it cannot write"
+            return f"the running state is that after event {told.seq}, and this file does not reach it{why}"
+        return "equal" if self._state_there == told.digest else "differs"
+
+
+def _within(log: Reader, first_seq: int, last_seq: int) -> Iterable[Event]:
+    return log.read(first_seq, last_seq) if last_seq >= first_seq else ()
+
+
+def _words(event: Event | None) -> str | None:
+    if event is None:
+        return None
+    fields = msgspec.to_builtins(event.body)
+    return f"{type(event.body).__name__} {msgspec.json.encode(fields).decode()}"[:400]
+
+
+def _session_differs(log: Reader, session: Session) -> str:
+    try:
+        rows = log.query("SELECT data FROM sessions WHERE number = ?", session.number)
+    except LogDamaged as error:
+        return f"the table of sessions cannot be read: {why(log.path, error)}"
+    if not rows:
+        return f"session of {session.loadpoint} is missing in the table"
+    try:
+        stored = msgspec.json.decode(rows[0][0], type=Session)
+    except (msgspec.MsgspecError, TypeError):
+        return f"session of {session.loadpoint} cannot be read in the table"
+    if stored == session:
+        return ""
+    fields = [name for name in Session.__struct_fields__ if getattr(stored, name) != getattr(session, name)]
+    return f"session of {session.loadpoint} differs in {', '.join(fields)}"
+
+
+def _derived(log: Slice, report: Report, replay: _Replay) -> None:
+    """What is left to say: sessions that no replay knows, the newest snapshot's age, and how the log ends."""
+    if not report.damaged and not report.sessions_wrong:
+        for number in _strangers(log, report, replay.ended):
+            report.sessions_wrong.append(Misfit(number, "session in the table that the log does not know"))
+    if not report.snapshots_wrong:
+        report.newest_snapshot_ms = log.query("SELECT max(at) FROM snapshots WHERE engine = ?", VERSION)[0][0]
+    stopped, started = last_of(log, DaemonStopped), last_of(log, DaemonStarted)
+    report.orderly = started is None or (stopped is not None and stopped.seq > started.seq)
+
+
+def _strangers(log: Slice, report: Report, known: set[int]) -> Iterator[int]:
+    rows = log.query(
+        "SELECT number FROM sessions WHERE ended_at BETWEEN ? AND ? AND number <= ? ORDER BY number",
+        report.since_ms,
+        (report.until_ms or 0) - 1,  # what ends in this millisecond may be in a transaction behind the last one seen
+        report.last_seq,
+    )
+    yield from [number for (number,) in rows if number not in known][:SHOWN]

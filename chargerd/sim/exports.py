@@ -1,0 +1,174 @@
+"""Exports: readings and sessions as tables, streamed out of the log. Units are in the names, times are UTC (RFC 3339)."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
+from difflib import get_close_matches
+from typing import Any, TextIO
+
+import msgspec
+
+from chargerd.model.events import ChargerRead, ConfigLoaded
+from chargerd.model.settings import Configuration
+from chargerd.model.state import Session
+from chargerd.sim.refused import NO_SUCH, Refused
+from chargerd.store.errors import LogDamaged
+from chargerd.store.reader import Reader
+
+READINGS = (
+    "at", "seq", "loadpoint", "charger", "enabled", "power_w", "voltage_v", "current_a", "energy_wh", "lease_s",
+    "timer", "measured_at",
+)  # fmt: skip
+SESSIONS = (
+    "number", "loadpoint", "profile", "target", "by", "started_at", "ended_at", "duration_s", "on_s", "energy_wh",
+    "estimated_wh", "peak_w", "outcome", "reason",
+)  # fmt: skip
+BATCH = 500
+
+Row = dict[str, Any]
+
+
+def readings(log: Reader, first_seq: int, last_seq: int, names: Iterable[str]) -> Iterator[Row]:
+    """Every reading of chargers between two events; of these loadpoints, devices and addresses, or of all.
+
+    Raises `Refused` for a name that no configuration in the log has.
+    """
+    wanted = frozenset(names)
+    _check(wanted, log)
+    return _readings(log, first_seq, last_seq, wanted)
+
+
+def _readings(log: Reader, first_seq: int, last_seq: int, wanted: frozenset[str]) -> Iterator[Row]:
+    before = log.last(ConfigLoaded, before_seq=first_seq)
+    points = {} if before is None or not isinstance(before.body, ConfigLoaded) else _points(before.body.configuration)
+    for event in log.read(first_seq, last_seq) if first_seq <= last_seq else ():
+        body = event.body
+        if isinstance(body, ConfigLoaded):
+            points = _points(body.configuration)
+        if not isinstance(body, ChargerRead):
+            continue
+        address = f"{event.source}/{body.channel}" if body.channel else event.source
+        loadpoint = points.get(address)
+        if wanted and not wanted & {event.source, address, loadpoint}:
+            continue
+        yield {
+            "kind": "reading",
+            "at": _utc(event.at_ms),
+            "seq": event.seq,
+            "loadpoint": loadpoint,
+            "charger": address,
+            "enabled": body.enabled,
+            "power_w": body.power_w,
+            "voltage_v": body.voltage_v,
+            "current_a": body.current_a,
+            "energy_wh": body.energy_wh,
+            "lease_s": body.lease_s,
+            "timer": body.timer,
+            "measured_at": _utc(body.measured_at_ms),
+        }
+
+
+def sessions(log: Reader, since_ms: int | None, until_ms: int | None, names: Iterable[str]) -> Iterator[Row]:
+    """The charging sessions that ended in a time, in the order they began. Raises as `readings`."""
+    wanted = frozenset(names)
+    _check(wanted, log)
+    return _sessions(log, since_ms, until_ms, wanted)
+
+
+def _sessions(log: Reader, since_ms: int | None, until_ms: int | None, wanted: frozenset[str]) -> Iterator[Row]:
+    after = 0
+    while rows := log.query(
+        "SELECT number, data FROM sessions WHERE number > ? AND ended_at BETWEEN ? AND ? ORDER BY number LIMIT ?",
+        after,
+        -(1 << 62) if since_ms is None else since_ms,
+        1 << 62 if until_ms is None else until_ms,
+        BATCH,
+    ):
+        for number, data in rows:
+            after = number
+            try:
+                session = msgspec.json.decode(data, type=Session)
+            except (msgspec.MsgspecError, TypeError) as error:
+                raise LogDamaged(f"session {number} in {log.path} cannot be read: {error}") from error
+            if not wanted or session.loadpoint in wanted:
+                yield _session(session)
+
+
+def write_csv(columns: tuple[str, ...], rows: Iterable[Row], out: TextIO) -> None:
+    """Rows under a header, as spreadsheets read them. Unknown is empty; what would run as a formula gets a quote."""
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(columns)
+    for row in rows:
+        writer.writerow([_cell(row[column]) for column in columns])
+
+
+def write_lines(rows: Iterable[Row], out: TextIO) -> None:
+    """One JSON object per line. Unknown is null."""
+    for row in rows:
+        out.write(json.dumps(row, ensure_ascii=False, separators=(",", ":")) + "\n")
+
+
+def _session(session: Session) -> Row:
+    ended_ms = session.ended_at_ms
+    return {
+        "kind": "session",
+        "number": session.number,
+        "loadpoint": session.loadpoint,
+        "profile": session.profile,
+        "target": session.target,
+        "by": session.by,
+        "started_at": _utc(session.started_at_ms),
+        "ended_at": _utc(ended_ms),
+        "duration_s": None if ended_ms is None else (ended_ms - session.started_at_ms) / 1000,
+        "on_s": session.on_ms / 1000,
+        "energy_wh": session.energy_wh,
+        "estimated_wh": session.estimated_wh,
+        "peak_w": session.peak_w,
+        "outcome": session.outcome,
+        "reason": None if session.reason is None else session.reason.code,
+    }
+
+
+def _points(configuration: Configuration) -> dict[str, str]:
+    """Address of a charger → the loadpoint that has it."""
+    return {settings.charger: name for name, settings in configuration.loadpoints.items()}
+
+
+def _check(wanted: frozenset[str], log: Reader) -> None:
+    """See that each name stands in a configuration of the log, the newest first; old ones count too."""
+    missing, known = set(wanted), dict[str, None]()
+    seq = None
+    while missing:
+        event = log.last(ConfigLoaded, before_seq=seq)
+        if event is None or not isinstance(event.body, ConfigLoaded):
+            break
+        configuration, seq = event.body.configuration, event.seq
+        names = [*configuration.loadpoints, *configuration.devices, *_points(configuration)]
+        known.update(dict.fromkeys(names))
+        missing -= set(names)
+    if not missing:
+        return
+    name = min(missing)[:60]
+    close = get_close_matches(name, list(known), 1, 0.6)
+    meant = f" Did you mean {close[0]}?" if close else ""
+    raise Refused(
+        NO_SUCH, f'nothing in this log is called "{name}".{meant}', hint=f"Known: {' '.join(known) or 'nothing'}"
+    )
+
+
+def _cell(value: object) -> object:
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return f"'{value}" if isinstance(value, str) and value[:1] in ("=", "+", "-", "@") else value
+
+
+def _utc(at_ms: int | None) -> str | None:
+    if at_ms is None:
+        return None
+    seconds, rest_ms = divmod(at_ms, 1000)
+    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}.{rest_ms:03}Z"
