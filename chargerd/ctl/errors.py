@@ -29,7 +29,7 @@ EXIT_CODES = {
     NO_ANSWER: "chargerd is not running or does not answer",
     NOT_PERMITTED: "not permitted",
     NO_SUCH: "no such loadpoint, device or entry",
-    FOUND: "a check found something: configure check, status --check",
+    FOUND: "a check found something: verify, configure check, status --check",
     TIMED_OUT: "time ran out: wait",
     INTERRUPTED: "interrupted",
     PIPE_CLOSED: "the program that read the output went away",

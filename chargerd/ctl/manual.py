@@ -53,6 +53,8 @@ def _command(name: str) -> str:
     parts += [_options(own)] if own else []
     if command.lines:
         parts.append(f"`--json`: {command.lines}.")
+    if command.fields:
+        parts.append(f"JSON fields:\n\n{_fields(command.fields)}")
     if command.method:
         parts.append(f"JSON fields:\n\n{_fields(METHODS[command.method].reply)}")
     return "\n\n".join(parts)

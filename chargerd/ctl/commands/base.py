@@ -29,21 +29,23 @@ class Command:
     """A command. ``run`` does it and gives the exit code; ``add`` adds its arguments to a parser.
 
     ``method`` is the row of the protocol's table whose reply ``--json`` prints; ``lines`` says what ``--json`` prints
-    line by line in its place, if it does.
+    line by line in its place, if it does. ``fields`` are those of a JSON document that no method replies.
     """
 
-    __slots__ = ("add", "examples", "lines", "method", "more", "run")
+    __slots__ = ("add", "examples", "fields", "lines", "method", "more", "run")
 
     def __init__(
         self,
         run: Callable[[Call], int],
         examples: tuple[str, ...],
         add: Callable[[argparse.ArgumentParser], None] | None = None,
+        fields: dict[str, tuple[str, str]] | None = None,
         **marks: str,
     ) -> None:
         self.run = run
         self.examples = examples
         self.add = add
+        self.fields = fields or {}
         self.method = marks.get("method", "")
         self.lines = marks.get("lines", "")
         self.more = marks.get("more", "")
