@@ -44,7 +44,10 @@ def test_without_a_daemon_it_is_said_that_none_runs(tmp_path):
         (b"garbage\0", "does not answer"),
         (b'{"parameters":{"seq":1}}\0', "missing required field"),
         (b'{"parameters":3}\0', "no parameters"),
-        (b'{"error":"org.varlink.service.MethodNotFound","parameters":{"message":"no such method"}}\0', "no such method"),
+        (
+            b'{"error":"org.varlink.service.MethodNotFound","parameters":{"message":"no such method"}}\0',
+            "no such method",
+        ),
     ],
 )
 def test_an_answer_that_is_none_is_said_to_be_none(tmp_path, said, words):
