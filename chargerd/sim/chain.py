@@ -15,8 +15,9 @@ from msgspec import Struct
 from chargerd.engine.step import EVOLVED
 from chargerd.model.events import Body, CommandIssued, Event, Tick
 from chargerd.store import schema
+from chargerd.store.chain import Damage
 from chargerd.store.errors import LogDamaged, LogTooNew
-from chargerd.store.reader import Damage, Reader
+from chargerd.store.reader import Reader
 
 SLICE = 50_000  # events checked at once: about a second's work on a small computer
 MOST = 20  # places of damage that are looked for; a file with more of them is lost anyway
@@ -167,10 +168,27 @@ def _sound(log: Reader, first_seq: int, last_seq: int) -> list[Event]:
     return [event for seq in range(first_seq, last_seq + 1) if (event := event_at(log, seq)) is not None]
 
 
+def tick_before(log: Reader, seq: int) -> int:
+    """The last event up to ``seq`` that closes a transaction, 0 if none does; also where readings are packed away.
+
+    Raises `LogDamaged` where damage lies between it and ``seq``.
+    """
+    reach = 64
+    while True:
+        start = max(1, seq - reach + 1)
+        ticks = [event.seq for event in (log.read(start, seq) if seq else ()) if isinstance(event.body, Tick)]
+        if ticks or start == 1:
+            return ticks[-1] if ticks else 0
+        reach *= 4
+
+
 def _tick_before(log: Slice, seq: int, first_seq: int, otherwise: int) -> int:
-    """The end of the last transaction that ends between ``first_seq`` and ``seq``; ``otherwise`` if none does."""
-    tick = last_of(log, Tick, seq + 1)
-    return otherwise if tick is None or tick.seq < first_seq else tick.seq
+    """The end of the last transaction that ends between ``first_seq`` and ``seq``; ``otherwise`` if none can be seen."""
+    try:
+        tick_seq = tick_before(log, seq)
+    except (LogDamaged, LogTooNew):
+        return otherwise
+    return otherwise if tick_seq < first_seq else tick_seq
 
 
 def _located(log: Slice, first_seq: int, said_seq: int, last_seq: int, text: str) -> Damaged:

@@ -18,7 +18,7 @@ from chargerd.daemon.inquiry import Running
 from chargerd.daemon.past import state_after
 from chargerd.engine import VERSION
 from chargerd.engine.digest import digest_of
-from chargerd.model.events import CommandIssued, ConfigLoaded, DaemonStarted, DaemonStopped, Event, Tick
+from chargerd.model.events import CommandIssued, ConfigLoaded, DaemonStarted, DaemonStopped, Event
 from chargerd.model.settings import Configuration
 from chargerd.model.state import Session, Site
 from chargerd.sim.chain import (
@@ -30,6 +30,7 @@ from chargerd.sim.chain import (
     event_at,
     last_of,
     readable_to,
+    tick_before,
     why,
 )
 from chargerd.sim.verify import Difference, Judged, judged
@@ -121,8 +122,7 @@ def _bounds(log: Slice, report: Report, since_ms: int | None, running: Running |
     try:
         report.last_seq = _reached(log, running)
         if since_ms is not None:
-            tick = log.last(Tick, before_seq=log.seq_at(since_ms))
-            report.first_seq = 1 if tick is None else tick.seq + 1
+            report.first_seq = tick_before(log, log.seq_at(since_ms) - 1) + 1
     except LogDamaged:
         closed, seq, text = readable_to(log)
         last = event_at(log, closed)

@@ -224,15 +224,13 @@ def _bundle(asked: argparse.Namespace) -> int:
 
 def _span(log: Reader, asked: argparse.Namespace) -> tuple[int, int]:
     """Whole transactions between the two times that were asked for."""
-    from chargerd.model.events import Tick
+    from chargerd.sim.chain import tick_before
 
     first, last = 1, log.last_seq
     if asked.since is not None:
-        before = log.last(Tick, before_seq=log.seq_at(_time(log, asked, asked.since)))
-        first = 1 if before is None else before.seq + 1
+        first = tick_before(log, log.seq_at(_time(log, asked, asked.since)) - 1) + 1
     if asked.until is not None:
-        end = log.last(Tick, before_seq=log.seq_at(_time(log, asked, asked.until) + 1))
-        last = 0 if end is None else end.seq
+        last = tick_before(log, log.seq_at(_time(log, asked, asked.until) + 1) - 1)
     return first, last
 
 

@@ -192,6 +192,7 @@ RULES: dict[str, Rule] = {
     "DaemonStopping.why": _one_of(ENDS),
     "DaemonStopped.why": _one_of(ENDS),
     "ConfigLoaded.by": _person,
+    "ReadingsDropped.remains": _removed,
     "LogSetAside.path": _removed,
     "LogSetAside.error": _removed,
     "RecordingLost.error": _removed,
