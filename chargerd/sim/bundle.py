@@ -19,7 +19,6 @@ import msgspec
 from msgspec import Struct, structs
 
 from chargerd import __version__
-from chargerd.daemon.past import state_after
 from chargerd.engine import VERSION
 from chargerd.engine.digest import digest_of
 from chargerd.engine.evolve import fold
@@ -27,7 +26,7 @@ from chargerd.model.events import DaemonStarted, Event, Tick
 from chargerd.model.state import Site
 from chargerd.sim import redact
 from chargerd.sim.chain import Progress
-from chargerd.sim.checks import Report, Tally
+from chargerd.sim.checks import Report, Tally, begin
 from chargerd.sim.redact import Names, Unclassified
 from chargerd.sim.refused import FAILED, FOUND, Refused
 from chargerd.sim.verify import judged
@@ -97,7 +96,10 @@ def make(log: Reader, first_seq: int, last_seq: int, part: Path, progress: Progr
 
 
 def _written(archive: zipfile.ZipFile, log: Reader, first_seq: int, last_seq: int, progress: Progress) -> Manifest:
-    names, real = Names(), state_after(log, first_seq - 1)
+    names, real = Names(), begin(log, first_seq)
+    if real is None or real.seq != first_seq - 1:
+        text = "no bundle was made: readings of that time, or of the time before it, were given up."
+        raise Refused(FAILED, text, hint="Begin later: what is left can be seen with chargerctl verify")
     site = redact.redacted_site(names, real)
     state = _encode(site)
     archive.writestr(_member(STATE), state)

@@ -18,7 +18,7 @@ from chargerd.daemon.inquiry import Running
 from chargerd.daemon.past import state_after
 from chargerd.engine import VERSION
 from chargerd.engine.digest import digest_of
-from chargerd.model.events import CommandIssued, ConfigLoaded, DaemonStarted, DaemonStopped, Event
+from chargerd.model.events import CommandIssued, ConfigLoaded, DaemonStarted, DaemonStopped, Event, ReadingsDropped
 from chargerd.model.settings import Configuration
 from chargerd.model.state import Session, Site
 from chargerd.sim.chain import (
@@ -172,8 +172,9 @@ def _replay(log: Slice, report: Report, running: Running | str, progress: Progre
     report.running = running if isinstance(running, str) else "the log cannot be replayed that far"
     try:
         replay = _Replay(log, report, running)
-        start = Site() if report.first_seq == 1 else state_after(log, report.first_seq - 1)
-        replay.over(start, report.first_seq, sound_to, progress)
+        begun = begin(log, report.first_seq)
+        if begun is not None:
+            replay.over(begun, begun.seq + 1, sound_to, progress)
         behind = report.damaged[-1].last_seq if report.damaged else None
         if behind is not None:
             site = snapshots.newest(log, VERSION, report.last_seq)
@@ -183,6 +184,19 @@ def _replay(log: Slice, report: Report, running: Running | str, progress: Progre
         _derived(log, report, replay)
     except LogDamaged as error:
         report.unreplayed = why(log.path, error)
+
+
+def begin(log: Reader, first_seq: int) -> Site | None:
+    """The state to replay from: that before the first event, or behind readings that were given up; None: there is none."""
+    gone = last_of(log, ReadingsDropped)
+    gone_seq = gone.body.last_seq if gone is not None and isinstance(gone.body, ReadingsDropped) else 0
+    if not gone_seq:
+        return Site() if first_seq == 1 else state_after(log, first_seq - 1)
+    before = snapshots.newest(log, VERSION, first_seq - 1)
+    if before is not None and before.seq >= gone_seq:
+        return state_after(log, first_seq - 1)
+    (oldest,) = log.query("SELECT min(seq) FROM snapshots WHERE engine = ? AND seq >= ?", VERSION, gone_seq)[0]
+    return None if oldest is None else snapshots.newest(log, VERSION, oldest)
 
 
 class Tally:
@@ -316,6 +330,8 @@ class _Replay:
             return "the chargerd that runs writes another log"
         if told.engine != VERSION:
             return f"the chargerd that runs has other rules (engine {told.engine}, here {VERSION})"
+        if not self._report.replayed and not self._report.damaged and self._state_there is None:
+            return "readings were given up, and no snapshot is left behind them"
         if self._state_there is None and self._report.damaged:
             return "replay does not get past the damage"
         if self._state_there is None:
@@ -354,7 +370,8 @@ def _session_differs(log: Reader, session: Session) -> str:
 
 def _derived(log: Slice, report: Report, replay: _Replay) -> None:
     """What is left to say: sessions that no replay knows, the newest snapshot's age, and how the log ends."""
-    if not report.damaged and not report.sessions_wrong:
+    whole = report.replayed == [(report.first_seq, report.last_seq)]
+    if whole and not report.damaged and not report.sessions_wrong:
         for number in _strangers(log, report, replay.ended):
             report.sessions_wrong.append(Misfit(number, "session in the table that the log does not know"))
     if not report.snapshots_wrong:

@@ -120,7 +120,8 @@ class _Lines:
         if report.unreplayed:
             return [_line("Replay", f"not possible: {report.unreplayed}")]
         spans = " and ".join(f"{self._n(first)} to {self._n(last)}" for first, last in report.replayed)
-        part = f"of events {spans or 'none'}: " if report.damaged else ""
+        whole = report.replayed == [(report.first_seq, report.last_seq)]
+        part = f"of events {spans or 'none'}: " if report.damaged or not whole else ""
         kept = "no snapshot to compare with"
         if report.snapshots:
             kept = f"state equal to {report.snapshots} snapshot{_s(report.snapshots)}"
