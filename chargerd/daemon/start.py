@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from chargerd import drivers
@@ -83,8 +84,10 @@ def _open(places: Places, clock: Clock) -> tuple[Recorder, Site | None, LogSetAs
     if not places.run.exists():
         places.run.mkdir(parents=True)
         places.run.chmod(0o755)  # the sockets inside say who may do what
-    try:
+    with suppress(LogDamaged):
         return *_replayed(places.log), None
+    try:
+        return *_replayed(places.log), None  # once more: a page that could not be read for a moment is no damage
     except LogDamaged as damage:
         kept = places.log.with_name(f"log.damaged-{clock.now_ms()}.db")
         for suffix in ("", "-wal", "-shm"):

@@ -18,6 +18,7 @@ from chargerd.engine import VERSION
 from chargerd.model.events import Body, ConfigLoaded, DaemonStarted, DaemonStopped, DaemonStopping, Event
 from chargerd.model.settings import Configuration
 from chargerd.model.state import Site
+from chargerd.store.errors import LogError
 from chargerd.store.log import Log
 
 
@@ -57,7 +58,11 @@ class Run:
     ) -> None:
         self.clock = clock
         self.log = Log(log)
-        self._recorder = Recorder(self.log, state_after(self.log))
+        try:
+            self._recorder = Recorder(self.log, state_after(self.log))
+        except LogError:
+            self.log.close()
+            raise
         self._desks = {name: Desk(configuration.devices[name], driver) for name, driver in drivers.items()}
         for desk in self._desks.values():
             desk.due_ms = clock.mono

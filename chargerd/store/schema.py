@@ -71,10 +71,12 @@ def create(path: Path) -> None:
         db.execute(f"PRAGMA page_size={PAGE_BYTES}")
         db.execute("PRAGMA auto_vacuum=INCREMENTAL")
         db.execute(f"PRAGMA application_id={APPLICATION_ID}")
-        db.execute("PRAGMA journal_mode=WAL")
         db.executescript(f"BEGIN; {TABLES} PRAGMA user_version={VERSION}; COMMIT;")
+        db.execute("PRAGMA journal_mode=WAL")  # last, so that nothing waits in a write-ahead file when the name changes
     finally:
         db.close()
+    if _beside(new, "-wal").exists():
+        raise LogUnusable(f"{path} cannot be made: something is left in {_beside(new, '-wal')}")
     os.replace(new, path)
     folder = os.open(path.parent, os.O_RDONLY)
     try:
