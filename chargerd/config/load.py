@@ -32,6 +32,9 @@ __all__ = ["ConfigError", "Loaded", "Problem", "config_files", "load"]
 
 TABLES = ("site", "log", "device", "vehicle", "loadpoint")
 _INT_MAX = 2**63 - 1
+_DEAR = {"AUD", "CAD", "CHF", "EUR", "GBP", "NZD", "SGD", "USD"}
+"""Currencies in which a kWh costs less than 3: a higher figure was meant in cents or pence, and would be 100 times too much."""
+_DEAR_MOST = 3.0
 _Model = TypeVar("_Model", bound=BaseModel)
 
 
@@ -73,6 +76,7 @@ def load(
     _addresses(check)
     _vehicles_are_known(check, vehicles)
     _zone_is_named(check, site, tables)
+    _price_is_in_currency(check, site)
     check.raise_problems()
     document = check.document
     configuration = Configuration(
@@ -84,6 +88,8 @@ def load(
         files=document.files,
         keep_rows_ms=times.duration(log.keep_rows),
         keep_readings_ms=times.duration(log.keep_readings),
+        currency=site.currency,
+        import_price_per_kwh=site.import_price_per_kwh,
     )
     places = {dotted(path): place for path, place in document.places.items()}
     profiles = (*shipped().values(), *(profile for name, profile in vehicles.items() if name in check.names("vehicle")))
@@ -372,4 +378,16 @@ def _zone_is_named(check: _Check, site: SiteTable, tables: Mapping[str, Loadpoin
             ("site", "timezone"),
             f"is missing, but loadpoint {timed[0]} has times of day",
             'Write timezone = "Europe/Berlin" or your own.',
+        )
+
+
+def _price_is_in_currency(check: _Check, site: SiteTable) -> None:
+    """Tariff sheets speak of cents and pence; a price is in the whole unit of the site's currency."""
+    price = site.import_price_per_kwh
+    if price is not None and site.currency in _DEAR and price > _DEAR_MOST:
+        check.problem(
+            ("site", "import_price_per_kwh"),
+            f"is in {site.currency} per kWh, and no kWh costs {price:g} {site.currency}",
+            f"Write {price / 100:g}." if price <= 100 * _DEAR_MOST else "Write 0.32 or your own.",
+            value=price,
         )

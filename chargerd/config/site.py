@@ -82,6 +82,7 @@ class SiteTable(Settings):
     name: str = Field(default="Home", min_length=1, max_length=60)
     timezone: Annotated[str, AfterValidator(_zone)] | None = None
     currency: str = Field(default="EUR", pattern=r"^[A-Z]{3}$", description='three capital letters, as in "EUR"')
+    import_price_per_kwh: float | None = Field(default=None, ge=0, le=10_000)
 
 
 class LogTable(Settings):

@@ -39,8 +39,10 @@ class LogReader(Protocol):
         """The state as it was at a time, after the last event that was not later."""
         ...
 
-    def sessions(self, loadpoint: str | None, since_ms: int | None, lines: int) -> list[Session]:
-        """The last ``lines`` sessions that ended at or after ``since_ms``, newest first."""
+    def sessions(
+        self, loadpoint: str | None, since_ms: int | None, lines: int, until_ms: int | None = None
+    ) -> list[Session]:
+        """The last ``lines`` sessions that ended at or after ``since_ms`` and before ``until_ms``, newest first."""
         ...
 
     def close(self) -> None:

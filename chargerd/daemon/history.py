@@ -35,9 +35,11 @@ class History:
         """The state as it was at a time, after the last event that was not later."""
         return state_at(self._reader, at_ms)
 
-    def sessions(self, loadpoint: str | None, since_ms: int | None, lines: int) -> list[Session]:
+    def sessions(
+        self, loadpoint: str | None, since_ms: int | None, lines: int, until_ms: int | None = None
+    ) -> list[Session]:
         """The last ended sessions, newest first."""
-        return list(reversed(sessions.ended(self._reader, loadpoint, since_ms, lines)))
+        return list(reversed(sessions.ended(self._reader, loadpoint, since_ms, lines, until_ms)))
 
     def close(self) -> None:
         """Let go of the file."""

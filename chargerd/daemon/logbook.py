@@ -16,6 +16,7 @@ from chargerd.protocol.framing import CallError
 
 ROWS = 200  # without a time, a number or a count this many rows are shown
 MAX_ROWS = 5000
+MAX_PRICE = 10_000  # of a kWh, in any currency
 MAX_EVENTS = 500_000  # looked through for one question: about a second's work
 FIRST_LOOK = 2000  # events looked at first when the last few rows are wanted; four times as many each time after
 
@@ -167,20 +168,40 @@ def _rows(
 
 
 def sessions(context: Context, parameters: dict[str, Any]) -> dict[str, Any]:
-    """The reply of GetSessions: those that run first, then the ended ones, newest first."""
+    """The reply of GetSessions: those that run first, then the ended ones, newest first.
+
+    A session belongs to the time in which it ended, one that runs to now.
+    """
     assert context.log is not None
     site, name = context.site, parameters["name"]
     names = chosen(None if name is None else [name], site)
-    since_ms, lines = context.time(parameters, "since"), parameters["lines"]
+    since_ms, until_ms = context.time(parameters, "since"), context.time(parameters, "until")
+    lines, price = parameters["lines"], parameters["price"]
     if lines is not None and lines < 1:
         raise CallError("BadValue", f"{lines} sessions cannot be shown", "", "lines is 1 or more")
+    if price is not None and not 0 <= price <= MAX_PRICE:
+        raise CallError("BadValue", f"{price:g} is no price of a kWh", "", f"A price is 0 to {MAX_PRICE}, as in 0.32")
     most = min(lines or MAX_ROWS, MAX_ROWS)
-    running = [session for each in names if (session := site.loadpoints[each].session) is not None]
-    found = [*running, *context.log.sessions(name, since_ms, most)][:most]
+    runs_then = until_ms is None or context.now_ms < until_ms
+    running = [s for each in names if (s := site.loadpoints[each].session) is not None] if runs_then else []
+    found = [*running, *context.log.sessions(name, since_ms, most, until_ms)][:most]
     profiles = {each: settings_of(site, each).profile for each in site.configuration.loadpoints}
-    rows = [session_row(context, session, profiles.get(session.loadpoint)) for session in found]
+    rows = [session_row(context, session, profiles.get(session.loadpoint), price) for session in found]
     text = f"{len(rows)} session{'' if len(rows) == 1 else 's'}"
-    return context.stamped("sessions", text, sessions=rows)
+    return context.stamped("sessions", text, sessions=rows, total=_total(rows))
+
+
+def _total(rows: list[dict[str, Any]]) -> dict[str, Any]:
+    """Sessions together. Different currencies cannot be added up."""
+    with_cost = [row for row in rows if row["cost"] is not None]
+    currencies = {row["currency"] for row in with_cost}
+    one = len(currencies) == 1
+    return {
+        "energy_wh": round(sum(row["energy_wh"] for row in rows), 2),
+        "priced_wh": round(sum(row["priced_wh"] for row in with_cost), 2) if one else 0.0,
+        "cost": round(sum(row["cost"] for row in with_cost), 4) if one else None,
+        "currency": currencies.pop() if one else None,
+    }
 
 
 def subject_of(event: e.Event, context: Context) -> str | None:

@@ -11,14 +11,15 @@ from chargerd import drivers
 from chargerd.config.load import ConfigError, Loaded, config_files, load
 from chargerd.daemon.clock import Clock
 from chargerd.daemon.control import CannotServe
-from chargerd.daemon.journal import ACT, Journal
-from chargerd.daemon.past import state_to_begin_with
+from chargerd.daemon.journal import ACT, NOTICE, Journal
+from chargerd.daemon.past import sessions_of, state_to_begin_with
 from chargerd.daemon.recorder import PROVISIONAL, Recorder
 from chargerd.daemon.run import Daemon, Places
 from chargerd.daemon.secrets import Credentials
 from chargerd.engine import VERSION
 from chargerd.model.events import LogSetAside
 from chargerd.model.state import Site
+from chargerd.store import sessions
 from chargerd.store.errors import LogBusy, LogDamaged, LogError, LogTooNew
 from chargerd.store.log import Log
 
@@ -57,6 +58,7 @@ def serve(main: Path, places: Places, clock: Clock, journal: Journal, credential
         recorder.log.close()
         journal.say(ACT, f"configuration: {error}")
         return EX_CONFIG
+    _list_again(recorder, journal)
     daemon = Daemon(places, clock, journal, loader(main, credentials), credentials)
     try:
         daemon.start(loaded, recorder, basis, set_aside)
@@ -109,3 +111,19 @@ def _replayed(path: Path) -> tuple[Recorder, Site | None]:
         log.close()
         raise
     return Recorder(log, site, VERSION if basis is None else PROVISIONAL), basis
+
+
+def _list_again(recorder: Recorder, journal: Journal) -> None:
+    """Make the list of charging sessions again from the log if it lacks some that the state knows."""
+    log = recorder.log
+    if sessions.holds(log, recorder.site.ended):
+        return
+    try:
+        found, above = sessions_of(log)
+        log.save(sessions.replacing(found, above))
+    except LogError as error:
+        journal.say(ACT, f"log: charging sessions are missing from the list, and cannot be worked out again: {error}")
+        return
+    journal.say(
+        NOTICE, f"log: the list of charging sessions was damaged; {len(found)} were worked out again from the log"
+    )

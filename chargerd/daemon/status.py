@@ -100,8 +100,13 @@ def loadpoint_row(context: Context, name: str) -> dict[str, Any]:
     }
 
 
-def session_row(context: Context, session: Session, profile: Profile | None) -> dict[str, Any]:
-    """A charging session. ``profile`` is the one in force, for the charge that reached the pack."""
+def session_row(
+    context: Context, session: Session, profile: Profile | None, price: float | None = None
+) -> dict[str, Any]:
+    """A charging session. ``profile`` is the one in force, for the charge that reached the pack.
+
+    With a ``price`` per kWh all of its energy costs that, whatever was known of prices when it was taken.
+    """
     end_ms = context.now_ms if session.ended_at_ms is None else session.ended_at_ms
     fits = profile is not None and profile.name == session.profile
     charge_ah = session.energy_wh * profile.efficiency / profile.voltage_v if fits and profile is not None else None
@@ -122,8 +127,24 @@ def session_row(context: Context, session: Session, profile: Profile | None) -> 
         "estimated_wh": round(session.estimated_wh, 2),
         "charge_ah": None if charge_ah is None else round(charge_ah, 3),
         "peak_w": session.peak_w,
+        **_cost(context, session, price),
         "outcome": session.outcome,
         "text": "running" if session.outcome is None else OUTCOMES.get(session.outcome, session.outcome),
+    }
+
+
+def _cost(context: Context, session: Session, price: float | None) -> dict[str, Any]:
+    """What a session cost; unknown is null, and ``priced_wh`` says how much of its energy the cost is of."""
+    cost, priced_wh, currency = session.cost, session.priced_wh, session.currency
+    if price is not None:
+        cost, priced_wh, currency = session.energy_wh / 1000 * price, session.energy_wh, ""
+    elif cost is not None and priced_wh > 0:
+        price = cost / priced_wh * 1000
+    return {
+        "cost": None if cost is None else round(cost, 4),
+        "currency": currency or context.site.configuration.currency,
+        "price_per_kwh": None if price is None else round(price, 6),
+        "priced_wh": round(priced_wh, 2),
     }
 
 

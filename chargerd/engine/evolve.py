@@ -112,7 +112,7 @@ def _charger_read(draft: Draft, event: Event, read: ChargerRead) -> None:
     if name is not None:
         loadpoint = draft.loadpoints[name]
         if loadpoint.session is not None:
-            session = measured(loadpoint.session, old, enabled, power_w, t_ms)
+            session = measured(loadpoint.session, old, enabled, power_w, t_ms, draft.configuration)
             draft.loadpoints[name] = structs.replace(loadpoint, session=session)
 
 

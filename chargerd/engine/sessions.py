@@ -7,13 +7,14 @@ from msgspec import structs
 from chargerd.engine.draft import Draft
 from chargerd.engine.settings import overridden
 from chargerd.model.events import Event, ModeSet, Reason
-from chargerd.model.settings import LoadpointSettings
+from chargerd.model.settings import Configuration, LoadpointSettings
 from chargerd.model.state import Charger, Loadpoint, Session
 
 GAP_MS = 180_000  # energy over a longer gap between readings counts as estimated
 FLAT_W = 1.0  # power counts as the same level while it moves less than this, or less than …
 FLAT_SHARE = 0.15  # … this share of it
 KEPT = 16
+"""Ended sessions that the state keeps; more only while they have all ended at one moment, so that none is overlooked."""
 
 
 def opened(draft: Draft, event: Event, loadpoint: Loadpoint, fact: ModeSet) -> Session:
@@ -35,6 +36,8 @@ def opened(draft: Draft, event: Event, loadpoint: Loadpoint, fact: ModeSet) -> S
         started_t_ms=draft.t_ms,
         flat_t_ms=draft.t_ms,
     )
+    cost, _, currency = priced(session, 0.0, draft.configuration)
+    session = structs.replace(session, cost=cost, currency=currency)
     return aimed(session, overridden(configured, loadpoint), loadpoint.target or configured.target)
 
 
@@ -43,7 +46,8 @@ def ended(draft: Draft, loadpoint: Loadpoint, at_ms: int, outcome: str, reason: 
     if loadpoint.session is None:
         return loadpoint
     session = structs.replace(loadpoint.session, ended_at_ms=at_ms, outcome=outcome, reason=reason)
-    draft.ended = (*draft.ended[1 - KEPT :], session)
+    together = bool(draft.ended) and draft.ended[0].ended_at_ms == at_ms
+    draft.ended = (*(draft.ended if together else draft.ended[1 - KEPT :]), session)
     loadpoint = structs.replace(loadpoint, session=None, last_session=session)
     if loadpoint.target_once:
         back = loadpoint.standing_target
@@ -51,7 +55,21 @@ def ended(draft: Draft, loadpoint: Loadpoint, at_ms: int, outcome: str, reason: 
     return loadpoint
 
 
-def measured(session: Session, old: Charger, enabled: bool | None, power_w: float | None, t_ms: int) -> Session:
+def priced(session: Session, added_wh: float, configuration: Configuration) -> tuple[float | None, float, str]:
+    """A session's cost, the energy it is of and its currency, with more energy counted in at the price in force now.
+
+    The one place that knows what a kWh costs: all of ``added_wh``, which has flowed since the reading before, costs what it
+    costs at its end. Without a price, or in another currency than the session began in, its cost stays unknown.
+    """
+    price, currency = configuration.import_price_per_kwh, configuration.currency
+    if price is None or session.currency not in ("", currency):
+        return session.cost, session.priced_wh, session.currency
+    return (session.cost or 0.0) + added_wh / 1000 * price, session.priced_wh + added_wh, currency
+
+
+def measured(
+    session: Session, old: Charger, enabled: bool | None, power_w: float | None, t_ms: int, configuration: Configuration
+) -> Session:
     """The session with one more reading counted in."""
     dt_ms = t_ms - old.t_ms
     if not enabled and dt_ms > GAP_MS and old.leased_t_ms is not None and old.leased_s is not None:
@@ -65,6 +83,7 @@ def measured(session: Session, old: Charger, enabled: bool | None, power_w: floa
     before_w = old.known_w if old.enabled else 0.0
     unknown_ms = old.t_ms - old.power_t_ms if old.enabled and old.power_t_ms is not None else 0
     added_wh = (before_w + power_w) / 2 * (dt_ms + unknown_ms) / 3_600_000
+    cost, priced_wh, currency = priced(session, added_wh, configuration)
     if added_wh:
         energy_wh += added_wh
         if dt_ms > GAP_MS or unknown_ms:
@@ -78,6 +97,9 @@ def measured(session: Session, old: Charger, enabled: bool | None, power_w: floa
             below_t_ms=None,
             near_t_ms=None,
             over_t_ms=None,
+            cost=cost,
+            priced_wh=priced_wh,
+            currency=currency,
         )
     stop_w = session.stop_w
     below = power_w < stop_w
@@ -97,6 +119,7 @@ def measured(session: Session, old: Charger, enabled: bool | None, power_w: floa
         (t_ms if session.below_t_ms is None else session.below_t_ms) if below else None,
         session.above_w if below else power_w,
         low, near_t_ms, flat_w, flat_t_ms, stepped, over_t_ms, session.limit_w,
+        cost=cost, priced_wh=priced_wh, currency=currency,
     )  # fmt: skip
 
 

@@ -146,6 +146,8 @@ class Configuration(Setting, frozen=True):
     files: tuple[str, ...] = ()
     keep_rows_ms: int = 7 * 86_400_000
     keep_readings_ms: int = 3650 * 86_400_000
+    currency: str = "EUR"
+    import_price_per_kwh: float | None = None  # one price for all hours, None: unknown
 
     def device_of(self, address: str) -> DeviceSettings:
         """The device behind an address such as ``shed/battery_1``."""

@@ -51,7 +51,9 @@ class Session(Struct, frozen=True, gc=False):
     """A charging session: from the grant to its outcome. ``number`` is the seq of the event that began it.
 
     Energy is power integrated over event times, in Wh at the socket; ``estimated_wh`` is the part of it that lies in
-    gaps between readings. The fields from ``peak_w`` on watch the power fall (policy threshold).
+    gaps between readings. The fields from ``peak_w`` to ``limit_w`` watch the power fall (policy threshold).
+    ``cost`` is that of ``priced_wh``, the part of the energy that was taken while a price was known, in ``currency``; None
+    and "" while there has been no price at all.
     """
 
     number: int
@@ -79,6 +81,9 @@ class Session(Struct, frozen=True, gc=False):
     ended_at_ms: int | None = None
     outcome: str | None = None
     reason: Reason | None = None
+    cost: float | None = None
+    priced_wh: float = 0.0
+    currency: str = ""
 
 
 class Hold(Struct, frozen=True, gc=False):

@@ -83,8 +83,21 @@ TYPES: dict[str, Fields] = {
         "estimated_wh": ("float", "the part of it that lies in gaps between readings"),
         "charge_ah": ("?float", "charge that reached the pack: energy × efficiency ÷ voltage"),
         "peak_w": ("float", "highest power"),
+        "cost": ("?float", "what its energy cost; null if no price was known"),
+        "currency": ("string", "currency of the cost and the price, three letters"),
+        "price_per_kwh": ("?float", "price of a kWh, on average if it changed; null if not known"),
+        "priced_wh": (
+            "float",
+            "energy that the cost is of: less than energy_wh if the price was not known all the time",
+        ),
         "outcome": ("?string", "how it ended; null while it runs"),
         "text": ("string", "how it ended, or what it does now"),
+    },
+    "Total": {
+        "energy_wh": ("float", "energy of the sessions"),
+        "priced_wh": ("float", "the part of it that the cost is of"),
+        "cost": ("?float", "their cost; null if none is known, or if they are in several currencies"),
+        "currency": ("?string", "currency of the cost; null if it is null"),
     },
     "Loadpoint": {
         "kind": ("string", '"loadpoint"'),
@@ -322,8 +335,14 @@ _TABLE = (
     Method(
         "GetSessions",
         "Charging sessions, newest first.",
-        {"name": ("?string", "a loadpoint; all if left out"), **SPAN},
-        {"sessions": ("[]Session", "the sessions")},
+        {
+            "name": ("?string", "a loadpoint; all if left out"),
+            "since": ("?string", "ended at or after this time"),
+            "until": ("?string", "ended before this time"),
+            "lines": ("?int", "at most so many, the newest"),
+            "price": ("?float", "price of a kWh at which every session is to be counted, in place of what was known"),
+        },
+        {"sessions": ("[]Session", "the sessions"), "total": ("Total", "all of them together")},
     ),
     Method("GetSchedule", "Recurring starts.", {}, {"schedule": ("[]Scheduled", "the entries")}),
     Method(

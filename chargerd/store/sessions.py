@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Iterable
 
 import msgspec
 
@@ -33,23 +34,61 @@ def saving(session: Session) -> Also:
     return save
 
 
-def clear(db: sqlite3.Connection) -> None:
-    """Forget all sessions, before they are made again from the log; to be handed to `Log.append` as it is."""
-    db.execute("DELETE FROM sessions")
+def clear(db: sqlite3.Connection, above: int = 0) -> None:
+    """Forget the sessions with a number above this, before they are made again from the log; for `Log.save`."""
+    db.execute("DELETE FROM sessions WHERE number > ?", (above,))
+
+
+def replacing(found: Iterable[Session], above: int = 0) -> Also:
+    """The write that puts these ended sessions in place of all with a number above, as a replay of the log found them."""
+    writes = [saving(session) for session in found]
+
+    def replace(db: sqlite3.Connection) -> None:
+        clear(db, above)
+        for write in writes:
+            write(db)
+
+    return replace
+
+
+def holds(log: Reader, known: Iterable[Session]) -> bool:
+    """Whether the table has these sessions with their beginning and end. False is a table that was lost or damaged.
+
+    Energies are not compared: where readings were given up, the table knows more than a replay can tell.
+    """
+    wanted = {session.number: session for session in known}
+    numbers = ", ".join("?" * len(wanted))
+    rows = log.query(f"SELECT number, data FROM sessions WHERE number IN ({numbers})", *wanted)
+    try:
+        stored = {number: _decode(data) for number, data in rows}
+    except (msgspec.MsgspecError, TypeError):
+        return False
+    return {n: _frame(session) for n, session in stored.items()} == {n: _frame(s) for n, s in wanted.items()}
+
+
+def _frame(session: Session) -> tuple[object, ...]:
+    return session.loadpoint, session.started_at_ms, session.ended_at_ms, session.outcome
 
 
 def ended(
-    log: Reader, loadpoint: str | None = None, since_ms: int | None = None, lines: int | None = None
+    log: Reader,
+    loadpoint: str | None = None,
+    since_ms: int | None = None,
+    lines: int | None = None,
+    until_ms: int | None = None,
 ) -> list[Session]:
-    """Ended sessions in the order they began: of one loadpoint, ended at or after a time, the newest ``lines`` of them.
+    """Ended sessions in the order they began: of one loadpoint, the newest ``lines`` of them.
 
-    Raises `LogDamaged` for a row that cannot be read; `clear` and a replay make the table again.
+    ``since_ms`` ≤ end < ``until_ms``: a session belongs to the time in which it ended, so months add up to the year.
+
+    Raises `LogDamaged` for a row that cannot be read; `replacing` and a replay make the table again.
     """
     rows = log.query(
-        "SELECT data FROM sessions WHERE loadpoint = coalesce(?, loadpoint) AND ended_at >= ?"
+        "SELECT data FROM sessions WHERE loadpoint = coalesce(?, loadpoint) AND ended_at >= ? AND ended_at < ?"
         " ORDER BY number DESC LIMIT ?",
         loadpoint,
         -(1 << 62) if since_ms is None else since_ms,
+        1 << 62 if until_ms is None else until_ms,
         -1 if lines is None else lines,
     )
     try:

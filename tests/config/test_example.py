@@ -24,7 +24,7 @@ def test_the_examples_in_it_are_a_valid_configuration(tmp_path: Path):
     main.write_text(text, "utf-8")
     found = load([main], load_driver=drivers.load, driver_kinds=drivers.MODULES).configuration
     loadpoint = found.loadpoints["bike-1"]
-    assert found.timezone == "Europe/Berlin"
+    assert (found.timezone, found.currency, found.import_price_per_kwh) == ("Europe/Berlin", "EUR", 0.32)
     assert (loadpoint.charger, loadpoint.profile.name, loadpoint.profile.nominal_stop_w) == (
         "shed/battery_1",
         "trike",

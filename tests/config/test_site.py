@@ -8,7 +8,7 @@ import pytest
 
 from chargerd.config.site import LoadpointTable
 from chargerd.model.settings import ADJUSTABLE, MODES
-from tests.config.site_texts import HOME, problems
+from tests.config.site_texts import HOME, loaded, problems
 
 
 def _with(line: str) -> str:
@@ -72,6 +72,33 @@ def test_a_time_zone_is_one_of_the_worlds(tmp_path: Path, zone: str, says: str):
     assert found.key == "site.timezone"
     assert found.line == 3
     assert says in found.text
+
+
+@pytest.mark.parametrize(
+    ("line", "text", "hint"),
+    [
+        ("import_price_per_kwh = -0.1", "must be between 0 and 10000", ""),
+        ('import_price_per_kwh = "0.32 EUR"', "must be a number, without quotes or unit", ""),
+        ("import_price_per_kwh = 32.5", "is in EUR per kWh, and no kWh costs 32.5 EUR", "Write 0.325."),
+        ("import_price_per_kwh = nan", "must be between 0 and 10000", ""),
+        ('currency = "€"', "must be three capital letters", ""),
+    ],
+)
+def test_a_wrong_price_is_refused(tmp_path: Path, line: str, text: str, hint: str):
+    """A price in cents would make every cost a hundred times too high."""
+    (found,) = problems(tmp_path, HOME.replace("[site]", f"[site]\n{line}"))
+    assert (found.key, found.line) == (f"site.{line.partition(' ')[0]}", 2)
+    assert found.text.startswith(text)
+    assert found.hint.startswith(hint)
+    assert bool(found.hint) or not hint
+
+
+def test_a_price_is_in_the_currency_of_the_site(tmp_path: Path):
+    """Unknown if left out; 38 is too much in euros and usual in yen."""
+    assert loaded(tmp_path, HOME).configuration.import_price_per_kwh is None
+    yen = HOME.replace("[site]", '[site]\ncurrency = "JPY"\nimport_price_per_kwh = 38')
+    found = loaded(tmp_path, yen).configuration
+    assert (found.currency, found.import_price_per_kwh) == ("JPY", 38)
 
 
 def test_times_of_day_need_a_named_zone(tmp_path: Path):

@@ -106,7 +106,7 @@ def test_bash_completes_commands_names_words_and_options(folder: Path, run: Run)
         assert _completed(folder, str(script), "chargerctl", "mode", "bike-1", "fast", "--u") == ["--until", "--utc"]
         assert _completed(folder, str(script), "chargerctl", "status", "bike-1", "bike-2", "sc") == ["scooter"]
         assert _completed(folder, str(script), "chargerctl", "--color", "al") == ["always"]
-        assert _completed(folder, str(script), "chargerctl", "sessions", "--format", "") == ["table", "csv"]
+        assert _completed(folder, str(script), "chargerctl", "sessions", "--format", "") == ["table", "csv", "json"]
 
 
 def test_completion_is_silent_without_a_daemon(folder: Path, run: Run) -> None:

@@ -176,6 +176,12 @@ def test_sessions_are_listed_with_their_outcomes(terminal):
     rows = json.loads(terminal("--json", "sessions"))["sessions"]
     assert {(row["loadpoint"], row["outcome"]) for row in rows} == {("a", "finished"), ("b", "no-charger")}
     assert len(terminal("sessions", "--format", "csv").splitlines()) == 3
+    assert {row["cost"] for row in rows} == {None}
+    again = json.loads(terminal("sessions", "--format", "json", "--price", "0.5"))
+    charged = next(row for row in again["sessions"] if row["loadpoint"] == "a")
+    assert charged["cost"] > 0
+    assert charged["cost"] == pytest.approx(charged["energy_wh"] / 2000, abs=1e-4)
+    assert f"{again['total']['cost']:.2f} EUR." in terminal("sessions", "--price", "0.5")
 
 
 def test_changes_are_made_once_and_said_in_one_line(terminal):

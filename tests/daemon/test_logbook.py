@@ -1,9 +1,10 @@
 """The log as people read it: readings folded, commands with their outcome, nothing twice, nothing in the wrong order."""
 
 import pytest
+from msgspec import structs
 
 from chargerd.daemon.logbook import log, sessions, subject_of
-from chargerd.model.events import ChargerRead, CommandIssued, ModeSet
+from chargerd.model.events import ChargerRead, CommandIssued, ConfigLoaded, ModeSet
 from chargerd.protocol.framing import CallError
 from tests.daemon.hub import complete, context
 from tests.house import Day, configuration, loadpoint
@@ -135,6 +136,76 @@ def test_running_session_stands_before_the_ended_ones(tmp_path):
     assert len(sessions(context(day), complete("GetSessions", lines=1))["sessions"]) == 1
     assert len(sessions(context(day), complete("GetSessions", since="00:14"))["sessions"]) == 1
     day.run.kill()
+
+
+@pytest.fixture
+def paid(tmp_path):
+    """Bike-1 charged at 0.30 from 00:01 to 00:10 and without a price from 00:20 to 00:30; bike-2 runs since 00:40."""
+    home = configuration(loadpoint("bike-1"), loadpoint("bike-2"), import_price_per_kwh=0.30)
+    day = Day(tmp_path, home, {"bike-1": "rad-full", "bike-2": "rad-full"})
+    for begin_s, end_s, price in ((60, 600, 0.30), (1200, 1800, None)):
+        day.run.ask(ConfigLoaded(structs.replace(home, import_price_per_kwh=price)))
+        day.until(begin_s)
+        day.charge("bike-1")
+        day.until(end_s)
+        day.run.ask(ModeSet("bike-1", "off", "anna"))
+    day.run.ask(ConfigLoaded(home))
+    day.until(2400)
+    day.charge("bike-2")
+    day.until(2700)
+    yield day
+    day.run.kill()
+
+
+def listed(day, **parameters):
+    return sessions(context(day), complete("GetSessions", **parameters))
+
+
+def test_sessions_cost_what_their_energy_cost(paid):
+    """Unknown is null, and the total says of how much energy it is."""
+    reply = listed(paid)
+    running, unknown, known = reply["sessions"]
+    assert (unknown["cost"], unknown["price_per_kwh"], unknown["priced_wh"]) == (None, None, 0.0)
+    for row in (running, known):
+        assert row["cost"] == pytest.approx(row["energy_wh"] / 1000 * 0.30, abs=1e-4)
+        assert (row["currency"], row["price_per_kwh"]) == ("EUR", pytest.approx(0.30))
+    assert reply["total"]["energy_wh"] == pytest.approx(sum(row["energy_wh"] for row in reply["sessions"]))
+    assert reply["total"]["priced_wh"] == pytest.approx(running["energy_wh"] + known["energy_wh"], abs=0.02)
+    assert reply["total"]["cost"] == pytest.approx(running["cost"] + known["cost"])
+    assert reply["total"]["currency"] == "EUR"
+
+
+def test_sessions_can_be_counted_at_another_price(paid):
+    """Every one, also those that ended before there was a price."""
+    reply = listed(paid, price=0.5)
+    assert [row["price_per_kwh"] for row in reply["sessions"]] == [0.5] * 3
+    assert [row["cost"] for row in reply["sessions"]] == [
+        pytest.approx(row["energy_wh"] / 1000 * 0.5, abs=1e-4) for row in reply["sessions"]
+    ]
+    assert reply["total"]["priced_wh"] == pytest.approx(reply["total"]["energy_wh"])
+    for wrong in (-0.1, float("nan"), 1e9):
+        with pytest.raises(CallError, match="no price of a kWh"):
+            listed(paid, price=wrong)
+
+
+def test_costs_in_two_currencies_are_not_added_up(paid):
+    """The newest session is in francs, the oldest in euros."""
+    paid.run.ask(ModeSet("bike-2", "off", "anna"))
+    francs = structs.replace(paid.configuration, currency="CHF", import_price_per_kwh=0.27)
+    paid.run.ask(ConfigLoaded(francs))
+    paid.charge("bike-2")
+    paid.until(3000)
+    reply = listed(paid)
+    assert {row["currency"] for row in reply["sessions"] if row["cost"] is not None} == {"EUR", "CHF"}
+    assert (reply["total"]["cost"], reply["total"]["currency"], reply["total"]["priced_wh"]) == (None, None, 0.0)
+    assert reply["total"]["energy_wh"] > 0
+
+
+def test_sessions_of_a_time_are_those_that_ended_in_it(paid):
+    """What runs belongs to now."""
+    assert [row["ended_at"] is None for row in listed(paid, until="00:20")["sessions"]] == [False]
+    assert [row["ended_at"] is None for row in listed(paid, since="00:20", until="00:40")["sessions"]] == [False]
+    assert [row["ended_at"] is None for row in listed(paid, since="00:20", until="06:00")["sessions"]] == [True, False]
 
 
 def test_event_knows_its_loadpoint(day):

@@ -10,7 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from chargerd.model.events import ConfigLoaded, DaemonStarted, DaemonStopped, DeviceLost, LogSetAside
+from chargerd.daemon.past import state_after
+from chargerd.daemon.recorder import Moment, Recorder
+from chargerd.model.events import ConfigLoaded, DaemonStarted, DaemonStopped, DeviceLost, LogSetAside, ModeSet
+from chargerd.model.state import Session
+from chargerd.store import sessions
 from chargerd.store.log import Log
 from chargerd.store.reader import open_reader
 from tests.daemon.lives import live
@@ -214,3 +218,37 @@ def test_a_log_that_is_damaged_in_its_middle_is_put_aside_too(folder):
     assert status == 0
     (aside,) = facts(folder, LogSetAside)
     assert aside.first_bad_seq == 1
+
+
+def _altered(folder: Path, change: str) -> None:
+    db = sqlite3.connect(folder / "state" / "log.db")
+    db.execute(change)
+    db.commit()
+    db.close()
+
+
+def _charged(folder: Path) -> list[Session]:
+    """Three sessions in the log of a folder, and the table's list of them."""
+    live(folder)
+    path = folder / "state" / "log.db"
+    with Log(path) as log:
+        recorder = Recorder(log, state_after(log))
+        for n in range(6):
+            mode = ModeSet("bike", "off" if n % 2 else "fast", "anna")
+            recorder.take([("anna", mode)], Moment(recorder.site.at_ms + 60_000, n * 60_000, recorder.site.boot_id))
+    with open_reader(path) as log:
+        return sessions.ended(log)
+
+
+def test_a_list_of_sessions_that_was_damaged_is_made_again_from_the_log(folder):
+    """All of it, the sessions that the state has forgotten as well; a list that is whole is left alone."""
+    before = _charged(folder)
+    assert [session.outcome for session in before] == ["stopped"] * 3
+    _, journal = live(folder)
+    assert "charging sessions" not in journal
+    _altered(folder, "DELETE FROM sessions WHERE number > 1")
+    status, journal = live(folder)
+    assert status == 0
+    assert "the list of charging sessions was damaged; 3 were worked out again from the log" in journal
+    with open_reader(folder / "state" / "log.db") as log:
+        assert sessions.ended(log) == before

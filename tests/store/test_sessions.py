@@ -92,3 +92,44 @@ def test_a_row_that_cannot_be_read_is_damage(log: Log):
     )
     with pytest.raises(LogDamaged, match="table of sessions"):
         sessions.ended(log)
+
+
+def test_a_session_stored_before_there_were_costs_is_read_with_its_cost_unknown(log: Log):
+    """Rows of an older version lack the fields; unknown is not 0."""
+    old = (
+        '{"number":7,"loadpoint":"bike-1","profile":"rad-48v","target":"nominal","stop_w":90.0,"near_w":110.0,"by":"anna",'
+        '"started_at_ms":10000,"started_t_ms":0,"energy_wh":402.5,"estimated_wh":0.0,"on_ms":9000,"peak_w":131.0,'
+        '"below_t_ms":null,"above_w":0.0,"low_readings":0,"near_t_ms":null,"flat_w":0.0,"flat_t_ms":0,"stepped":false,'
+        '"over_t_ms":null,"limit_w":0.0,"ended_at_ms":19000,"outcome":"finished","reason":null}'
+    )
+    row = f"INSERT INTO sessions VALUES (7, 'bike-1', 10000, 19000, '{old}')"
+    log.append(readings(3, 1), durable=True, also=[lambda db: db.execute(row)])
+    session = sessions.ended(log)[-1]
+    assert (session.number, session.energy_wh) == (7, 402.5)
+    assert (session.cost, session.priced_wh, session.currency) == (None, 0.0, "")
+
+
+def test_neighbouring_times_share_no_session(log: Log):
+    """What ended at the very turn of a month belongs to the later one, so that months add up to the year."""
+    assert sessions.ended(log, until_ms=7_000) == THREE[:1]
+    assert sessions.ended(log, since_ms=7_000, until_ms=9_001) == THREE[1:]
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "DELETE FROM sessions WHERE number = 2",
+        "UPDATE sessions SET data = '{' WHERE number = 2",
+        "UPDATE sessions SET data = replace(data, 'finished', 'fault') WHERE number = 2",
+    ],
+)
+def test_a_table_that_is_not_what_the_state_knows_is_noticed_and_made_again(log: Log, damage: str):
+    """A row that is gone, torn or changed; the others are still held."""
+    assert sessions.holds(log, THREE)
+    log.append(readings(3, 1), durable=True, also=[lambda db: db.execute(damage)])
+    assert not sessions.holds(log, THREE)
+    assert sessions.holds(log, [THREE[0], THREE[2]])
+    log.save(sessions.replacing(THREE[1:], above=1))
+    assert sessions.ended(log) == THREE
+    log.save(sessions.replacing(THREE[1:]))
+    assert sessions.ended(log) == THREE[1:]

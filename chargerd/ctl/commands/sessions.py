@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from chargerd.ctl.commands.base import Command, add_name, lines_of
-from chargerd.ctl.errors import DONE
+from chargerd.ctl.errors import DONE, usage
 from chargerd.ctl.render import UNKNOWN, clock, duration, energy, table, tabs
 
 TYPE_CHECKING = False
@@ -15,19 +15,23 @@ if TYPE_CHECKING:
 
 KEYS = (
     "number", "loadpoint", "profile", "target", "by", "started_at", "ended_at", "duration_s", "on_s", "energy_wh",
-    "estimated_wh", "charge_ah", "peak_w", "outcome",
+    "estimated_wh", "charge_ah", "peak_w", "outcome", "cost", "currency", "price_per_kwh", "priced_wh",
 )  # fmt: skip
-HEADER = ("STARTED", "LOADPOINT", "TARGET", "ENERGY", "TOOK", "ENDED")
+HEADER = ("STARTED", "LOADPOINT", "TARGET", "ENERGY", "COST", "TOOK", "ENDED")
+WHOLE_WH = 0.5
+"""Energy without a price that is not worth a word."""
 
 
 def run(call: Call) -> int:
     """Ask and print a table, or CSV."""
     asked, output = call.arguments, call.output
-    reply = call.client.ask("GetSessions", name=asked.name, since=asked.since, lines=asked.lines)
+    reply = call.client.ask(
+        "GetSessions", name=asked.name, since=asked.since, until=asked.until, lines=asked.lines, price=asked.price
+    )
     sessions = reply["sessions"]
     if asked.format == "csv":
         output.text(csv_text(sessions))
-    elif output.form == "json":
+    elif output.form == "json" or asked.format == "json":
         output.json(reply)
     elif output.form == "plain":
         output.text(tabs([s[key] for key in KEYS] for s in sessions))
@@ -35,8 +39,38 @@ def run(call: Call) -> int:
         output.text("No charging sessions in this time.")
     else:
         rows = [_row(session, reply["now_local"]) for session in sessions]
-        output.paged(table(HEADER, rows, right=(3,), width=output.width))
+        listed = table(HEADER, rows, right=(3, 4), width=output.width)
+        output.paged(f"{listed}\n\n{total_text(sessions, reply['total'])}")
     return DONE
+
+
+def cost_text(session: dict[str, Any]) -> str:
+    """The cost of a session; "≥" before one that is not of all its energy, a dash where no price was known."""
+    if session["cost"] is None:
+        return UNKNOWN
+    partial = session["energy_wh"] - session["priced_wh"] > WHOLE_WH
+    return f"{'≥ ' if partial else ''}{session['cost']:.2f} {session['currency']}"
+
+
+def total_text(sessions: list[dict[str, Any]], total: dict[str, Any]) -> str:
+    """The line under the table: energy and cost of all sessions, and what is not in the cost."""
+    count = f"{len(sessions)} session{'' if len(sessions) == 1 else 's'}"
+    text = f"{count}, {energy(total['energy_wh'])}"
+    if total["cost"] is None and any(session["cost"] is not None for session in sessions):
+        return f"{text}; costs in several currencies are not added up."
+    if total["cost"] is None:
+        return f"{text}; cost unknown: give --price, or set import_price_per_kwh for what is to come."
+    text += f", {total['cost']:.2f} {total['currency']}"
+    missing_wh = total["energy_wh"] - total["priced_wh"]
+    return f"{text} without {energy(missing_wh)} of unknown price." if missing_wh > WHOLE_WH else f"{text}."
+
+
+def price_of(text: str) -> float:
+    """A price per kWh: 0.32. Raises `Failure`."""
+    digits = text.replace(".", "", 1)
+    if not (digits.isascii() and digits.isdigit() and len(digits) < 16):
+        raise usage(f'"{text}" is no price of a kWh; write 0.32', "sessions")
+    return float(text)
 
 
 def _row(session: dict[str, Any], now_local: str) -> list[str]:
@@ -45,6 +79,7 @@ def _row(session: dict[str, Any], now_local: str) -> list[str]:
         session["loadpoint"],
         session["target"],
         energy(session["energy_wh"]),
+        cost_text(session),
         duration(session["duration_s"]),
         session["text"] or UNKNOWN,
     ]
@@ -70,8 +105,12 @@ def add(parser: argparse.ArgumentParser) -> None:
     """Arguments."""
     add_name(parser, optional=True)
     parser.add_argument("-n", "--lines", type=lines_of, metavar="N", help="at most so many, the newest")
-    parser.add_argument("-S", "--since", metavar="TIME", help='not before: yesterday, -7d, "2026-05-11 18:00"')
-    parser.add_argument("--format", choices=("table", "csv"), default="table", help="csv for a spreadsheet")
+    parser.add_argument("-S", "--since", metavar="TIME", help='ended not before: yesterday, -7d, "2026-05-11 18:00"')
+    parser.add_argument("-U", "--until", metavar="TIME", help="ended before")
+    parser.add_argument("--price", type=price_of, metavar="PRICE", help="count every kWh at this price, as in 0.32")
+    parser.add_argument(
+        "--format", choices=("table", "csv", "json"), default="table", help="csv for a spreadsheet; json as --json"
+    )
 
 
 COMMANDS = {
@@ -80,10 +119,13 @@ COMMANDS = {
         (
             "chargerctl sessions -n 3",
             "chargerctl sessions bike-1 --since -30d",
+            "chargerctl sessions --since 2026-05-01 --until 2026-06-01 --price 0.32",
             "chargerctl sessions --since 2026-01-01 --format csv > 2026.csv",
         ),
         add,
         method="GetSessions",
-        more=f"--plain: {', '.join(KEYS)}.",
+        more="The cost is what the energy cost at the import_price_per_kwh in force when it was taken; – where there was "
+        "none, ≥ where it is of a part of the energy only (priced_wh). "
+        f"--plain and --format csv: {', '.join(KEYS)}.",
     )
 }

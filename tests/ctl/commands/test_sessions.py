@@ -1,0 +1,70 @@
+"""Sessions as people and spreadsheets see them: costs, and what is not known of them."""
+
+from __future__ import annotations
+
+import csv
+import json
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.ctl.answers import REPLIES, answer, session
+from tests.ctl.conftest import Run
+from tests.ctl.stand_in import StandIn
+
+
+def listed(*sessions: dict[str, Any], **total: Any) -> dict[str, Any]:
+    """An answer of GetSessions."""
+    return {"GetSessions": answer("sessions", "", sessions=list(sessions), total=total)}
+
+
+def test_price_and_times_are_asked_of_the_daemon(folder: Path, run: Run) -> None:
+    """The daemon counts, so that every reader of its answer sees the same."""
+    with StandIn(folder) as daemon:
+        run("sessions", "bike-1", "--since", "-30d", "--until", "-1d", "--price", "0.32", "-n", "5")
+    assert daemon.last == {"name": "bike-1", "since": "-30d", "until": "-1d", "price": 0.32, "lines": 5}
+
+
+def test_format_json_is_the_json_of_every_command(folder: Path, run: Run) -> None:
+    """Whichever way somebody asks."""
+    with StandIn(folder):
+        assert run("sessions", "--format", "json") == run("sessions", "--json")
+        assert json.loads(run("sessions", "--format", "json")[1]) == REPLIES["GetSessions"]
+
+
+def test_an_unknown_cost_is_empty_in_a_spreadsheet_and_a_dash_on_the_screen(folder: Path, run: Run) -> None:
+    """Never 0."""
+    unknown = session("bike-1", cost=None, price_per_kwh=None, priced_wh=0.0)
+    with StandIn(folder, listed(unknown, energy_wh=311.4, priced_wh=0.0, cost=None, currency=None)):
+        (row,) = csv.DictReader(StringIO(run("sessions", "--format", "csv")[1]))
+        text = run("sessions")[1]
+    assert (row["cost"], row["price_per_kwh"], row["currency"]) == ("", "", "EUR")
+    assert "0.00" not in text
+    assert text.endswith(
+        "1 session, 311 Wh; cost unknown: give --price, or set import_price_per_kwh for what is to come.\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("total", "says"),
+    [
+        ({"priced_wh": 311.4, "cost": 0.1, "currency": "EUR"}, "1 session, 311 Wh, 0.10 EUR."),
+        ({"priced_wh": 200.0, "cost": 0.1, "currency": "EUR"}, "1 session, 311 Wh, 0.10 EUR without 111 Wh of unknown price."),
+        ({"priced_wh": 0.0, "cost": None, "currency": None}, "1 session, 311 Wh; costs in several currencies are not added up."),
+    ],
+)  # fmt: skip
+def test_the_total_says_what_is_in_it(folder: Path, run: Run, total: dict[str, Any], says: str) -> None:
+    """Energy, cost, and the energy that the cost leaves out."""
+    with StandIn(folder, listed(session("bike-1"), energy_wh=311.4, **total)):
+        assert run("sessions")[1].splitlines()[-1] == says
+
+
+@pytest.mark.parametrize("price", ["cheap", "-1", "0,32", "1e3", "nan", "", ".", "٣"])
+def test_what_is_no_price_is_refused(folder: Path, run: Run, price: str) -> None:
+    """With the way to write one."""
+    with StandIn(folder) as daemon:
+        code, out, err = run("sessions", f"--price={price}")
+    assert (code, out, daemon.asked) == (2, "", [])
+    assert "is no price of a kWh; write 0.32" in err

@@ -1,0 +1,103 @@
+"""Sessions: what a charge adds up to, in energy and in money."""
+
+from __future__ import annotations
+
+import pytest
+from msgspec import structs
+
+from chargerd.engine.evolve import fold
+from chargerd.model.events import ChargerRead, ConfigLoaded, Event, ModeSet
+from chargerd.model.state import Session, Site
+from tests.house import configuration, loadpoint
+
+BIKE = configuration(loadpoint("bike"))
+MINUTE_MS = 60_000
+
+
+def priced(price_per_kwh: float | None, currency: str = "EUR") -> ConfigLoaded:
+    """The bike's site with a price."""
+    return ConfigLoaded(structs.replace(BIKE, import_price_per_kwh=price_per_kwh, currency=currency))
+
+
+def read(power_w: float = 600.0) -> ChargerRead:
+    """The bike's socket, on. At 600 W a minute is 10 Wh."""
+    return ChargerRead(enabled=True, power_w=power_w, channel="bike")
+
+
+def after(*facts: ConfigLoaded | ModeSet | ChargerRead) -> Session | None:
+    """The bike's session after these facts, one a minute."""
+    events = [
+        Event(n + 1, n * MINUTE_MS, n * MINUTE_MS, 1, "shed" if isinstance(fact, ChargerRead) else "daemon", fact)
+        for n, fact in enumerate(facts)
+    ]
+    return fold(Site(), events).loadpoints["bike"].session
+
+
+FAST = ModeSet("bike", "fast", "anna")
+
+
+def test_energy_costs_the_price_in_force():
+    """40 Wh at 0.30 a kWh are 0.012."""
+    session = after(priced(0.30), read(), FAST, read(), read(), read())
+    assert session is not None
+    assert session.energy_wh == pytest.approx(40)  # two minutes lie between the reading before the start and the next
+    assert (session.cost, session.priced_wh, session.currency) == (pytest.approx(0.012), pytest.approx(40), "EUR")
+
+
+def test_without_a_price_the_cost_is_unknown_and_not_nothing():
+    """Free of charge is another thing."""
+    unknown, free = after(priced(None), read(), FAST, read()), after(priced(0.0), read(), FAST, read())
+    assert unknown is not None
+    assert free is not None
+    assert (unknown.cost, unknown.priced_wh, unknown.currency) == (None, 0.0, "")
+    assert (free.cost, free.priced_wh) == (0.0, pytest.approx(20))
+
+
+def test_a_new_price_counts_from_the_reload_on():
+    """20 Wh at 0.30, then the configuration is read again, then 30 Wh at 0.50."""
+    session = after(priced(0.30), read(), FAST, read(), priced(0.50), read(), read())
+    assert session is not None
+    assert session.cost == pytest.approx(0.020 * 0.30 + 0.030 * 0.50)
+    assert session.priced_wh == pytest.approx(session.energy_wh) == pytest.approx(50)
+
+
+@pytest.mark.parametrize("facts", [(None, 0.30), (0.30, None)])
+def test_energy_of_unknown_price_is_left_out_and_told_apart(facts):
+    """A price that comes late, or goes: the cost is of a part of the energy."""
+    first, then = facts
+    session = after(priced(first), read(), FAST, read(), priced(then), read(), read())
+    assert session is not None
+    assert session.energy_wh == pytest.approx(50)
+    known_wh = 30 if first is None else 20
+    assert session.priced_wh == pytest.approx(known_wh)
+    assert session.cost == pytest.approx(known_wh / 1000 * 0.30)
+
+
+def test_a_session_has_one_currency():
+    """Energy after a change of currency is energy of unknown price: francs and euros do not add up."""
+    session = after(priced(0.30, "EUR"), read(), FAST, read(), priced(0.28, "CHF"), read(), read())
+    assert session is not None
+    assert (session.currency, session.priced_wh) == ("EUR", pytest.approx(20))
+    assert session.cost == pytest.approx(0.006)
+
+
+def test_the_last_stretch_before_the_relay_opened_is_paid_for():
+    """A reading with the relay off closes the energy that flowed until then."""
+    off = ChargerRead(enabled=False, power_w=0.0, channel="bike")
+    session = after(priced(0.30), read(), FAST, read(), off)
+    assert session is not None
+    assert session.priced_wh == pytest.approx(session.energy_wh) == pytest.approx(25)
+    assert session.cost == pytest.approx(0.0075)
+
+
+def test_sessions_that_end_together_are_all_known():
+    """Twenty loadpoints leave the configuration at once: the state keeps sixteen ended sessions, but never forgets one at once."""
+    names = [f"bike-{n}" for n in range(20)]
+    facts = [ConfigLoaded(configuration(*map(loadpoint, names))), *(ModeSet(n, "fast", "anna") for n in names)]
+    facts.append(ConfigLoaded(BIKE))
+    events = [Event(n + 1, n, n, 1, "daemon", fact) for n, fact in enumerate(facts)]
+    site = fold(Site(), events)
+    assert [session.loadpoint for session in site.ended] == names
+    later = [ModeSet("bike", "fast", "anna"), ConfigLoaded(configuration(loadpoint("bike-0")))]
+    site = fold(site, [Event(50 + n, 90 + n, 90 + n, 1, "daemon", fact) for n, fact in enumerate(later)])
+    assert [session.loadpoint for session in site.ended] == [*names[5:], "bike"]
