@@ -2,11 +2,12 @@
 
 PYTHON ?= python3
 VENV := .venv
+PEERS := .venv-peers
 BIN := $(VENV)/bin
 DEMO_SPEED ?= 60
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
-.PHONY: help venv demo test test-system bench lint clean
+.PHONY: help venv demo test test-system bench bench-peers lint clean
 
 help:
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 14
@@ -34,8 +35,15 @@ test-system: venv ## what needs Debian packages, Node or root
 	$(BIN)/pytest -m system tests/system $(PYTEST)
 
 bench: venv ## every benchmark beside its reference; fails when a limit is missed
-	@missed=0; for file in benchmarks/[a-z]*_*.py benchmarks/cutoff.py; do \
-	  $(BIN)/python $$file --traces benchmarks/traces $(BENCH) || missed=1; done; exit $$missed
+	@$(BIN)/python benchmarks/table.py --traces benchmarks/traces $(BENCH)
+
+bench-peers: $(PEERS)/ready ## the log beside sqlite-utils and eventsourcing, in an environment of their own
+	@$(PEERS)/bin/python benchmarks/table.py --only peers --traces benchmarks/traces $(BENCH)
+
+$(PEERS)/ready: packaging/requirements-peers.txt
+	$(PYTHON) -m venv --clear $(PEERS)
+	$(PEERS)/bin/pip install --quiet --require-hashes -r packaging/requirements-peers.txt
+	@touch $@
 
 lint: venv ## ruff and mypy --strict
 	$(BIN)/ruff check .
@@ -43,4 +51,4 @@ lint: venv ## ruff and mypy --strict
 	$(BIN)/mypy
 
 clean: ## remove what make and the demo made
-	rm -rf $(VENV) .demo .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) $(PEERS) .demo .pytest_cache .mypy_cache .ruff_cache

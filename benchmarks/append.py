@@ -13,6 +13,7 @@ from chargerd.store.log import Log
 
 ROWS = 6000
 """Rows of one round: a tenth of a second, in turns of a hundredth."""
+MEANING = "recording speed, {} a commit, typed and digested ÷ raw executemany"
 
 
 def measure(bench: Bench, readings: int, limit: float) -> None:
@@ -25,7 +26,7 @@ def measure(bench: Bench, readings: int, limit: float) -> None:
             ratio = _round(Path(place), batches, ready, swapped=number % 2 == 1)
         if number:  # the first round only warms up
             ratios.append(ratio)
-    bench.at_least(f"append-{readings}", median(ratios), limit)
+    bench.at_least(f"append-{readings}", median(ratios), limit, MEANING.format(readings))
 
 
 def _round(place: Path, batches: list, ready: list, *, swapped: bool) -> float:

@@ -1,7 +1,8 @@
 """Harness: what the benchmarks share: the reference load, interleaved rounds in one process, and the verdict.
 
 Machines differ and swing, so every figure is a ratio of two things measured in the same process, in short turns one after
-the other, and the median of the rounds is judged. Each script prints ``name ratio limit`` and exits with 1 on a miss.
+the other, and the median of the rounds is judged. Each script prints lines of ``name ratio limit``, what is asked of it,
+whether it is kept, and what it means; it exits with 1 on a miss. `table` runs them all.
 """
 
 from __future__ import annotations
@@ -39,25 +40,33 @@ class Bench:
         parser = argparse.ArgumentParser(description=description)
         parser.add_argument("--traces", type=Path, default=Path(__file__).parent / "traces", metavar="DIR")
         parser.add_argument("--slack", type=float, default=0.0, help="loosen every limit by this part, 0.15 in CI")
+        parser.add_argument(
+            "--year", type=Path, metavar="DIR", help="the long log of benchmarks/year.py, for those that use one"
+        )
         options = parser.parse_args()
         self.traces: Path = options.traces
+        self.year: Path | None = options.year
         self._slack: float = options.slack
         self._missed = False
 
-    def at_least(self, name: str, ratio: float, limit: float) -> None:
+    def at_least(self, name: str, ratio: float, limit: float, meaning: str) -> None:
         """Judge a figure that should be high."""
-        self._judge(name, ratio, limit * (1 - self._slack), ratio >= limit * (1 - self._slack))
+        self._judge(name, ratio, "≥", limit * (1 - self._slack), ratio >= limit * (1 - self._slack), meaning)
 
-    def at_most(self, name: str, ratio: float, limit: float) -> None:
+    def at_most(self, name: str, ratio: float, limit: float, meaning: str) -> None:
         """Judge a figure that should be low."""
-        self._judge(name, ratio, limit * (1 + self._slack), ratio <= limit * (1 + self._slack))
+        self._judge(name, ratio, "≤", limit * (1 + self._slack), ratio <= limit * (1 + self._slack), meaning)
+
+    def exactly(self, name: str, ratio: float, meaning: str) -> None:
+        """Judge a count against another that it must equal. There is no slack in counting."""
+        self._judge(name, ratio, "=", 1.0, ratio == 1.0, meaning)
 
     def done(self) -> None:
         """End the process with the verdict."""
         sys.exit(1 if self._missed else 0)
 
-    def _judge(self, name: str, ratio: float, limit: float, kept: bool) -> None:
-        print(f"{name} {ratio:.3f} {limit:.3f}{'' if kept else '  missed'}", flush=True)
+    def _judge(self, name: str, ratio: float, sign: str, limit: float, kept: bool, meaning: str) -> None:
+        print(f"{name} {ratio:.3f} {limit:.3f} {sign} {'kept' if kept else 'missed'} {meaning}", flush=True)
         self._missed = self._missed or not kept
 
 

@@ -12,6 +12,7 @@ from chargerd.store.log import Log
 from chargerd.store.reader import open_reader
 
 HOURS = 6
+MEANING = "reading speed, as typed events ÷ a bare SELECT of the same rows"
 
 
 def main() -> None:
@@ -32,7 +33,7 @@ def main() -> None:
                 if number:  # the first round fills the cache
                     ratios.append(reference_s / product_s)
         db.close()
-    bench.at_least("scan-decode", median(ratios), 0.55)
+    bench.at_least("scan-decode", median(ratios), 0.55, MEANING)
     bench.done()
 
 

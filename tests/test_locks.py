@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-FILES = ("requirements.txt", "requirements-dev.txt")
+FILES = ("requirements.txt", "requirements-dev.txt", "requirements-peers.txt")
 
 
 def _pins(name: str) -> dict[str, tuple[str, int]]:
@@ -44,6 +44,14 @@ def test_every_dependency_is_locked_and_tests_run_with_the_same_versions():
     assert {_name(each) for each in project["dependencies"]} <= set(plain)
     assert {_name(each) for each in project["optional-dependencies"]["dev"]} <= set(dev)
     assert {name: dev[name][0] for name in plain} == {name: version for name, (version, _) in plain.items()}
+
+
+def test_peers_are_compared_with_the_versions_that_the_daemon_has():
+    """What both lists hold is the same, so that nobody is measured against another msgspec."""
+    plain, peers = _pins("requirements.txt"), _pins("requirements-peers.txt")
+    assert {"msgspec", "sqlite-utils", "eventsourcing"} <= set(peers)
+    both = plain.keys() & peers.keys()
+    assert {name: peers[name][0] for name in both} == {name: plain[name][0] for name in both}
 
 
 def _name(requirement: str) -> str:
