@@ -26,8 +26,8 @@ from chargerd.model.events import Body, ChargerRead, Event, Tick
 from chargerd.store.log import Log
 
 READINGS = 12
-COMMITS = 300
-ROUNDS = 7
+COMMITS = 1000
+ROUNDS = 9
 
 _encode = msgspec.json.Encoder().encode
 _DECODERS: dict[str, Callable[[bytes | str], Body]] = {
@@ -140,7 +140,7 @@ class EventSourcing:
 
 
 PEERS = {"sqlite-utils": SqliteUtils, "eventsourcing": EventSourcing, "sqlite3": Raw}
-LIMITS = {"sqlite-utils": (2.0, 1.2), "eventsourcing": (1.3, 2.0), "sqlite3": (0.8, 0.8)}
+LIMITS = {"sqlite-utils": (2.0, 1.2), "eventsourcing": (1.3, 2.0), "sqlite3": (0.7, 0.7)}
 
 
 def record(store: Store, batches: Sequence[Sequence[Event]]) -> None:
@@ -163,8 +163,8 @@ def compare(bench: Bench, name: str, peer: Callable[[Path], Store]) -> None:
         with folder() as place:
             ours, theirs = Ours(Path(place) / "log.db"), peer(Path(place) / "peer.db")
             ours_s = theirs_s = 0.0
-            for start in range(0, COMMITS, 20):
-                part = batches[start : start + 20]
+            for start in range(0, COMMITS, 50):
+                part = batches[start : start + 50]
                 first_s, second_s = turns(partial(record, ours, part), partial(record, theirs, part))
                 ours_s, theirs_s = ours_s + first_s, theirs_s + second_s
             appends.append(theirs_s / ours_s)
