@@ -1,6 +1,6 @@
 """Year: a simulated year of a home with 12 devices read every 10 s, 41 million events, sealed as it goes.
 
-Not one of `make bench`, for it takes a quarter of an hour and half a gigabyte. Make it once, then let the others use it:
+Not one of `make bench`, for it takes about twenty minutes and 400 MB. Make it once, then let the others use it:
 
     python benchmarks/year.py DIR
     python benchmarks/long_log.py --year DIR
