@@ -115,6 +115,7 @@ def _each(rule: Rule) -> Rule:
 RULES: dict[str, Rule] = {
     # settings
     "Configuration.site": _of("site"),
+    "Configuration.currency": _kept,
     "Configuration.timezone": _kept,  # windows and schedules are decided by it
     "Configuration.devices": _keys(_of("device")),
     "Configuration.loadpoints": _keys(_of("loadpoint")),
@@ -204,6 +205,7 @@ RULES: dict[str, Rule] = {
     "Session.target": _kept,
     "Session.by": _person,
     "Session.outcome": _kept,
+    "Session.currency": _kept,
     "Hold.by": _person,
     "Override.value": _kept,
     "Override.by": _person,

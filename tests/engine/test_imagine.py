@@ -54,7 +54,7 @@ def test_switching_on_leads_to_charging_as_far_as_anybody_can_know():
 
 def test_what_a_session_adds_up_follows_from_its_fields():
     """Sums and counters; moments, levels of power and its number are none."""
-    assert set(SO_FAR) == {"energy_wh", "estimated_wh", "on_ms", "low_readings"}
+    assert set(SO_FAR) == {"energy_wh", "estimated_wh", "on_ms", "low_readings", "priced_wh"}
     assert COUNTERS == ("low_readings",)
 
 

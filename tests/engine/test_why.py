@@ -70,7 +70,8 @@ def turns(site: Site, now_ms: int, change: Change, share: float = 1.0, to: bool 
     before = _decision_now(site, now_ms)
     life, span_ms = Life(site, now_ms), change.kept_ms
     after = change.after
-    if isinstance(change.before, int | float) and not isinstance(change.before, bool) and change.input != "time":
+    number = isinstance(change.before, int | float) and not isinstance(change.before, bool)
+    if number and change.input != "time" and share != 1.0:  # the whole of it is the very value, not one rounded to it
         moved = (change.after - change.before) * share
         after = change.before + (int(moved) if isinstance(change.after, int) else moved)
     if change.input == "time":
