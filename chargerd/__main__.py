@@ -37,7 +37,9 @@ def parser() -> argparse.ArgumentParser:
     )
     run.add_argument("--group", metavar="NAME", help="group that may use the control socket")
     run.add_argument(
-        "--log-level", choices=("warning", "notice", "info", "debug"), default="info", help="what the journal gets"
+        "--log-level",
+        choices=("warning", "notice", "info", "debug"),
+        help="what the journal gets, whatever is configured",
     )
     run.add_argument("-q", "--quiet", action="store_true", help="only warnings, and what switches power")
     commands.add_parser("check", parents=[shared], help="check the configuration; exit status 6 if something is wrong")
@@ -78,11 +80,14 @@ def _systemd(name: str, otherwise: Path) -> Path:
 def _run(asked: argparse.Namespace) -> int:
     from chargerd.daemon.clock import Clock
     from chargerd.daemon.journal import LEVELS, Journal
+    from chargerd.daemon.journald import Journald, is_journal
     from chargerd.daemon.run import Places
     from chargerd.daemon.secrets import Credentials
     from chargerd.daemon.start import serve
 
-    journal = Journal(LEVELS["warning" if asked.quiet else asked.log_level])
+    level = "warning" if asked.quiet else asked.log_level
+    journald = Journald() if is_journal(sys.stderr.fileno(), os.environ.get("JOURNAL_STREAM")) else None
+    journal = Journal(LEVELS[level] if level else None, journald=journald)
     places = Places(asked.state, asked.run, asked.group)
     return serve(asked.config, places, Clock(), journal, Credentials(asked.credentials))
 

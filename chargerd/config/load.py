@@ -18,7 +18,7 @@ from chargerd.config.files import Document, Place, config_files, read
 from chargerd.config.positions import Path
 from chargerd.config.problems import ConfigError, Problem, dotted, explain, meant, names_credential, shown
 from chargerd.config.profiles import order_faults, profile_of, shipped
-from chargerd.config.site import ADDRESS, NAME, LoadpointTable, LogTable, SiteTable, VehicleTable
+from chargerd.config.site import ADDRESS, NAME, JournalTable, LoadpointTable, LogTable, SiteTable, VehicleTable
 from chargerd.model.settings import (
     Configuration,
     DeviceSettings,
@@ -30,7 +30,7 @@ from chargerd.model.settings import (
 
 __all__ = ["ConfigError", "Loaded", "Problem", "config_files", "load"]
 
-TABLES = ("site", "log", "device", "vehicle", "loadpoint")
+TABLES = ("site", "log", "journal", "device", "vehicle", "loadpoint")
 _INT_MAX = 2**63 - 1
 _DEAR = {"AUD", "CAD", "CHF", "EUR", "GBP", "NZD", "SGD", "USD"}
 """Currencies in which a kWh costs less than 3: a higher figure was meant in cents or pence, and would be 100 times too much."""
@@ -68,6 +68,7 @@ def load(
     check.top_level()
     site = check.table(SiteTable, ("site",)) or SiteTable()
     log = check.table(LogTable, ("log",)) or LogTable()
+    journal = check.table(JournalTable, ("journal",)) or JournalTable()
     devices = _devices(check, load_driver, driver_kinds, credential_fault)
     vehicles = _vehicles(check)
     tables = check.named(LoadpointTable, "loadpoint")
@@ -86,6 +87,7 @@ def load(
         loadpoints=loadpoints,
         schedule=schedule,
         files=document.files,
+        journal_level=journal.level,
         keep_rows_ms=times.duration(log.keep_rows),
         keep_readings_ms=times.duration(log.keep_readings),
         currency=site.currency,

@@ -98,6 +98,12 @@ class LogTable(Settings):
         return self
 
 
+class JournalTable(Settings):
+    """[journal]: how much the program says about itself. What switches power and what is wrong is always said."""
+
+    level: Literal["warning", "notice", "info", "debug"] = "info"
+
+
 class VehicleTable(Settings):
     """[vehicle.NAME]: what is charged, as its charger looks from the plug. ``profile`` is a shipped one to begin from."""
 

@@ -27,6 +27,24 @@ def line(event: e.Event, site: Site, zone: tzinfo) -> Line | None:
     return None if tell is None else tell(event, event.body, site, zone)
 
 
+def labels(event: e.Event, site: Site) -> list[tuple[str, str]]:
+    """Journal fields of an event's line: what it is, its number, and every loadpoint and device that it is about."""
+    body = event.body
+    found = [("CHARGERD_EVENT", type(body).__name__), ("CHARGERD_EVENT_SEQ", str(event.seq))]
+    devices, points = set(), {getattr(body, "loadpoint", "")}
+    if event.source in site.configuration.devices:
+        devices.add(event.source)
+        points |= {n for n, s in site.configuration.loadpoints.items() if s.charger.partition("/")[0] == event.source}
+    elif isinstance(body, e.CommandIssued):
+        devices.add(body.command.device.partition("/")[0])
+    if isinstance(body, e.Decided | e.CommandIssued):
+        found.append(("CHARGERD_REASON", ((isinstance(body, e.Decided) and body.limit) or body.reason).code))
+    if by := getattr(body, "by", ""):
+        found.append(("CHARGERD_BY", by))
+    found += [("CHARGERD_LOADPOINT", name) for name in sorted(points) if name]
+    return found + [("CHARGERD_DEVICE", name) for name in sorted(devices)]
+
+
 def _until(until_ms: int | None, zone: tzinfo) -> str:
     return "" if until_ms is None else f" until {datetime.fromtimestamp(until_ms / 1000, zone):%Y-%m-%d %H:%M}"
 

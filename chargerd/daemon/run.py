@@ -158,6 +158,7 @@ class Daemon:
         self._recorder = recorder
         self._upkeep = Upkeep(recorder.log, real_s, lambda text: self._journal.say(WARNING, f"log: {text}"))
         self._loaded = loaded
+        self._journal.follow(loaded.configuration.journal_level)
         self._started_ms = self._clock.now_ms()
         self._zone = windows.zone(loaded.configuration.timezone)
         self._control = ControlServer(self._places.run, self._places.group, self)
@@ -274,7 +275,8 @@ class Daemon:
         for event in outcome.events:
             line = narrator.line(event, outcome.site, self._zone)
             if line is not None:
-                self._journal.say(line.priority, line.text, always=line.always, **line.fields)
+                labels = narrator.labels(event, outcome.site)
+                self._journal.say(line.priority, line.text, always=line.always, labels=labels, **line.fields)
             self._upkeep.heed(event)
             if isinstance(event.body, CommandDone | CommandFailed):
                 self._orders_out.discard(event.body.issued)
@@ -367,6 +369,7 @@ class Daemon:
         else:
             self._leave(loaded)
             self._loaded = loaded
+            self._journal.follow(loaded.configuration.journal_level)
             self._zone = windows.zone(loaded.configuration.timezone)
             gone = self._devices.configure(loaded.configuration, loaded.device_configs)
             removed: list[tuple[str, Body]] = [(name, DeviceRemoved()) for name in gone]

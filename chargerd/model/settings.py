@@ -144,6 +144,7 @@ class Configuration(Setting, frozen=True):
     loadpoints: dict[str, LoadpointSettings] = {}
     schedule: tuple[ScheduleEntry, ...] = ()
     files: tuple[str, ...] = ()
+    journal_level: str = "info"
     keep_rows_ms: int = 7 * 86_400_000
     keep_readings_ms: int = 3650 * 86_400_000
     currency: str = "EUR"

@@ -116,6 +116,7 @@ RULES: dict[str, Rule] = {
     # settings
     "Configuration.site": _of("site"),
     "Configuration.currency": _kept,
+    "Configuration.journal_level": _kept,
     "Configuration.timezone": _kept,  # windows and schedules are decided by it
     "Configuration.devices": _keys(_of("device")),
     "Configuration.loadpoints": _keys(_of("loadpoint")),

@@ -6,6 +6,9 @@ from datetime import UTC
 
 from chargerd.daemon import narrator
 from chargerd.daemon.journal import ACT, DETAIL
+from chargerd.engine.evolve import fold
+from chargerd.model import events as e
+from chargerd.model.commands import SetEnabled
 from chargerd.model.events import DeviceLost, Event, RecordingLost
 from chargerd.model.state import Site
 from tests.house import Day, configuration, loadpoint
@@ -39,3 +42,18 @@ def test_what_a_person_must_act_on_has_priority_3():
     ):
         told = narrator.line(Event(1, 0, 0, 1, "shed", fact), Site(), UTC)
         assert told.priority == priority
+
+
+def test_labels_name_everything_that_a_line_is_about():
+    """A lost strip is found by each of its loadpoints; a command by its device, its reason and its number."""
+    site = fold(Site(), [Event(1, 0, 0, 1, "daemon", e.ConfigLoaded(configuration(loadpoint("a"), loadpoint("b"))))])
+    lost = narrator.labels(Event(7, 0, 0, 1, "shed", e.DeviceLost("unreachable")), site)
+    assert lost == [
+        ("CHARGERD_EVENT", "DeviceLost"), ("CHARGERD_EVENT_SEQ", "7"),
+        ("CHARGERD_LOADPOINT", "a"), ("CHARGERD_LOADPOINT", "b"), ("CHARGERD_DEVICE", "shed"),
+    ]  # fmt: skip
+    command = e.CommandIssued("a", SetEnabled("shed/a", True, 900), e.Reason("switching-on"))
+    assert ("CHARGERD_REASON", "switching-on") in narrator.labels(Event(8, 0, 0, 1, "engine", command), site)
+    assert ("CHARGERD_DEVICE", "shed") in narrator.labels(Event(8, 0, 0, 1, "engine", command), site)
+    asked = narrator.labels(Event(9, 0, 0, 1, "anna", e.ModeSet("a", "fast", "anna")), site)
+    assert asked[2:] == [("CHARGERD_BY", "anna"), ("CHARGERD_LOADPOINT", "a")]
