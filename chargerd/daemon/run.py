@@ -25,6 +25,7 @@ from chargerd.daemon.control import ChangeRequest, ControlServer
 from chargerd.daemon.devices import Devices
 from chargerd.daemon.history import History
 from chargerd.daemon.journal import ACT, INFO, NOTICE, WARNING, Journal
+from chargerd.daemon.lastwill import LastWill
 from chargerd.daemon.rebuild import Rebuild, Rebuilt, keep
 from chargerd.daemon.recorder import Moment, Outcome, Recorder
 from chargerd.daemon.requests import ending, facts_for, failed, not_recorded
@@ -112,6 +113,7 @@ class Daemon:
         self._orders_out: set[int] = set()
         self._reading: dict[str, list[Ask]] = {}
         self._rebuild: Rebuild | None = None
+        self._last_will = LastWill(places.run)
         self._status = ""
         self._started_ms = 0
 
@@ -284,6 +286,7 @@ class Daemon:
             self._orders_out.add(order.issued)
             self._devices.order(order.issued, order.command)
         self._devices.pace(outcome.near)
+        self._last_will.keep(outcome.site)
         self._wake_ms = None if outcome.wake_ms is None else self._clock.mono_ms() + outcome.wake_ms
         self._control.publish(outcome.events, outcome.site)
         return outcome

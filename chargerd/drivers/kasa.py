@@ -7,8 +7,7 @@ Older devices are asked for what is needed, each time anew: python-kasa's ``upda
 fails, and a socket's own copy of its relay stays stale after a switch. The relays are always taken from the parent, and
 the MAC is looked at before a relay is turned: python-kasa reconnects by itself, to whoever has the address now.
 
-The cut-off timer (lease) of the older devices is their one ``count_down`` rule. python-kasa's own module of that name asks
-for ``countdown``, which these devices do not know, so the rule goes as a raw query. Newer ones have a setting "auto off".
+The cut-off timer (lease) is in `drivers.kasa_timer`.
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ import contextlib
 import math
 from collections.abc import Coroutine, Iterator, Mapping
 from json import JSONDecodeError
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, TypeVar
 
 from kasa import (
     AuthenticationError,
@@ -33,19 +32,19 @@ from kasa import (
     DeviceConfig as KasaConfig,
 )
 from kasa.iot import IotDevice
+from kasa.transports import XorTransport
 from pydantic import Field, model_validator
 
 from chargerd.config.base import Credential, DeviceConfig, Secret
 from chargerd.drivers.base import AccessDenied, DriverError, UnexpectedAnswer, Unreachable
+from chargerd.drivers.kasa_timer import RAW_CHARS, child_id, knows_timer, last_will, lend, take_back, timer_of
 from chargerd.model.commands import Command, SetEnabled
 from chargerd.model.events import ChargerRead, DeviceAdded
 
 LEGACY_PORT = 9999
-RULE = "chargerd"  # the name of our countdown rule, by which we know it again after a restart
 BUDGET = 1.5  # × timeout_s: one answer may come late or be asked for again, python-kasa's four tries are cut short
 DISCOVERY_S = 2
 CLOSE_S = 1.0
-RAW_CHARS = 500
 LOGIN_HINT = (
     "Username and password are those of the TP-Link account, and case sensitive. Older devices open without them when"
     " Third-Party Compatibility is switched on in the Kasa or Tapo app."
@@ -57,15 +56,10 @@ CLOSED_HINT = (
 # What python-kasa raises for answers it cannot make sense of, besides its own exceptions.
 _CONFUSED = (LookupError, TypeError, AttributeError, ValueError, AssertionError)
 
+__all__ = ["Driver", "last_will"]
+
 T = TypeVar("T")
 Json = dict[str, Any]
-
-
-class Timer(NamedTuple):
-    """A cut-off timer that runs in the device. ``left_s`` is None if it will not cut off."""
-
-    owner: str
-    left_s: int | None
 
 
 class Driver:
@@ -297,7 +291,7 @@ class Driver:
             if Module.Energy not in socket.modules:
                 raise UnexpectedAnswer(f"{self._name} is a {device.model}, which has no energy meter")
         async with asyncio.timeout(self._budget_s):
-            self._has_timer = self._config.lease and await _knows_timer(next(iter(self._sockets(device).values())))
+            self._has_timer = self._config.lease and await knows_timer(next(iter(self._sockets(device).values())))
 
     def _resolved(self, device: Device, known: list[str]) -> dict[str, str]:
         ids = {channel: self._id_of(device, channel, known) for channel in self._channels}
@@ -313,7 +307,7 @@ class Driver:
                 f"{self._name} has two sockets called {channel!r}; rename one, or use the ids: {ids}"
             )
         for child in named or device.children:
-            if named or channel in (child.device_id, _child_id(child.device_id)):
+            if named or channel in (child.device_id, child_id(child.device_id)):
                 return child.device_id
         raise UnexpectedAnswer(f"{self._name} has no socket {channel!r}; it has {', '.join(map(repr, known))}")
 
@@ -333,6 +327,7 @@ class Driver:
             channels=dict(self._ids),
             accepts=tuple(kind.__name__ for kind in self.accepts),
             lease="unproven" if self._has_timer else "none",
+            switch_at=_open_at(device),
         )
 
     # Reading and switching
@@ -355,11 +350,11 @@ class Driver:
         if not self._channels:
             return {"": bool(info["relay_state"])}
         states = {child["id"]: bool(child["state"]) for child in info["children"]}
-        return {channel: states[_child_id(device_id)] for channel, device_id in self._ids.items()}
+        return {channel: states[child_id(device_id)] for channel, device_id in self._ids.items()}
 
     async def _reading(self, channel: str, socket: Device, enabled: bool) -> ChargerRead:
         power_w, voltage_v, current_a, total_kwh = await _measured(socket)
-        timer = await _timer(socket) if self._has_timer and enabled else None
+        timer = await timer_of(socket) if self._has_timer and enabled else None
         return ChargerRead(
             channel=channel,
             enabled=enabled,
@@ -384,7 +379,7 @@ class Driver:
     async def _switch(self, device: Device, socket: Device, command: Command, channel: str) -> None:
         lease_s = command.lease_s if self._has_timer and command.enabled else None
         if lease_s is not None:
-            await _lend(socket, lease_s)
+            await lend(socket, lease_s)
         await socket.set_state(command.enabled)
         if (await self._relays(device))[channel] != command.enabled:
             wanted = "on" if command.enabled else "off"
@@ -392,14 +387,14 @@ class Driver:
         if lease_s is not None:
             await self._keep_lent(socket, command.device, lease_s)
         elif self._has_timer and not command.enabled:
-            await _take_back(socket)
+            await take_back(socket)
 
     async def _keep_lent(self, socket: Device, address: str, lease_s: int) -> None:
         # Nobody has written down whether switching the relay clears the rule, so look, and set it again if it does.
-        if await _timer(socket) is not None:
+        if await timer_of(socket) is not None:
             return
-        await _lend(socket, lease_s)
-        if await _timer(socket) is None:
+        await lend(socket, lease_s)
+        if await timer_of(socket) is None:
             raise UnexpectedAnswer(f"{address} is on and does not keep its cut-off timer")
 
 
@@ -416,70 +411,11 @@ async def _measured(socket: Device) -> tuple[float | None, float | None, float |
     return energy.current_consumption, energy.voltage, energy.current, energy.consumption_total
 
 
-# The timer of a socket: one count_down rule (older devices) or the setting "auto off" (newer ones)
-
-
-async def _knows_timer(socket: Device) -> bool:
-    if not isinstance(socket, IotDevice):
-        return Module.AutoOff in socket.modules
-    answer = await _ask_timer(socket, {"get_rules": {}})
-    return "rule_list" in answer.get("get_rules", {})
-
-
-async def _timer(socket: Device) -> Timer | None:
-    if not isinstance(socket, IotDevice):
-        # The setting has no name to know it by: while the lease is configured, it is ours.
-        auto_off = socket.modules[Module.AutoOff]
-        left_s = socket.sys_info.get("auto_off_remain_time")
-        return Timer("ours", left_s) if auto_off.enabled else None
-    rule = await _running_rule(socket)
-    if rule is None:
-        return None
-    # A rule with act 1 switches on when it ends: it is somebody's, and no lease.
-    left_s = rule.get("remain") if rule.get("act") == 0 else None
-    return Timer("ours" if rule.get("name") == RULE else "foreign", left_s)
-
-
-async def _lend(socket: Device, lease_s: int) -> None:
-    if not isinstance(socket, IotDevice):
-        minutes = max(1, lease_s // 60)
-        await socket.modules[Module.AutoOff].call("set_auto_off_config", {"enable": True, "delay_min": minutes})
-        return
-    rule = await _running_rule(socket)
-    if rule is not None and rule.get("name") != RULE:
-        return  # somebody else's: adopted, not overwritten
-    ours = {"enable": 1, "delay": lease_s, "act": 0, "name": RULE}
-    # There is one slot, and a rule that has ended still fills it. Both in one message: no moment without a timer.
-    answer = await _ask_timer(socket, {"delete_all_rules": {}, "add_rule": ours})
-    if answer.get("add_rule", {}).get("err_code") != 0:
-        raise UnexpectedAnswer("the device did not take the cut-off timer", str(answer)[:RAW_CHARS])
-
-
-async def _take_back(socket: Device) -> None:
-    if not isinstance(socket, IotDevice):
-        await socket.modules[Module.AutoOff].set_enabled(False)
-        return
-    rule = await _running_rule(socket)
-    if rule is not None and rule.get("name") == RULE:
-        await _ask_timer(socket, {"delete_all_rules": {}})
-
-
-async def _running_rule(socket: IotDevice) -> Json | None:
-    rules = (await _ask_timer(socket, {"get_rules": {}})).get("get_rules", {}).get("rule_list", [])
-    return next((rule for rule in rules if rule.get("enable")), None)
-
-
-async def _ask_timer(socket: IotDevice, methods: Json) -> Json:
-    child_id = _child_id(socket.device_id)
-    context = {"context": {"child_ids": [child_id]}} if child_id else {}
-    answer: Json = await socket.protocol.query({**context, "count_down": methods})
-    part: Json = answer.get("count_down", {})
-    return part
-
-
-def _child_id(device_id: str) -> str:
-    # python-kasa's id of a strip's socket is the strip's MAC, an underline and the id that its context wants.
-    return device_id.partition("_")[2]
+def _open_at(device: Device) -> str:
+    """Where the older devices can be switched by anybody; the newer ones want a login and are left to their timer."""
+    if not isinstance(device, IotDevice) or not isinstance(device.protocol._transport, XorTransport):
+        return ""
+    return f"{device.host}:{device.port or LEGACY_PORT}"
 
 
 def _digits(mac: str) -> str:

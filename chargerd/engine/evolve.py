@@ -164,6 +164,7 @@ def _device_added(draft: Draft, event: Event, fact: DeviceAdded) -> None:
         accepts=fact.accepts,
         lease=fact.lease,
         has_meter=fact.has_meter,
+        switch_at=fact.switch_at,
     )
 
 

@@ -79,7 +79,8 @@ class DeviceAdded(Fact, frozen=True):
     """A device answered for the first time in this run, and what it turned out to be.
 
     ``channels`` maps the configured channel names to the device's own stable ids. ``accepts`` are the command kinds it
-    takes. ``lease`` is "none", "unproven" (the device has a timer nobody has seen fire) or "proven".
+    takes. ``lease`` is "none", "unproven" (the device has a timer nobody has seen fire) or "proven". ``switch_at`` is
+    "host:port" where it can be switched without a login by a few plain bytes (see `chargerd.failsafe`), "" if nowhere.
     """
 
     driver: str
@@ -90,6 +91,7 @@ class DeviceAdded(Fact, frozen=True):
     accepts: tuple[str, ...] = ()
     lease: str = "none"
     has_meter: bool = True
+    switch_at: str = ""
 
 
 class DeviceRemoved(Fact, frozen=True):

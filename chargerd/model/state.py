@@ -136,6 +136,7 @@ class Device(Struct, frozen=True, gc=False):
     accepts: tuple[str, ...] = ()
     lease: str = "none"
     has_meter: bool = True
+    switch_at: str = ""
     heard: bool = False
     reachable: bool | None = None
     error: str = ""

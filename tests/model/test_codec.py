@@ -17,7 +17,7 @@ EXAMPLES: tuple[e.Body, ...] = (
     e.ReadFailed("unreachable", "no answer"),
     e.DeviceLost("access-denied", "wrong login", 60_000),
     e.DeviceBack(61_000),
-    e.DeviceAdded("kasa", "HS300", "8006", "1.0.21", {"bike": "800601"}, ("SetEnabled",), "unproven", False),
+    e.DeviceAdded("kasa", "HS300", "8006", "1.0.21", {"bike": "800601"}, ("SetEnabled",), "unproven", False, "h:9999"),
     e.DeviceRemoved(),
     e.ModeSet("bike", "fast", "anna", 1_700_000_000_000, "a1"),
     e.TargetSet("bike", "full", "anna", True, 1_700_000_000_000, "a1"),

@@ -1,0 +1,83 @@
+"""Last will: what `chargerd.failsafe` is to do if the daemon dies, in a file that is kept up to date while it lives.
+
+A charger with a lease gets a short one, so that a daemon that comes back within it goes on without a click, and one that does
+not leaves the charger off. A charger without is switched as its loadpoint's ``on_stop`` says.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from chargerd import drivers
+from chargerd.engine.limits import STOPPING_LEASE_S
+from chargerd.engine.settings import settings_of
+from chargerd.model.state import Site
+
+NAME = "last-will.json"
+
+_encode = msgspec.json.Encoder().encode
+
+
+class LastWill:
+    """The file. Written only when what it says changes; one that cannot be written is reported once."""
+
+    def __init__(self, folder: Path) -> None:
+        self._path = folder / NAME
+        self._written: bytes | None = None
+        self.error = ""
+
+    def keep(self, site: Site) -> None:
+        """Bring the file up to date. It lies in memory, so nothing waits for a disk."""
+        content = _encode({"tasks": tasks(site)})
+        if content == self._written:
+            return
+        new = self._path.with_suffix(".new")
+        try:
+            new.write_bytes(content)
+            os.replace(new, self._path)
+        except OSError as error:
+            self.error = f"{self._path}: {error.strerror}"
+            return
+        self._written, self.error = content, ""
+
+
+def tasks(site: Site) -> list[dict[str, Any]]:
+    """One task for each charger that is on and is not to be left so."""
+    found = []
+    for name in site.configuration.loadpoints:
+        settings = settings_of(site, name)
+        charger = site.chargers.get(settings.charger)
+        device_name, _, channel = settings.charger.partition("/")
+        device, held = site.devices[device_name], site.hold or site.loadpoints[name].hold
+        if (
+            charger is None
+            or charger.enabled is False
+            or (charger.asked is not True and site.loadpoints[name].session is None)
+        ):
+            continue
+        if held is not None or (device.lease == "none" and settings.on_stop == "leave"):
+            continue
+        if charger.timer == "foreign":
+            continue  # somebody else's timer ends it
+        if device.lease == "none":
+            lease_s, wish, otherwise = None, "off", "it stays on: switch it off by hand"
+        else:
+            lease_s, wish = STOPPING_LEASE_S, f"its timer ends it in {STOPPING_LEASE_S} s"
+            otherwise = f"its timer ends it within {settings.lease_s} s"
+        stable = device.channels.get(channel, "")
+        tell = drivers.load(device.driver).last_will(stable, lease_s) if device.switch_at else []
+        found.append(
+            {
+                "loadpoint": name,
+                "at": device.switch_at,
+                "child": stable,
+                "wish": wish,
+                "tell": tell,
+                "otherwise": otherwise,
+            }
+        )
+    return found
