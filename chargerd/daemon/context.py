@@ -56,6 +56,7 @@ class Context(Struct, frozen=True):
     ``now_ms`` is the moment that the answer is about: the present, or a past one (see `daemon.moments`). For a past one
     ``at_ms`` is that moment as it was asked for, ``asked_ms`` is when it was asked, and ``down`` is from when to when
     chargerd did not run, if it did not run then; ``readings`` is False if the readings of that time were given up.
+    ``memory_mib`` is what the process holds at present.
     """
 
     site: Site
@@ -64,6 +65,7 @@ class Context(Struct, frozen=True):
     profiles: tuple[Profile, ...]
     zone: tzinfo
     log: LogReader | None = None
+    memory_mib: float | None = None
     version: str = __version__
     at_ms: int | None = None
     asked_ms: int | None = None

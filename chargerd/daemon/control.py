@@ -315,7 +315,8 @@ class ControlServer:
 
     def _context(self, parameters: dict[str, Any]) -> Context:
         hub, site = self._hub, self._hub.site()
-        return Context(site, hub.now_ms(), hub.started_ms(), hub.profiles(), zone_of(parameters, site))
+        zone = zone_of(parameters, site)
+        return Context(site, hub.now_ms(), hub.started_ms(), hub.profiles(), zone, memory_mib=memory_mib())
 
     def _look_back(self, name: str, parameters: dict[str, Any], context: Context) -> dict[str, Any]:
         """Runs on the thread that reads the log, so that a long look back keeps nobody else waiting."""
@@ -435,3 +436,12 @@ def _mistake() -> CallError:
         "Charging goes on.",
         "Look: journalctl -u chargerd -n 50",
     )
+
+
+def memory_mib() -> float | None:
+    """What this process holds in memory (RSS), MiB; None where that cannot be read just now."""
+    try:
+        pages = int(Path("/proc/self/statm").read_text("ascii").split()[1])
+    except (OSError, ValueError, IndexError):  # the descriptors may be used up
+        return None
+    return round(pages * os.sysconf("SC_PAGE_SIZE") / 2**20, 1)

@@ -38,6 +38,7 @@ def then(context: Context, parameters: dict[str, Any]) -> Context:
         version="" if started is None or not isinstance(started.body, DaemonStarted) else started.body.version,
         at_ms=at_ms,
         asked_ms=context.now_ms,
+        memory_mib=None,
         down=(site.at_ms, after.at_ms) if after is not None and isinstance(after.body, DaemonStarted) else None,
         readings=after is not None or site.seq == context.log.last_seq,
     )

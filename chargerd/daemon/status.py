@@ -40,6 +40,7 @@ def status(context: Context, names: list[str] | None) -> dict[str, Any]:
         problems=[_problem(context, problem) for problem in problems(site, context.now_ms)],
         version=context.version,
         up_s=None if context.down is not None else max(0, (context.now_ms - context.started_ms) // 1000),
+        memory_mib=context.memory_mib,
         read_age_s=_age_s(context, read_ms),
         seq=site.seq,
     )

@@ -279,6 +279,7 @@ _TABLE = (
             "problems": ("[]Problem", "what is wrong"),
             "version": ("string", "chargerd's version"),
             "up_s": ("?int", "how long chargerd has been running; null: it was not"),
+            "memory_mib": ("?float", "what chargerd holds in memory, MiB; null for a past moment"),
             "read_age_s": ("?int", "age of the newest reading of any device"),
             "seq": ("int", "number of the last event this rests on"),
         },

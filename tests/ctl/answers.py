@@ -192,6 +192,7 @@ def status(loadpoints: list[dict[str, Any]] | None = None, **changes: Any) -> di
             "problems": PROBLEMS,
             "version": "0.1.0",
             "up_s": 1_052_000,
+            "memory_mib": 61.4,
             "read_age_s": 3,
             "seq": 4712,
             **changes,
@@ -324,7 +325,7 @@ def asked_status(parameters: dict[str, Any]) -> dict[str, Any]:
             error = CallError("NoSuchLoadpoint", f'no loadpoint "{name}".', "Nothing was changed.", listed, known=known)
             error.parameters["name"] = name
             raise error
-    moment = {} if parameters["at"] is None else {**THEN, "up_s": 900_000}
+    moment = {} if parameters["at"] is None else {**THEN, "up_s": 900_000, "memory_mib": None}
     return status([point for point in LOADPOINTS if point["name"] in (parameters["names"] or known)], **moment)
 
 

@@ -83,6 +83,16 @@ def test_status_is_answered_on_both_sockets(folder, hub):
                 assert [point["name"] for point in client.ask("GetStatus")["loadpoints"]] == ["bike-1", "bike-2"]
 
 
+def test_status_tells_what_the_daemon_holds_in_memory(folder, hub):
+    """S2-54: the process' own size as the kernel counts it; growing by 50 MiB shows."""
+    with serving(folder, hub), Client(folder) as client:
+        before_mib = client.ask("GetStatus")["memory_mib"]
+        ballast = bytes(range(256)) * (50 << 12)
+        after_mib = client.ask("GetStatus")["memory_mib"]
+    assert len(ballast) == 50 << 20
+    assert 45 < after_mib - before_mib < 60
+
+
 def test_questions_on_one_connection_are_answered_in_their_order(folder, hub):
     """Requests may be sent without waiting; answers come one by one and in order, slow ones included."""
     with serving(folder, hub), Client(folder) as client:

@@ -131,7 +131,8 @@ def daemon_line(reply: dict[str, Any], paint: Paint) -> str:
     age = reply["read_age_s"]
     read = "nothing read yet" if age is None else f"last reading {duration(age)} {_before(reply)}"
     up = "not running" if reply["up_s"] is None else f"up {duration(reply['up_s'])}"
-    return paint(clean(f"chargerd {reply['version']}, {up}, {read}"), "dim")
+    held = "" if reply["memory_mib"] is None else f", {reply['memory_mib']:.0f} MiB"
+    return paint(clean(f"chargerd {reply['version']}, {up}{held}, {read}"), "dim")
 
 
 def _before(reply: dict[str, Any]) -> str:

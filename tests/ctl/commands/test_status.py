@@ -17,7 +17,7 @@ def test_no_command_means_status(folder: Path, run: Run) -> None:
     assert (code, err) == (0, "")
     assert "● bike-1" in out
     assert "2 problems:\n  garage-plug: has not answered for 11 min" in out
-    assert out.endswith("chargerd 0.1.0, up 12 days, last reading 3 s ago\n")
+    assert out.endswith("chargerd 0.1.0, up 12 days, 61 MiB, last reading 3 s ago\n")
     assert max(len(line) for line in out.split("\n")) <= 80
 
 
