@@ -25,11 +25,9 @@ from chargerd.sim.chain import (
     Damaged,
     Progress,
     Slice,
-    asked,
-    damages,
+    damaged,
     event_at,
     last_of,
-    readable_to,
     tick_before,
     why,
 )
@@ -110,28 +108,27 @@ def check(path: Path, since_ms: int | None, running: Running | str, progress: Pr
         report.running = running if isinstance(running, str) else "the log is damaged"
         return report
     with log:
-        _bounds(log, report, since_ms, running)
-        if not report.damaged:
-            report.damaged = damages(log, report.first_seq, report.last_seq, progress)
+        end_seq = _reached(log, running)
+        report.first_seq = _begun(log, since_ms)
+        report.damaged = damaged(log, report.first_seq, end_seq, progress)
+        report.last_seq = report.damaged[-1].first_seq - 1 if end_seq is None else end_seq
+        _frame(log, report)
         _replay(log, report, running, progress)
     return report
 
 
-def _bounds(log: Slice, report: Report, since_ms: int | None, running: Running | str) -> None:
-    """Which events are looked at: whole transactions, up to the newest, or to where the file can be read."""
+def _begun(log: Slice, since_ms: int | None) -> int:
+    """The first event of the transaction with which a time begins; that of the log if damage hides it."""
+    if since_ms is None:
+        return 1
     try:
-        report.last_seq = _reached(log, running)
-        if since_ms is not None:
-            report.first_seq = tick_before(log, log.seq_at(since_ms) - 1) + 1
+        return tick_before(log, log.seq_at(since_ms) - 1) + 1
     except LogDamaged:
-        closed, seq, text = readable_to(log)
-        last = event_at(log, closed)
-        after_ms = None if last is None else last.at_ms
-        report.damaged = [
-            *damages(log, 1, closed, lambda _what, _seq: None),
-            Damaged(closed + 1, None, text, after_ms, None, None, *_kinds(log, closed + 1, seq)),
-        ]
-        report.last_seq, report.first_seq = closed, 1
+        return 1
+
+
+def _frame(log: Slice, report: Report) -> None:
+    """From when to when that is, and the zone in which to say it."""
     configuration = _configuration(log)
     if configuration is not None:
         report.timezone = configuration.timezone
@@ -149,19 +146,16 @@ def _configuration(log: Slice) -> Configuration | None:
     return None
 
 
-def _kinds(log: Slice, first_seq: int, last_seq: int) -> tuple[int, int]:
-    """How many commands, and how many requests of people, are among events that can be read."""
-    events = [event for seq in range(first_seq, last_seq + 1) if (event := event_at(log, seq)) is not None]
-    return sum(isinstance(event.body, CommandIssued) for event in events), sum(asked(event) for event in events)
-
-
-def _reached(log: Slice, running: Running | str) -> int:
-    """The newest event, once the file has what the running daemon has."""
-    for _ in range(REACH_TRIES):
-        if isinstance(running, str) or log.last_seq >= running.seq:
-            break
-        threading.Event().wait(REACH_S)
-    return log.last_seq
+def _reached(log: Slice, running: Running | str) -> int | None:
+    """The newest event, once the file has what the running daemon has; None if the end of the file cannot be found."""
+    try:
+        for _ in range(REACH_TRIES):
+            if isinstance(running, str) or log.last_seq >= running.seq:
+                break
+            threading.Event().wait(REACH_S)
+        return log.last_seq
+    except LogDamaged:
+        return None
 
 
 def _replay(log: Slice, report: Report, running: Running | str, progress: Progress) -> None:

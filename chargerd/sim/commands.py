@@ -201,7 +201,7 @@ def _bundle(asked: argparse.Namespace) -> int:
             raise Refused(FAILED, "nothing was recorded in that time.", hint="Look: chargerctl log --since TIME")
         shown = _progress(asked, last)
         try:
-            if chain.damages(log, first, last, shown):
+            if chain.damaged(log, first, last, shown):
                 raise Refused(FOUND, "the log is damaged in that time.", hint="Look: chargerctl verify")
             with whole(asked.file, force=asked.force) as part:
                 made = bundle.make(log, first, last, part, shown)

@@ -64,7 +64,7 @@ class _Lines:
         found = [_line("Log", f"{self._n(count)} events{since}, damaged in {places} place{_s(len(report.damaged))}")]
         for damage in report.damaged:
             found += self._damage(damage)
-        holds = report.damaged[0].first_seq - report.first_seq
+        holds = max(0, report.damaged[0].first_seq - report.first_seq)
         what = f"the {self._n(holds)} events before it are as they were written" if holds else "nothing before it"
         behind = report.damaged[-1].last_seq
         if behind is not None and behind < report.last_seq:

@@ -1,11 +1,12 @@
 """Chain: the walk along the digests of the transactions. Whatever is not as it was written is found, and how far it goes.
 
-After damage the walk goes on at the next transaction whose end can be read, so that one bad page does not hide the next.
+After damage the walk goes on at the next place that can be read, so that one bad page does not hide the next. A transaction
+whose digest cannot be compared, because the one before it is lost, counts as damaged with it: nobody can prove it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from hashlib import blake2b
 from typing import TYPE_CHECKING
 
@@ -13,21 +14,27 @@ import msgspec
 
 from chargerd.model.events import ReadingsDropped
 from chargerd.store.batch import Batch, Chunk
-from chargerd.store.errors import LogDamaged
+from chargerd.store.errors import LogDamaged, LogTooNew
 from chargerd.store.rows import DIGEST_BYTES, TICK, Row, digest_of, event_of, opened, tick_digest
 
 if TYPE_CHECKING:
     from chargerd.store.reader import Reader
 
 DROPPED = ReadingsDropped.__name__
+FAR = 1 << 62
+"""A number that no event reaches: where to read to when the end of the file cannot be found."""
+
 _encode = msgspec.msgpack.Encoder().encode
 
 
 class Damage(msgspec.Struct, frozen=True):
-    """Transactions that are not what was written: their events ``first_seq`` to ``last_seq``, and what is wrong."""
+    """Transactions that are not what was written: their events ``first_seq`` to ``last_seq``, and what is wrong.
+
+    ``last_seq`` None: to the end of the file, which cannot be found.
+    """
 
     first_seq: int
-    last_seq: int
+    last_seq: int | None
     text: str
 
 
@@ -42,42 +49,63 @@ def remains(emptied: Sequence[Chunk]) -> str:
     return blake2b(_encode(left), digest_size=DIGEST_BYTES).hexdigest()
 
 
-def damages(log: Reader, first_seq: int = 1) -> Iterator[Damage]:
-    """Every damage from a transaction's first event to the end of the log, in order. Memory stays flat.
+def damages(
+    log: Reader, first_seq: int = 1, last_seq: int | None = None, progress: Callable[[int], None] | None = None
+) -> Iterator[Damage]:
+    """Every damage from a transaction's first event to the end of another (None: of the log). Memory stays flat.
 
-    Raises ValueError if ``first_seq`` does not begin a transaction.
+    They come in the order in which the walk can prove them: only what is wrong with given-up readings comes late.
+    ``progress`` is called with the last event that has been dealt with. Raises ValueError if ``first_seq`` does not begin a
+    transaction, `LogTooNew` for a sound chain that only a newer version can follow.
     """
-    walk = _Walk(log, first_seq, _digest_before(log, first_seq))
-    last = walk.expected
+    end = _end_of(log) if last_seq is None else last_seq
+    walk = _Walk(log, first_seq)
+    for piece in pieces(log, first_seq, FAR if end is None else end):
+        if isinstance(piece, LogDamaged):
+            walk.lose(str(piece))
+            continue
+        yield from walk.through(piece)
+        if progress is not None:
+            progress(piece.last_seq)
+    yield from walk.end(end)
+
+
+def pieces(log: Reader, first_seq: int, last_seq: int) -> Iterator[Batch | LogDamaged]:
+    """What can be read between two events, and in place of each stretch that cannot what SQLite says of it."""
+    at = first_seq
     while True:
         try:
-            last = log.last_seq
-            for batch in log.batches(walk.expected, last):
-                yield from walk.through(batch)
-            break
+            for batch in log.batches(at, last_seq):
+                yield batch
+                at = batch.last_seq + 1
+            return
         except LogDamaged as error:
-            walk.lose(str(error))
-            resumed = _readable_from(log, walk.expected, last)
+            yield error
+            resumed = _readable_from(log, at, last_seq)
             if resumed is None:
-                break
-            walk.expected = resumed
-    yield from walk.end(last)
+                return
+            at = resumed
 
 
 class _Walk:
     """Where the walk is: the next event, the digests that the next transaction may rest on, and what it has so far."""
 
-    def __init__(self, log: Reader, first_seq: int, previous: str) -> None:
+    def __init__(self, log: Reader, first_seq: int) -> None:
         self._log = log
-        self.expected = first_seq
-        self._previous = [previous]
+        self._expected = first_seq
+        self._previous: list[str] = []
         self._open: list[Row] = []
         self._lost: tuple[int, str] | None = None
+        self._closed_seq = first_seq  # where the last closed transaction began
+        try:
+            self._previous = [_digest_before(log, first_seq)]
+        except LogDamaged as error:
+            self._lost = (first_seq, str(error))
 
     def lose(self, text: str) -> None:
         """What comes next cannot be read; the transaction that it was in is lost with it."""
         if self._lost is None:
-            self._lost = (self._open[0][0] if self._open else self.expected, text)
+            self._lost = (self._open[0][0] if self._open else self._expected, text)
         self._open = []
 
     def through(self, batch: Batch) -> Iterator[Damage]:
@@ -86,22 +114,78 @@ class _Walk:
         if chunk is None:
             yield from self._rows(batch.stored)
             return
+        rows: list[Row] | None = None
+        wrong = ""
         if chunk.data is None:
-            if residue_of(batch.stored) != chunk.residue:
-                yield Damage(chunk.first_seq, chunk.last_seq, "rows were changed after their readings were given up")
+            wrong = "" if self._is_as_left(batch, chunk) else "rows were changed after their readings were given up"
         else:
             try:
-                yield from self._rows(batch.rows())
+                rows = batch.rows()
             except LogDamaged as error:
-                yield Damage(chunk.first_seq, chunk.last_seq, str(error))
-        self.expected, self._previous, self._open, self._lost = chunk.last_seq + 1, [chunk.closing], [], None
+                wrong = str(error)
+        if rows is not None:
+            yield from self._packed(batch, chunk, rows)
+            return
+        yield from self._lost_up_to(
+            batch.first_seq - 1
+        )  # a chunk begins and ends with transactions: no guess is needed
+        if wrong:
+            yield Damage(batch.first_seq, batch.last_seq, wrong)
+        self._expected, self._previous = batch.last_seq + 1, [chunk.closing]
+
+    def end(self, last: int | None) -> Iterator[Damage]:
+        """What is open when the log ends."""
+        if self._open:
+            self.lose("the last transaction is not closed by a Tick")
+        if last is None:
+            self.lose("the end of the file cannot be found")
+        if self._lost is not None:
+            first, text = self._lost
+            yield Damage(first, None if last is None else max(last, first), text)
+
+    def _lost_up_to(self, last_seq: int) -> Iterator[Damage]:
+        """What is missing or open where a transaction is known to end."""
+        if self._expected <= last_seq:
+            self.lose(f"events {self._expected} to {last_seq} are missing")
+        elif self._open:
+            self.lose("a transaction is not closed by a Tick")
+        if self._lost is not None and self._lost[0] <= last_seq:
+            yield Damage(self._lost[0], last_seq, self._lost[1])
+        self._open, self._lost = [], None
+
+    def _is_as_left(self, batch: Batch, chunk: Chunk) -> bool:
+        """Whether the rows are as they were when the readings between them were given up."""
+        if (batch.first_seq, batch.last_seq) != (chunk.first_seq, chunk.last_seq):
+            batch = next(self._log.batches(chunk.first_seq, chunk.last_seq))
+        return residue_of(batch.stored) == chunk.residue
+
+    def _packed(self, batch: Batch, chunk: Chunk, rows: list[Row]) -> Iterator[Damage]:
+        """The rows of a stretch whose readings are in a chunk, and what the chunk says of itself."""
+        sound = True
+        for damage in self._rows(rows):
+            sound = False
+            yield damage
+        if batch.last_seq < chunk.last_seq:
+            self._expected = max(self._expected, batch.last_seq + 1)
+            return
+        for damage in self._lost_up_to(chunk.last_seq):
+            sound = False
+            self._previous = []
+            yield damage
+        if sound and not _is_labelled(batch, chunk, rows, self._previous):
+            yield Damage(
+                self._closed_seq, chunk.last_seq, "the label of packed readings was changed, not they themselves"
+            )
+        if chunk.closing not in self._previous:
+            self._previous = [*self._previous, chunk.closing]
+        self._expected = chunk.last_seq + 1
 
     def _rows(self, rows: list[Row]) -> Iterator[Damage]:
         for row in rows:
-            if row[0] != self.expected:
-                gone = f"events {self.expected} to {row[0] - 1} are missing"
-                self.lose(gone if row[0] > self.expected else f"event {row[0]} is there twice")
-            self.expected = row[0] + 1
+            if row[0] != self._expected:
+                gone = f"events {self._expected} to {row[0] - 1} are missing"
+                self.lose(gone if row[0] > self._expected else f"event {row[0]} is there twice")
+            self._expected = row[0] + 1
             self._open.append(row)
             if row[5] == DROPPED:
                 yield from self._given_up(row)
@@ -126,28 +210,46 @@ class _Walk:
         """The end of a transaction. Either of two digests may be right when they differ: the next one will tell."""
         transaction, self._open = self._open, []
         stored, trouble = [], "the transaction cannot be read"
+        stranger: LogTooNew | None = None
         try:
             stored = [tick_digest(tick)]
+        except LogTooNew as error:
+            stored, stranger = _plain_digest(tick), error
         except LogDamaged as error:
             trouble = str(error)
         if self._lost is not None:
+            if not stored:
+                return  # what it closes is lost, and so is what the next one rests on
             first, text = self._lost
-            self._lost, self._previous = None, stored
+            self._lost, self._previous, self._closed_seq = None, stored, transaction[0][0]
             yield Damage(first, tick[0], text)
             return
         found = _digests(self._previous, transaction)
-        if self._previous and not (stored and stored[0] in found):
+        sound = bool(stored) and stored[0] in found
+        if sound and stranger is not None:
+            raise stranger  # it was written like that
+        if not sound:
             text = "the digest does not match: events were changed after they were written"
             yield Damage(transaction[0][0], tick[0], text if stored and found else trouble)
             stored += found
-        self._previous = stored
+        self._previous, self._closed_seq = stored, transaction[0][0]
 
-    def end(self, last: int) -> Iterator[Damage]:
-        """What is open when the log ends."""
-        if self._lost is None and self._open:
-            self._lost = (self._open[0][0], "the last transaction is not closed by a Tick")
-        if self._lost is not None:
-            yield Damage(self._lost[0], max(last, self._lost[0]), self._lost[1])
+
+def _is_labelled(batch: Batch, chunk: Chunk, rows: list[Row], previous: list[str]) -> bool:
+    """Whether a chunk says of what is in it what is so. Of a stretch that begins within it only the end is looked at."""
+    if chunk.closing not in previous or chunk.last_at_ms != rows[-1][1]:
+        return False
+    if batch.first_seq > chunk.first_seq:
+        return True
+    return (chunk.first_at_ms, chunk.packed) == (rows[0][1], len(rows) - len(batch.stored))
+
+
+def _plain_digest(tick: Row) -> list[str]:
+    """The digest in a Tick of a version that nobody knows, if it stands where it does today."""
+    try:
+        return [msgspec.json.decode(tick[7], type=dict[str, str])["digest"]]
+    except (msgspec.MsgspecError, KeyError, TypeError):
+        return []
 
 
 def _digests(previous: list[str], transaction: list[Row]) -> list[str]:
@@ -169,13 +271,24 @@ def _digest_before(log: Reader, first_seq: int) -> str:
     raise ValueError(f"event {first_seq} does not begin a transaction")
 
 
-def _readable_from(log: Reader, seq: int, last: int) -> int | None:
-    """The first event after a damaged place that can be read again. None: nothing up to the end."""
-    step, bad = 1, seq
-    while bad + step <= last and not _is_readable(log, bad + step):
+def _end_of(log: Reader) -> int | None:
+    """The newest event, None if the end of the file is not there."""
+    try:
+        return log.last_seq
+    except LogDamaged:
+        return None
+
+
+def _readable_from(log: Reader, bad_seq: int, last_seq: int) -> int | None:
+    """The first event after a damaged place that can be read again. None: nothing up to the end.
+
+    Damage is a run, so the search takes ever longer steps, and goes back by halves.
+    """
+    step, bad = 1, bad_seq
+    while bad + step <= last_seq and not _is_readable(log, bad + step):
         bad, step = bad + step, step * 2
-    good = min(bad + step, last)
-    if not _is_readable(log, good):
+    good = min(bad + step, last_seq)
+    if good <= bad or not _is_readable(log, good):
         return None
     while good - bad > 1:
         middle = (good + bad) // 2

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from bisect import bisect_left
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
@@ -14,7 +14,7 @@ from chargerd.model.events import Event
 from chargerd.store import chain, schema
 from chargerd.store.batch import Batch, Chunk
 from chargerd.store.chain import Damage
-from chargerd.store.errors import refusal
+from chargerd.store.errors import LogDamaged, refusal
 from chargerd.store.rows import TICK, Row, event_of, tick_digest
 
 BATCH = 1000
@@ -22,7 +22,7 @@ BATCH = 1000
 
 _SELECT = "SELECT seq, at, mono, boot, source, type, v, data FROM events "
 _BETWEEN = _SELECT + "WHERE seq BETWEEN ? AND ? ORDER BY seq"
-_CHUNK = "SELECT first_seq, last_seq, first_at, last_at, packed, closing, residue, data FROM chunks "
+_CHUNK = "SELECT first_seq, last_seq, first_at, last_at, packed, closing, residue"
 _Kind = TypeVar("_Kind")
 
 
@@ -118,9 +118,11 @@ class Reader:
         """The first chunk that begins at an event or after it, None if there is none."""
         return self._chunk("WHERE first_seq >= ? ORDER BY first_seq LIMIT 1", seq)
 
-    def damages(self, first_seq: int = 1) -> Iterator[Damage]:
+    def damages(
+        self, first_seq: int = 1, last_seq: int | None = None, progress: Callable[[int], None] | None = None
+    ) -> Iterator[Damage]:
         """Everything that is not as it was written, from a transaction's first event on; see `store.chain`."""
-        return chain.damages(self, first_seq)
+        return chain.damages(self, first_seq, last_seq, progress)
 
     def verify_chain(self, first_seq: int = 1) -> Damage | None:
         """The first damage from a transaction's first event on, or None if all is as written."""
@@ -176,7 +178,12 @@ class Reader:
         return max(low, 1)
 
     def _chunk(self, where: str, seq: int) -> Chunk | None:
-        found = self.query(_CHUNK + where, seq) if self._has_chunks else []
+        if not self._has_chunks:
+            return None
+        try:
+            found = self.query(f"{_CHUNK}, data FROM chunks {where}", seq)
+        except LogDamaged:  # its content lies on pages of its own: what it says of itself may still be read
+            found = self.query(f"{_CHUNK}, x'' FROM chunks {where}", seq)
         return Chunk(*found[0]) if found else None
 
     def _row(self, where: str, *values: int | str) -> Row | None:

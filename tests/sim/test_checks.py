@@ -451,7 +451,7 @@ def test_a_session_that_the_log_does_not_give_is_found(log, statement, words):
 
 def test_checking_disturbs_no_writer_and_sees_whole_transactions(tmp_path, monkeypatch):
     """At every step of the check the daemon writes on: nothing is refused, and the verdict is that of a whole log."""
-    monkeypatch.setattr("chargerd.sim.chain.SLICE", 50)
+    monkeypatch.setattr("chargerd.store.reader.BATCH", 50)
     day = night(tmp_path, 0.5, stop=False)
     written = 0
 

@@ -8,8 +8,10 @@ from pathlib import Path
 import pytest
 
 from chargerd.store.chain import Damage
+from chargerd.store.errors import LogDamaged, LogTooNew
 from chargerd.store.log import Log
 from chargerd.store.reader import open_reader
+from chargerd.store.rows import closed, digest_of, rows_of
 from tests.store.streams import readings
 
 
@@ -23,9 +25,9 @@ def path(tmp_path: Path) -> Path:
     return path
 
 
-def _damages(path: Path) -> list[Damage]:
+def _damages(path: Path, first_seq: int = 1, last_seq: int | None = None) -> list[Damage]:
     with open_reader(path) as reader:
-        return list(reader.damages())
+        return list(reader.damages(first_seq, last_seq))
 
 
 def _tamper(path: Path, *statements: str) -> None:
@@ -56,10 +58,14 @@ def test_two_bad_pages_hide_nothing_between_them(path: Path):
             file.write(b"\xff" * 2048)
     found = _damages(path)
     assert len(found) == 2
-    assert all(0 < d.last_seq - d.first_seq < 40 and d.last_seq % 4 == 0 and d.first_seq % 4 == 1 for d in found)
+    for d in found:
+        assert d.last_seq is not None
+        assert 0 < d.last_seq - d.first_seq < 40
+        assert (d.first_seq % 4, d.last_seq % 4) == (1, 0)
     with open_reader(path) as reader:
-        between = list(reader.read(found[0].last_seq + 1, found[1].first_seq - 1))
-        assert len(between) == found[1].first_seq - found[0].last_seq - 1
+        behind = (found[0].last_seq or 0) + 1
+        between = list(reader.read(behind, found[1].first_seq - 1))
+        assert len(between) == found[1].first_seq - behind
 
 
 def test_an_event_written_twice_into_the_chain_is_found(path: Path):
@@ -77,3 +83,59 @@ def test_a_log_that_ends_in_damage_is_reported_to_its_end(path: Path):
     assert [(d.first_seq, d.last_seq) for d in _damages(path)] == [(1997, 2000)]
     with open_reader(path) as reader, pytest.raises(ValueError, match="does not begin a transaction"):
         list(reader.damages(1998))
+
+
+def test_a_log_whose_end_cannot_be_read_is_damaged_to_its_end(path: Path):
+    """The page with the newest events is overwritten: what is closed before it holds, how much came after nobody can tell."""
+    with sqlite3.connect(path) as db:
+        (page,) = db.execute("SELECT max(pageno) FROM dbstat WHERE name = 'events' AND pagetype = 'leaf'").fetchone()
+    db.close()
+    with path.open("r+b") as file:
+        file.seek((page - 1) * 2048)
+        file.write(b"\xff" * 2048)
+    with open_reader(path) as reader, pytest.raises(LogDamaged):
+        assert reader.last_seq
+    (damage,) = _damages(path)
+    assert damage.last_seq is None
+    assert 1900 < damage.first_seq < 2000
+    assert damage.first_seq % 4 == 1
+    assert _damages(path, 1, damage.first_seq - 1) == []
+
+
+def test_what_rests_on_a_transaction_without_a_digest_is_named_with_it(path: Path):
+    """An event is gone and the digest of its transaction is, too: nothing proves the next one; the one after it is whole."""
+    _tamper(path, "DELETE FROM events WHERE seq = 42", "UPDATE events SET data = '{}' WHERE seq = 44")
+    assert [(d.first_seq, d.last_seq) for d in _damages(path)] == [(41, 48)]
+
+
+def test_a_walk_that_begins_behind_a_lost_digest_says_that_its_beginning_is_not_proven(path: Path):
+    """From event 45 on, with the digest before it gone: 45 to 48 cannot be proven, and the rest can."""
+    _tamper(path, "UPDATE events SET data = '{}' WHERE seq = 44")
+    assert [(d.first_seq, d.last_seq) for d in _damages(path, 45)] == [(45, 48)]
+    assert [(d.first_seq, d.last_seq) for d in _damages(path)] == [(41, 44)]
+
+
+def test_a_walk_goes_no_further_than_it_was_asked_to(path: Path):
+    """Damage behind the last event asked for is not looked at; an end within a transaction is said; progress reaches the end."""
+    _tamper(path, "UPDATE events SET source = 'x' WHERE seq IN (42, 802)")
+    assert [(d.first_seq, d.last_seq) for d in _damages(path, 1, 400)] == [(41, 44)]
+    assert [(d.first_seq, d.last_seq) for d in _damages(path, 45, 399)] == [(397, 399)]
+    told: list[int] = []
+    with open_reader(path) as reader:
+        list(reader.damages(1, 1800, told.append))
+    assert told == sorted(told)
+    assert (len(told), told[-1]) == (2, 1800)
+
+
+def test_a_digest_that_seems_to_be_of_a_newer_version_is_damage_unless_the_chain_rests_on_it(path: Path):
+    """A flipped version number is what it is; one that was written like that is left to the chargerd that wrote it."""
+    _tamper(path, "UPDATE events SET v = 9 WHERE seq = 44")
+    assert [(d.first_seq, d.last_seq) for d in _damages(path)] == [(41, 44)]
+    with Log(path) as log:
+        *others, tick = rows_of(readings(2001, 3, at_ms=1 << 40))
+        newer = (*tick[:6], 9, tick[7])
+        digest = digest_of(log.last_digest, [*others, newer])
+        rows = [*others, closed(newer, digest)]
+        log._db.executemany("INSERT INTO events VALUES (?, ?, ?, ?, ?, ?, ?, ?)", rows)
+    with open_reader(path) as reader, pytest.raises(LogTooNew):
+        list(reader.damages(45))

@@ -208,6 +208,63 @@ def test_a_changed_chunk_is_found_and_costs_only_itself(path: Path):
         assert log.last_seq == len(events)  # the newest transactions are whole, so the daemon starts
 
 
+def test_a_bad_page_under_packed_readings_costs_only_their_chunk(path: Path, monkeypatch: pytest.MonkeyPatch):
+    """A page on which only the content of one chunk lies is overwritten: exactly that chunk's events, and commands of that time
+    are still there."""
+    monkeypatch.setattr(chunks, "ROWS", 400)
+    with Log(path) as log:
+        _sealed(log)
+        spans = log.query("SELECT first_seq, last_seq FROM chunks ORDER BY first_seq")
+    with sqlite3.connect(path) as db:
+        pages = [
+            page for (page,) in db.execute("SELECT pageno FROM dbstat WHERE name = 'chunks' AND pagetype = 'overflow'")
+        ]
+    db.close()
+    assert len(spans) > 1
+    for page in pages:
+        whole = path.read_bytes()
+        with path.open("r+b") as file:
+            file.seek((page - 1) * 2048)
+            file.write(b"\xff" * 2048)
+        with open_reader(path) as reader:
+            (damage,) = reader.damages()
+            assert (damage.first_seq, damage.last_seq) in spans
+            (batch,) = reader.batches(damage.first_seq, damage.last_seq)
+            assert {row[5] for row in batch.stored} == {"CommandIssued"}
+            assert list(reader.damages(1, damage.first_seq - 1)) == []
+            assert list(reader.damages((damage.last_seq or 0) + 1)) == []
+        path.write_bytes(whole)
+
+
+@pytest.mark.parametrize("change", ["closing = 'x'", "first_at = 1", "last_at = last_at + 1", "packed = 7"])
+def test_what_a_chunk_says_of_itself_is_checked_against_its_content(path: Path, change: str):
+    """Times by which it is looked up, how many, the digest it ends with: a changed one is found, and blames nothing behind."""
+    with Log(path) as log:
+        _sealed(log)
+        first, last = log.query("SELECT first_seq, last_seq FROM chunks ORDER BY first_seq LIMIT 1 OFFSET 2")[0]
+    _tampered(path, f"UPDATE chunks SET {change} WHERE first_seq = {first}")
+    with open_reader(path) as reader:
+        (damage,) = reader.damages()
+    assert "label" in damage.text
+    assert first <= damage.first_seq < (damage.last_seq or 0) == last
+
+
+def test_a_chunk_that_was_made_anew_with_less_in_it_is_found(path: Path):
+    """A forger packs a chunk without its last transactions: what is missing is named, and the next chunk is still proven."""
+    with Log(path) as log:
+        _sealed(log)
+        first, last, data = log.query(
+            "SELECT first_seq, last_seq, data FROM chunks ORDER BY first_seq LIMIT 1 OFFSET 2"
+        )[0]
+        rows = chunks.rows_in(data)
+        ticks = [row[0] for row in rows if row[5] == "Tick"]
+        forged = chunks.packed([row for row in rows if row[0] <= ticks[-3]])
+    _tampered(path, f"UPDATE chunks SET data = x'{forged.hex()}' WHERE first_seq = {first}")
+    with open_reader(path) as reader:
+        found = list(reader.damages())
+    assert [(d.first_seq, d.last_seq) for d in found] == [(ticks[-3] + 1, last)]
+
+
 def test_a_command_changed_between_packed_readings_is_found(path: Path):
     """The digest of a transaction covers what stayed a row together with what was packed."""
     with Log(path) as log:
@@ -217,7 +274,7 @@ def test_a_command_changed_between_packed_readings_is_found(path: Path):
     with open_reader(path) as reader:
         found = list(reader.damages())
     assert len(found) == 1
-    assert found[0].first_seq <= seq <= found[0].last_seq
+    assert found[0].first_seq <= seq <= (found[0].last_seq or 0)
     assert "changed" in found[0].text
 
 
@@ -235,7 +292,7 @@ def test_a_chunk_that_is_gone_is_missed(path: Path):
         damage = reader.verify_chain()
     assert damage is not None
     assert damage.first_seq == first
-    assert last <= damage.last_seq <= last + 5
+    assert last <= (damage.last_seq or 0) <= last + 5
 
 
 def test_rows_that_were_damaged_before_are_not_packed_away(path: Path):
