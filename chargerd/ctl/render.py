@@ -141,6 +141,15 @@ def table(
     return "\n".join(lines)
 
 
+def warned(warnings: Sequence[str], width: int) -> list[str]:
+    """Warnings as lines of text."""
+    if not warnings:
+        return []
+    from textwrap import fill
+
+    return [fill(f"warning: {clean(warning)}", width, subsequent_indent="  ") for warning in warnings]
+
+
 def pairs(rows: Sequence[tuple[str, str]], width: int) -> str:
     """Lines of "Key  : value", values wrapped under themselves."""
     widest = max(len(key) for key, _ in rows)

@@ -41,8 +41,11 @@ class LogReader(Protocol):
 
     def sessions(
         self, loadpoint: str | None, since_ms: int | None, lines: int, until_ms: int | None = None
-    ) -> list[Session]:
-        """The last ``lines`` sessions that ended at or after ``since_ms`` and before ``until_ms``, newest first."""
+    ) -> tuple[list[Session], list[int]]:
+        """The last ``lines`` sessions that ended at or after ``since_ms`` and before ``until_ms``, newest first.
+
+        And the numbers of those among them that cannot be read.
+        """
         ...
 
     def close(self) -> None:

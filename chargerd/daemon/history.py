@@ -37,9 +37,10 @@ class History:
 
     def sessions(
         self, loadpoint: str | None, since_ms: int | None, lines: int, until_ms: int | None = None
-    ) -> list[Session]:
-        """The last ended sessions, newest first."""
-        return list(reversed(sessions.ended(self._reader, loadpoint, since_ms, lines, until_ms)))
+    ) -> tuple[list[Session], list[int]]:
+        """The last ended sessions, newest first, and the numbers of those that cannot be read."""
+        found, torn = sessions.listed(self._reader, loadpoint, since_ms, lines, until_ms)
+        return found[::-1], torn
 
     def close(self) -> None:
         """Let go of the file."""

@@ -16,6 +16,7 @@ from chargerd.protocol.framing import CallError
 
 ROWS = 200  # without a time, a number or a count this many rows are shown
 MAX_ROWS = 5000
+SHOWN = 10  # numbers of sessions in a sentence
 MAX_PRICE = 10_000  # of a kWh, in any currency
 MAX_EVENTS = 500_000  # looked through for one question: about a second's work
 FIRST_LOOK = 2000  # events looked at first when the last few rows are wanted; four times as many each time after
@@ -170,7 +171,7 @@ def _rows(
 def sessions(context: Context, parameters: dict[str, Any]) -> dict[str, Any]:
     """The reply of GetSessions: those that run first, then the ended ones, newest first.
 
-    A session belongs to the time in which it ended, one that runs to now.
+    A session belongs to the time in which it ended, one that runs to now. One that cannot be read hides no other.
     """
     assert context.log is not None
     site, name = context.site, parameters["name"]
@@ -184,11 +185,23 @@ def sessions(context: Context, parameters: dict[str, Any]) -> dict[str, Any]:
     most = min(lines or MAX_ROWS, MAX_ROWS)
     runs_then = until_ms is None or context.now_ms < until_ms
     running = [s for each in names if (s := site.loadpoints[each].session) is not None] if runs_then else []
-    found = [*running, *context.log.sessions(name, since_ms, most, until_ms)][:most]
+    ended, torn = context.log.sessions(name, since_ms, most, until_ms)
+    found = [*running, *ended][:most]
     profiles = {each: settings_of(site, each).profile for each in site.configuration.loadpoints}
     rows = [session_row(context, session, profiles.get(session.loadpoint), price) for session in found]
     text = f"{len(rows)} session{'' if len(rows) == 1 else 's'}"
-    return context.stamped("sessions", text, sessions=rows, total=_total(rows))
+    return context.stamped("sessions", text, sessions=rows, total=_total(rows), warnings=_torn(torn))
+
+
+def _torn(numbers: list[int]) -> list[str]:
+    """What is missing in a list of sessions, and how to get it back."""
+    if not numbers:
+        return []
+    shown = ", ".join(map(str, numbers[:SHOWN])) + (f" and {len(numbers) - SHOWN} more" if len(numbers) > SHOWN else "")
+    left_out = (
+        f"session{'' if len(numbers) == 1 else 's'} {shown} cannot be read and {'is' if len(numbers) == 1 else 'are'}"
+    )
+    return [f"{left_out} left out here. The events are there; chargerctl verify --repair lists them again from those"]
 
 
 def _total(rows: list[dict[str, Any]]) -> dict[str, Any]:

@@ -343,7 +343,11 @@ _TABLE = (
             "lines": ("?int", "at most so many, the newest"),
             "price": ("?float", "price of a kWh at which every session is to be counted, in place of what was known"),
         },
-        {"sessions": ("[]Session", "the sessions"), "total": ("Total", "all of them together")},
+        {
+            "sessions": ("[]Session", "the sessions"),
+            "total": ("Total", "all of them together"),
+            "warnings": ("[]string", "what is missing among them, and why"),
+        },
     ),
     Method("GetSchedule", "Recurring starts.", {}, {"schedule": ("[]Scheduled", "the entries")}),
     Method(

@@ -9,13 +9,11 @@ from datetime import UTC, datetime
 from difflib import get_close_matches
 from typing import Any, TextIO
 
-import msgspec
-
 from chargerd.model.events import ChargerRead, ConfigLoaded
 from chargerd.model.settings import Configuration
 from chargerd.model.state import Session
 from chargerd.sim.refused import NO_SUCH, Refused
-from chargerd.store.errors import LogDamaged
+from chargerd.store import sessions as stored
 from chargerd.store.reader import Reader
 
 READINGS = (
@@ -26,7 +24,6 @@ SESSIONS = (
     "number", "loadpoint", "profile", "target", "by", "started_at", "ended_at", "duration_s", "on_s", "energy_wh",
     "estimated_wh", "peak_w", "outcome", "reason",
 )  # fmt: skip
-BATCH = 500
 
 Row = dict[str, Any]
 
@@ -72,29 +69,14 @@ def _readings(log: Reader, first_seq: int, last_seq: int, wanted: frozenset[str]
 
 
 def sessions(log: Reader, since_ms: int | None, until_ms: int | None, names: Iterable[str]) -> Iterator[Row]:
-    """The charging sessions that ended in a time, in the order they began. Raises as `readings`."""
+    """The charging sessions that ended in a time, ``until_ms`` excluded, in the order they began. Raises as `readings`.
+
+    `store.errors.LogDamaged` if one of them cannot be read: a table that is not whole must not pass for one.
+    """
     wanted = frozenset(names)
     _check(wanted, log)
-    return _sessions(log, since_ms, until_ms, wanted)
-
-
-def _sessions(log: Reader, since_ms: int | None, until_ms: int | None, wanted: frozenset[str]) -> Iterator[Row]:
-    after = 0
-    while rows := log.query(
-        "SELECT number, data FROM sessions WHERE number > ? AND ended_at BETWEEN ? AND ? ORDER BY number LIMIT ?",
-        after,
-        -(1 << 62) if since_ms is None else since_ms,
-        1 << 62 if until_ms is None else until_ms,
-        BATCH,
-    ):
-        for number, data in rows:
-            after = number
-            try:
-                session = msgspec.json.decode(data, type=Session)
-            except (msgspec.MsgspecError, TypeError) as error:
-                raise LogDamaged(f"session {number} in {log.path} cannot be read: {error}") from error
-            if not wanted or session.loadpoint in wanted:
-                yield _session(session)
+    found = stored.ended(log, since_ms=since_ms, until_ms=until_ms)
+    return (_session(session) for session in found if not wanted or session.loadpoint in wanted)
 
 
 def write_csv(columns: tuple[str, ...], rows: Iterable[Row], out: TextIO) -> None:

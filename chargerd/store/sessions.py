@@ -59,15 +59,43 @@ def holds(log: Reader, known: Iterable[Session]) -> bool:
     wanted = {session.number: session for session in known}
     numbers = ", ".join("?" * len(wanted))
     rows = log.query(f"SELECT number, data FROM sessions WHERE number IN ({numbers})", *wanted)
-    try:
-        stored = {number: _decode(data) for number, data in rows}
-    except (msgspec.MsgspecError, TypeError):
-        return False
-    return {n: _frame(session) for n, session in stored.items()} == {n: _frame(s) for n, s in wanted.items()}
+    return {n: _frame(restored(data)) for n, data in rows} == {n: _frame(s) for n, s in wanted.items()}
 
 
-def _frame(session: Session) -> tuple[object, ...]:
+def _frame(session: Session | None) -> tuple[object, ...]:
+    if session is None:
+        return ()
     return session.loadpoint, session.started_at_ms, session.ended_at_ms, session.outcome
+
+
+def listed(
+    log: Reader,
+    loadpoint: str | None = None,
+    since_ms: int | None = None,
+    lines: int | None = None,
+    until_ms: int | None = None,
+) -> tuple[list[Session], list[int]]:
+    """Ended sessions in the order they began: of one loadpoint, the newest ``lines`` of them; and the numbers of those
+    among them that cannot be read.
+
+    ``since_ms`` ≤ end < ``until_ms``: a session belongs to the time in which it ended, so months add up to the year.
+    """
+    rows = log.query(
+        "SELECT number, data FROM sessions WHERE loadpoint = coalesce(?, loadpoint) AND ended_at >= ? AND ended_at < ?"
+        " ORDER BY number DESC LIMIT ?",
+        loadpoint,
+        -(1 << 62) if since_ms is None else since_ms,
+        1 << 62 if until_ms is None else until_ms,
+        -1 if lines is None else lines,
+    )
+    found, torn = [], []
+    for number, data in reversed(rows):
+        session = restored(data)
+        if session is None:
+            torn.append(number)
+        else:
+            found.append(session)
+    return found, torn
 
 
 def ended(
@@ -77,21 +105,22 @@ def ended(
     lines: int | None = None,
     until_ms: int | None = None,
 ) -> list[Session]:
-    """Ended sessions in the order they began: of one loadpoint, the newest ``lines`` of them.
+    """The sessions of `listed`, for who needs all of them.
 
-    ``since_ms`` ≤ end < ``until_ms``: a session belongs to the time in which it ended, so months add up to the year.
-
-    Raises `LogDamaged` for a row that cannot be read; `replacing` and a replay make the table again.
+    Raises `LogDamaged` if one cannot be read; `replacing` and a replay make the table again.
     """
-    rows = log.query(
-        "SELECT data FROM sessions WHERE loadpoint = coalesce(?, loadpoint) AND ended_at >= ? AND ended_at < ?"
-        " ORDER BY number DESC LIMIT ?",
-        loadpoint,
-        -(1 << 62) if since_ms is None else since_ms,
-        1 << 62 if until_ms is None else until_ms,
-        -1 if lines is None else lines,
-    )
+    found, torn = listed(log, loadpoint, since_ms, lines, until_ms)
+    if torn:
+        numbers = ", ".join(map(str, torn))
+        raise LogDamaged(f"the table of sessions in {log.path} cannot be read: session {numbers} is torn")
+    return found
+
+
+def restored(data: object) -> Session | None:
+    """The session in a row, None if it cannot be read."""
+    if not isinstance(data, str):
+        return None
     try:
-        return [_decode(data) for (data,) in reversed(rows)]
-    except (msgspec.MsgspecError, TypeError) as error:
-        raise LogDamaged(f"the table of sessions in {log.path} cannot be read: {error}") from error
+        return _decode(data)
+    except msgspec.MsgspecError:
+        return None

@@ -360,6 +360,7 @@ REPLIES: dict[str, Any] = {
             ),
         ],
         total={"energy_wh": 1917.4, "priced_wh": 622.8, "cost": 0.2, "currency": "EUR"},
+        warnings=[],
     ),
     "GetSchedule": answer(
         "schedule",

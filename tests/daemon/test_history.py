@@ -54,11 +54,16 @@ def test_a_time_leads_to_the_first_event_that_is_not_before_it(day):
 def test_sessions_come_newest_first(day):
     """The list that people look at begins with the last one; by loadpoint, by time, by number."""
     history = History(day.path)
-    assert [session.loadpoint for session in history.sessions(None, None, 10)] == ["trike", "bike"]
-    assert [session.loadpoint for session in history.sessions("bike", None, 10)] == ["bike"]
-    assert [session.loadpoint for session in history.sessions(None, MONDAY_MS + 700_000, 10)] == ["trike"]
-    assert [session.loadpoint for session in history.sessions(None, None, 1)] == ["trike"]
-    assert history.sessions("trike", None, 1) == [day.last("trike")]
+    for asked, names in (
+        ((None, None, 10), ["trike", "bike"]),
+        (("bike", None, 10), ["bike"]),
+        ((None, MONDAY_MS + 700_000, 10), ["trike"]),
+        ((None, None, 1), ["trike"]),
+    ):
+        found, torn = history.sessions(*asked)
+        assert [session.loadpoint for session in found] == names
+        assert torn == []
+    assert history.sessions("trike", None, 1) == ([day.last("trike")], [])
     history.close()
 
 

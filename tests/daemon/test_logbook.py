@@ -138,6 +138,21 @@ def test_running_session_stands_before_the_ended_ones(tmp_path):
     day.run.kill()
 
 
+def test_a_torn_session_hides_no_other(paid):
+    """Its row is left out, and what to do is said; what is asked of another time or loadpoint says nothing of it."""
+    whole = listed(paid)
+    assert whole["warnings"] == []
+    torn = whole["sessions"][-1]["number"]
+    paid.run.log.save(lambda db: db.execute("UPDATE sessions SET data = '{' WHERE number = ?", (torn,)))
+    left = listed(paid)
+    assert left["sessions"] == whole["sessions"][:-1]
+    (warning,) = left["warnings"]
+    assert warning.startswith(f"session {torn} cannot be read and is left out here.")
+    assert "chargerctl verify --repair" in warning
+    assert listed(paid, since="00:20")["warnings"] == []
+    assert listed(paid, name="bike-2")["warnings"] == []
+
+
 @pytest.fixture
 def paid(tmp_path):
     """Bike-1 charged at 0.30 from 00:01 to 00:10 and without a price from 00:20 to 00:30; bike-2 runs since 00:40."""

@@ -110,4 +110,6 @@ def test_sessions_are_those_of_the_log_and_a_formula_is_defused(log):
     assert next(csv.DictReader(io.StringIO(out.getvalue())))["by"] == "'=HYPERLINK(1)"
     assert list(exports.sessions(log, 1 << 50, None, ())) == []
     assert list(exports.sessions(log, None, 0, ())) == []
+    ended_ms = log.query("SELECT ended_at FROM sessions")[0][0]
+    assert [len(list(exports.sessions(log, *span, ()))) for span in ((ended_ms, None), (None, ended_ms))] == [1, 0]
     assert list(exports.sessions(log, None, None, ["annas-bike"])) == []

@@ -90,8 +90,10 @@ def test_a_row_that_cannot_be_read_is_damage(log: Log):
     log.append(
         readings(3, 1), durable=True, also=[lambda db: db.execute("UPDATE sessions SET data = '{' WHERE number = 2")]
     )
-    with pytest.raises(LogDamaged, match="table of sessions"):
+    with pytest.raises(LogDamaged, match="session 2 is torn"):
         sessions.ended(log)
+    assert sessions.listed(log) == ([THREE[0], THREE[2]], [2])
+    assert sessions.listed(log, until_ms=9_000) == ([THREE[0], THREE[2]], [])
 
 
 def test_a_session_stored_before_there_were_costs_is_read_with_its_cost_unknown(log: Log):

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from textwrap import fill
-
 from chargerd.ctl.commands.base import Command
 from chargerd.ctl.errors import DONE
-from chargerd.ctl.render import clean, table, tabs
+from chargerd.ctl.render import table, tabs, warned
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -36,9 +34,7 @@ def run(call: Call) -> int:
             ]
             for charger in chargers
         ]
-        warnings = [
-            fill(f"warning: {clean(warning)}", output.width, subsequent_indent="  ") for warning in reply["warnings"]
-        ]
+        warnings = warned(reply["warnings"], output.width)
         output.text("\n".join([table(HEADER, rows, width=output.width), *([""] if warnings else []), *warnings]))
     return DONE
 

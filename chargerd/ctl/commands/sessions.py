@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from chargerd.ctl.commands.base import Command, add_name, lines_of
 from chargerd.ctl.errors import DONE, usage
-from chargerd.ctl.render import UNKNOWN, clock, duration, energy, table, tabs
+from chargerd.ctl.output import error
+from chargerd.ctl.render import UNKNOWN, clock, duration, energy, table, tabs, warned
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ def run(call: Call) -> int:
         "GetSessions", name=asked.name, since=asked.since, until=asked.until, lines=asked.lines, price=asked.price
     )
     sessions = reply["sessions"]
+    warnings = warned(reply["warnings"], output.width)
     if asked.format == "csv":
         output.text(csv_text(sessions))
     elif output.form == "json" or asked.format == "json":
@@ -36,11 +38,13 @@ def run(call: Call) -> int:
     elif output.form == "plain":
         output.text(tabs([s[key] for key in KEYS] for s in sessions))
     elif not sessions:
-        output.text("No charging sessions in this time.")
+        output.text("\n".join(["No charging sessions in this time.", *warnings]))
     else:
         rows = [_row(session, reply["now_local"]) for session in sessions]
         listed = table(HEADER, rows, right=(3, 4), width=output.width)
-        output.paged(f"{listed}\n\n{total_text(sessions, reply['total'])}")
+        output.paged("\n".join([listed, "", total_text(sessions, reply["total"]), *warnings]))
+    if warnings and (asked.format == "csv" or output.form == "plain"):
+        error("\n".join(warnings))  # rows for a program, and it would take a warning among them for one
     return DONE
 
 

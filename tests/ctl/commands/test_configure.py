@@ -60,7 +60,7 @@ def test_a_csv_cell_cannot_be_a_formula(folder: Path, run: Run) -> None:
     """A name that a spreadsheet would run gets a quote before it."""
     from tests.ctl.answers import session
 
-    reply = answer("sessions", "", sessions=[session("bike-1", by="=cmd|' /C calc'!A0")])
+    reply = answer("sessions", "", sessions=[session("bike-1", by="=cmd|' /C calc'!A0")], warnings=[])
     with StandIn(folder, {"GetSessions": reply}):
         _, out, _ = run("sessions", "--format", "csv")
     assert "'=cmd" in out

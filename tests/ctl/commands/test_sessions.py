@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+from collections.abc import Sequence
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -15,9 +16,9 @@ from tests.ctl.conftest import Run
 from tests.ctl.stand_in import StandIn
 
 
-def listed(*sessions: dict[str, Any], **total: Any) -> dict[str, Any]:
+def listed(*sessions: dict[str, Any], warnings: Sequence[str] = (), **total: Any) -> dict[str, Any]:
     """An answer of GetSessions."""
-    return {"GetSessions": answer("sessions", "", sessions=list(sessions), total=total)}
+    return {"GetSessions": answer("sessions", "", sessions=list(sessions), total=total, warnings=list(warnings))}
 
 
 def test_price_and_times_are_asked_of_the_daemon(folder: Path, run: Run) -> None:
@@ -59,6 +60,22 @@ def test_the_total_says_what_is_in_it(folder: Path, run: Run, total: dict[str, A
     """Energy, cost, and the energy that the cost leaves out."""
     with StandIn(folder, listed(session("bike-1"), energy_wh=311.4, **total)):
         assert run("sessions")[1].splitlines()[-1] == says
+
+
+def test_what_is_left_out_is_said_beside_the_rest(folder: Path, run: Run) -> None:
+    """Under the table for people, on standard error where the rows are for a program, in JSON as it came."""
+    warning = "session 3 cannot be read and is left out here"
+    some = listed(session("bike-1"), warnings=[warning], energy_wh=311.4, priced_wh=0.0, cost=None, currency=None)
+    with StandIn(folder, some):
+        text = run("sessions")
+        assert text[1].splitlines()[-1] == f"warning: {warning}"
+        assert text[2] == ""
+        for rows in (run("sessions", "--format", "csv"), run("sessions", "--plain")):
+            assert "warning" not in rows[1]
+            assert rows[2] == f"warning: {warning}\n"
+        assert json.loads(run("sessions", "--json")[1])["warnings"] == [warning]
+    with StandIn(folder, listed(warnings=[warning], energy_wh=0.0, priced_wh=0.0, cost=None, currency=None)):
+        assert run("sessions")[1] == f"No charging sessions in this time.\nwarning: {warning}\n"
 
 
 @pytest.mark.parametrize("price", ["cheap", "-1", "0,32", "1e3", "nan", "", ".", "٣"])
