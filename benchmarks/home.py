@@ -11,6 +11,7 @@ from pathlib import Path
 
 from harness import DEVICES, TICK_S, typical_home
 
+from chargerd.daemon.past import ended_between
 from chargerd.engine import VERSION
 from chargerd.engine.evolve import fold
 from chargerd.model.events import Body, ConfigLoaded, DaemonStarted, Event, ModeSet
@@ -65,7 +66,7 @@ def append_hours(log: Log, site: Site, batches: Iterator[list[Event]]) -> Site:
     """Write transactions, an hour a commit with a snapshot behind it; the state at the end."""
     while hour := list(islice(batches, PER_HOUR)):
         before, site = site, fold(site, (event for batch in hour for event in batch))
-        ended = [sessions.saving(session) for session in site.ended if session not in before.ended]
+        ended = [sessions.saving(session) for session in ended_between(before, site)]
         log.append_all(hour, durable=False, also=[*ended, snapshots.saving(site, VERSION)])
     return site
 

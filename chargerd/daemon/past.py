@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from chargerd.engine import VERSION
 from chargerd.engine.evolve import fold
 from chargerd.model.events import Event, Tick
@@ -42,13 +44,26 @@ def sessions_of(log: Reader) -> tuple[list[Session], int]:
     That is what `store.sessions` should hold above that number. At or below it are sessions whose readings were given up;
     the table alone knows what they took. Costs a replay: half a minute for a year. Raises as `state_after`.
     """
-    site = ground = snapshots.ground(log)
-    transaction: list[Event] = []
+    before = ground = snapshots.ground(log)
     found: list[Session] = []
-    for event in log.read(ground.seq + 1):
+    for site in replayed(log, ground):
+        found += ended_between(before, site)
+        before = site
+    return found, ground.seq
+
+
+def replayed(log: Reader, site: Site) -> Iterator[Site]:
+    """The state after each transaction that follows a state, to the end of the log. Raises as `state_after`."""
+    transaction: list[Event] = []
+    for event in log.read(site.seq + 1):
         transaction.append(event)
         if isinstance(event.body, Tick):
-            before, site, transaction = site.ended, fold(site, transaction), []
-            if site.ended is not before:
-                found += [session for session in site.ended if session not in before]
-    return found, ground.seq
+            site, transaction = fold(site, transaction), []
+            yield site
+
+
+def ended_between(before: Site, after: Site) -> list[Session]:
+    """The charging sessions that have ended from one state to the next."""
+    if after.ended is before.ended:
+        return []
+    return [session for session in after.ended if session not in before.ended]

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from chargerd.daemon.past import ended_between
 from chargerd.daemon.upkeep import Drop
 from chargerd.engine import VERSION
 from chargerd.engine.evolve import fold
@@ -91,7 +92,7 @@ class Recorder:
         events, closed = self._decided([*self._clock(moment), *announced, *facts], moment)
         self.site = closed.site
         orders = [Order(e.seq, e.body.command) for e in events if isinstance(e.body, CommandIssued)]
-        recorded = self._record(events, [s for s in closed.site.ended if s not in before.ended])
+        recorded = self._record(events, ended_between(before, closed.site))
         if not recorded:
             withheld = [order for order in orders if not lowers(order.command)]
             orders = [order for order in orders if lowers(order.command)]

@@ -15,7 +15,7 @@ from msgspec import Struct
 
 from chargerd import __version__
 from chargerd.daemon.inquiry import Running
-from chargerd.daemon.past import state_after
+from chargerd.daemon.past import ended_between, state_after
 from chargerd.engine import VERSION
 from chargerd.engine.digest import digest_of
 from chargerd.model.events import CommandIssued, ConfigLoaded, DaemonStarted, DaemonStopped, Event, ReadingsDropped
@@ -32,7 +32,7 @@ from chargerd.sim.chain import (
     why,
 )
 from chargerd.sim.verify import Difference, Judged, judged
-from chargerd.store import snapshots
+from chargerd.store import sessions, snapshots
 from chargerd.store.errors import LogDamaged
 from chargerd.store.reader import Reader
 
@@ -58,6 +58,7 @@ class Misfit(Struct, frozen=True):
 
     number: int
     text: str
+    lost: bool = False  # nothing can make it again
 
 
 class Report(Struct):
@@ -87,6 +88,16 @@ class Report(Struct):
     sessions: int = 0
     sessions_wrong: list[Misfit] = []
     orderly: bool = True
+    repair: str = ""  # "done", else why nothing was made again; empty: nobody asked for it
+    sessions_repaired: list[int] = []
+    snapshots_repaired: list[int] = []
+
+    @property
+    def reparable(self) -> bool:
+        """Whether a derived row is wrong that can be made again."""
+        if self.damaged or self.unreplayed:
+            return False
+        return any(not misfit.lost for misfit in (*self.snapshots_wrong, *self.sessions_wrong))
 
     @property
     def sound(self) -> bool:
@@ -186,6 +197,9 @@ def begin(log: Reader, first_seq: int) -> Site | None:
     gone_seq = gone.body.last_seq if gone is not None and isinstance(gone.body, ReadingsDropped) else 0
     if not gone_seq:
         return Site() if first_seq == 1 else state_after(log, first_seq - 1)
+    ground = snapshots.ground(log)
+    if ground.seq >= gone_seq:
+        return ground if first_seq <= ground.seq + 1 else state_after(log, first_seq - 1)
     before = snapshots.newest(log, VERSION, first_seq - 1)
     if before is not None and before.seq >= gone_seq:
         return state_after(log, first_seq - 1)
@@ -303,15 +317,11 @@ class _Replay:
         self._report.snapshots_wrong.append(Misfit(seq, text))
 
     def _sessions(self, transaction: Judged) -> None:
-        if transaction.site.ended is transaction.before.ended:
-            return
-        for session in transaction.site.ended:
-            if session in transaction.before.ended:
-                continue
+        for session in ended_between(transaction.before, transaction.site):
             self.ended.add(session.number)
             self._report.sessions += 1
             text = _session_differs(self._log, session)
-            if text and len(self._report.sessions_wrong) < SHOWN:
+            if text:
                 self._report.sessions_wrong.append(Misfit(session.number, text))
 
     def running(self, told: Running | str) -> str:
@@ -347,15 +357,17 @@ def _words(event: Event | None) -> str | None:
 
 def _session_differs(log: Reader, session: Session) -> str:
     try:
-        rows = log.query("SELECT data FROM sessions WHERE number = ?", session.number)
+        rows = log.query("SELECT loadpoint, started_at, ended_at, data FROM sessions WHERE number = ?", session.number)
     except LogDamaged as error:
         return f"the table of sessions cannot be read: {why(log.path, error)}"
     if not rows:
         return f"session of {session.loadpoint} is missing in the table"
-    try:
-        stored = msgspec.json.decode(rows[0][0], type=Session)
-    except (msgspec.MsgspecError, TypeError):
+    *filed, data = rows[0]
+    stored = sessions.restored(data)
+    if stored is None:
         return f"session of {session.loadpoint} cannot be read in the table"
+    if filed != [session.loadpoint, session.started_at_ms, session.ended_at_ms]:
+        return f"session of {session.loadpoint} is filed under another loadpoint or time"
     if stored == session:
         return ""
     fields = [name for name in Session.__struct_fields__ if getattr(stored, name) != getattr(session, name)]
@@ -368,10 +380,21 @@ def _derived(log: Slice, report: Report, replay: _Replay) -> None:
     if whole and not report.damaged and not report.sessions_wrong:
         for number in _strangers(log, report, replay.ended):
             report.sessions_wrong.append(Misfit(number, "session in the table that the log does not know"))
+    report.sessions_wrong += _torn(log, report, replay.ended)
     if not report.snapshots_wrong:
         report.newest_snapshot_ms = log.query("SELECT max(at) FROM snapshots WHERE engine = ?", VERSION)[0][0]
     stopped, started = last_of(log, DaemonStopped), last_of(log, DaemonStarted)
     report.orderly = started is None or (stopped is not None and stopped.seq > started.seq)
+
+
+def _torn(log: Slice, report: Report, replayed: set[int]) -> list[Misfit]:
+    """Sessions that cannot be read, of a time that no replay reaches."""
+    if report.damaged or report.first_seq > 1 or not report.replayed:
+        return []
+    begin_seq = report.replayed[0][0]
+    known = replayed | {misfit.number for misfit in report.sessions_wrong}
+    text = "session cannot be read in the table, and readings of its time were given up"
+    return [Misfit(n, text, lost=True) for n in sessions.listed(log)[1] if n not in known and n < begin_seq]
 
 
 def _strangers(log: Slice, report: Report, known: set[int]) -> Iterator[int]:
@@ -381,4 +404,4 @@ def _strangers(log: Slice, report: Report, known: set[int]) -> Iterator[int]:
         (report.until_ms or 0) - 1,  # what ends in this millisecond may be in a transaction behind the last one seen
         report.last_seq,
     )
-    yield from [number for (number,) in rows if number not in known][:SHOWN]
+    yield from (number for (number,) in rows if number not in known)

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from chargerd.sim.refused import FAILED, FOUND, USAGE, Refused, unreadable
 
 if TYPE_CHECKING:
+    from chargerd.sim.checks import Report
     from chargerd.sim.progress import Progress
     from chargerd.store.reader import Reader
 
@@ -43,6 +44,9 @@ def add(commands: Any, state: Path, run: Path) -> None:
     verify.add_argument("--log", type=Path, metavar="FILE", help="check this copy of a log")
     verify.add_argument("--run", type=Path, default=run, metavar="DIR", help=f"folder of the sockets ({run})")
     verify.add_argument("-S", "--since", metavar="TIME", help=f"not before {TIME}")
+    verify.add_argument(
+        "--repair", action="store_true", help="make wrong sessions and snapshots again; chargerd must not run"
+    )
     export = commands.add_parser("export", help="copy the log, or make tables of it")
     whats = export.add_subparsers(dest="what", metavar="WHAT", required=True)
     whats.add_parser("log", parents=[shared, into], help="a copy of the whole log, also while chargerd runs")
@@ -101,15 +105,18 @@ def _log(asked: argparse.Namespace) -> Path:
 
 
 def _verify(asked: argparse.Namespace) -> int:
-    from chargerd.daemon.clock import Clock
     from chargerd.daemon.inquiry import running
-    from chargerd.sim import checks, verdict
+    from chargerd.sim import checks
 
     if asked.bundle is not None:
         if asked.log is not None or asked.since is not None:
             raise Refused(USAGE, "a bundle is checked whole: BUNDLE does not go with --log or --since.")
+        if asked.repair:
+            raise Refused(USAGE, "a bundle cannot be repaired: BUNDLE does not go with --repair.")
         return _verify_bundle(asked)
     path = _log(asked)
+    if asked.repair:
+        return _repair(asked, path)
     told = running(asked.run) if asked.log is None else "a file of its own was named"
     since_ms, last_seq = None, 0
     if asked.since is not None:
@@ -120,6 +127,26 @@ def _verify(asked: argparse.Namespace) -> int:
         report = checks.check(path, since_ms, told, shown)
     finally:
         shown.end()
+    return _report(asked, report)
+
+
+def _repair(asked: argparse.Namespace, path: Path) -> int:
+    from chargerd.sim import repair
+
+    if asked.since is not None:
+        raise Refused(USAGE, "tables are made again from the whole log: --repair does not go with --since.")
+    shown = _progress(asked, _length(path))
+    try:
+        report = repair.repaired(path, shown)
+    finally:
+        shown.end()
+    return _report(asked, report)
+
+
+def _report(asked: argparse.Namespace, report: Report) -> int:
+    from chargerd.daemon.clock import Clock
+    from chargerd.sim import verdict
+
     if asked.json:
         _print_json(asked, verdict.fields(report))
     else:

@@ -28,8 +28,8 @@ def lines(report: Report, now_ms: int, thin: str = THIN, timezone: str | None = 
     zone = windows.zone(timezone or report.timezone)
     made = _Lines(report, zone, thin)
     if not report.last_seq:
-        return made.log()
-    return [*made.log(), *made.replay(), *made.explains(), *made.sessions(), *made.snapshot(now_ms)]
+        return [*made.log(), *made.repair()]
+    return [*made.log(), *made.replay(), *made.explains(), *made.sessions(), *made.snapshot(now_ms), *made.repair()]
 
 
 def bundle_lines(report: Report, thin: str = THIN, timezone: str | None = None) -> list[str]:
@@ -178,7 +178,15 @@ class _Lines:
         if not report.sessions_wrong:
             return [_line("Sessions", f"{self._n(report.sessions)}, as replay gives them")]
         found = [_line("Sessions", f"{self._n(report.sessions)} by replay; the table of sessions is wrong:")]
-        found += [f"  {misfit.number}: {misfit.text}" for misfit in report.sessions_wrong]
+        found += [f"  {misfit.number}: {misfit.text}" for misfit in report.sessions_wrong[:SHOWN]]
+        more = len(report.sessions_wrong) - SHOWN
+        found += [f"  … and {self._n(more)} more"] if more > 0 else []
+        lost = sum(misfit.lost for misfit in report.sessions_wrong)
+        if lost:
+            return [
+                *found,
+                f"  Lost   what {lost} of them took; readings of that time were given up, so nothing can tell",
+            ]
         return [*found, "  Lost   nothing: the table is made from the events, which hold"]
 
     def snapshot(self, now_ms: int) -> list[str]:
@@ -191,7 +199,22 @@ class _Lines:
         else:
             found = [_line("Snapshot", f"newest {duration(age_ms / 1000)} old")]
         found += [f"  after event {self._n(wrong.number)}: {wrong.text}" for wrong in report.snapshots_wrong[:SHOWN]]
-        return [*found, "  Lost   nothing: a start without it takes longer"] if report.snapshots_wrong else found
+        if report.snapshots_wrong:
+            found.append("  Lost   nothing: a start without it takes longer")
+        if report.reparable:
+            found.append("  Do     sudo systemctl stop chargerd; then the same command with --repair makes them again")
+        return found
+
+    def repair(self) -> list[str]:
+        report = self._report
+        if report.repair in ("", "done"):
+            made = [
+                _numbered("session", report.sessions_repaired),
+                _numbered("snapshot after event", report.snapshots_repaired),
+            ]
+            text = " and ".join(text for text in made if text)
+            return [_line("Repaired", f"{text or 'nothing'}: made again from the events")] if report.repair else []
+        return [_line("Repaired", f"nothing: {report.repair}")]
 
     def _n(self, count: int) -> str:
         return number(count, self._thin)
@@ -258,11 +281,20 @@ def fields(report: Report) -> dict[str, Any]:
         "sessions": report.sessions,
         "sessions_wrong": [{"number": wrong.number, "text": wrong.text} for wrong in report.sessions_wrong],
         "orderly_end": report.orderly,
+        "repair": report.repair or None,
+        "sessions_repaired": report.sessions_repaired,
+        "snapshots_repaired": report.snapshots_repaired,
     }
 
 
 def _utc(at_ms: int | None) -> str | None:
     return None if at_ms is None else utc_text(at_ms)
+
+
+def _numbered(what: str, numbers: list[int]) -> str:
+    """Text: "session 5, 9 and 4 more"; empty for none."""
+    more = f" and {len(numbers) - SHOWN} more" if len(numbers) > SHOWN else ""
+    return f"{what} {', '.join(map(str, numbers[:SHOWN]))}{more}" if numbers else ""
 
 
 def _line(label: str, text: str) -> str:

@@ -220,6 +220,8 @@ def _lock(path: Path) -> int:
         lock = os.open(name, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
     except OSError as error:
         raise LogUnusable(f"{path} cannot be written: {error.strerror} ({name})") from error
+    if os.geteuid() == 0 and path.exists():  # a repair by root must not lock chargerd out
+        os.fchown(lock, path.stat().st_uid, path.stat().st_gid)
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:

@@ -123,6 +123,7 @@ def test_derived_tables_that_are_wrong_lose_nothing():
         "Snapshot newest 4 min old",
         "  after event 5 000: cannot be read",
         "  Lost   nothing: a start without it takes longer",
+        "  Do     sudo systemctl stop chargerd; then the same command with --repair makes them again",
     ]
     wrong = with_(snapshots_wrong=[Misfit(1, "x")], running="no chargerd runs")
     assert "Replay   state differs from 1 of 8 snapshots; not compared" in said(wrong)
@@ -154,3 +155,21 @@ def test_programs_get_null_where_nothing_is_known():
     assert fields(with_(running="none"))["running"] is None
     assert fields(SOUND)["until"] == "2026-05-11T10:00:00Z"
     assert fields(Report("x"))["since"] is None
+
+
+def test_what_was_made_again_is_named():
+    """Sessions and snapshots by number, the first twenty of many; and why nothing was."""
+    made = with_(repair="done", sessions_repaired=[4, 9], snapshots_repaired=[5000])
+    assert (
+        said(made).splitlines()[-1] == "Repaired session 4, 9 and snapshot after event 5000: made again from the events"
+    )
+    many = with_(repair="done", sessions_repaired=list(range(1, 24)))
+    assert said(many).splitlines()[-1].endswith("19, 20 and 3 more: made again from the events")
+    assert said(with_(repair="no table is wrong")).splitlines()[-1] == "Repaired nothing: no table is wrong"
+
+
+def test_a_session_that_nothing_can_make_again_is_no_reason_to_repair():
+    """Its readings were given up: what is lost is said, and no help is promised."""
+    text = said(with_(sessions_wrong=[Misfit(7, "cannot be read", lost=True)]))
+    assert "  Lost   what 1 of them took; readings of that time were given up, so nothing can tell" in text
+    assert "--repair" not in text

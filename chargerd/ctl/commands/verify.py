@@ -46,13 +46,17 @@ FIELDS = {
     "sessions": ("int", "sessions that ended, by replay"),
     "sessions_wrong": ("[]object", "rows of the table of sessions that do not say the same: number, text"),
     "orderly_end": ("bool", "whether the last event is of a chargerd that ended in order"),
+    "repair": ("?string", "done, or why nothing was made again; null: --repair was not given"),
+    "sessions_repaired": ("[]int", "numbers of the sessions that were made again, or taken out of the table"),
+    "snapshots_repaired": ("[]int", "events after which the stored state was made again"),
 }
 
 
 def run(call: Call) -> int:
     """Become `chargerd verify`."""
     bundle = [] if call.arguments.bundle is None else ["--", call.arguments.bundle]
-    become(call, "verify", *given(call, "log", "since"), sockets=True, last=bundle)
+    repair = ["--repair"] if call.arguments.repair else []
+    become(call, "verify", *given(call, "log", "since"), *repair, sockets=True, last=bundle)
 
 
 def add(parser: argparse.ArgumentParser) -> None:
@@ -62,6 +66,9 @@ def add(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--log", metavar="FILE", help="check this copy of a log")
     parser.add_argument("-S", "--since", metavar="TIME", help='not before: yesterday, -7d, "2026-05-11 18:00"')
+    parser.add_argument(
+        "--repair", action="store_true", help="make wrong sessions and snapshots again; chargerd must not run"
+    )
     add_state(parser)
 
 
@@ -73,10 +80,13 @@ COMMANDS = {
             "chargerctl verify --since -7d",
             "chargerctl verify --log copy.db",
             "chargerctl verify trouble.chargerd-bundle",
+            "chargerctl verify --repair",
         ),
         add,
         FIELDS,
         more="Checks every digest, decides everything again, and compares with snapshots, sessions and the running "
-        "chargerd. Exit code 6 if something is found. Needs no daemon, and does not disturb one. More: docs/log.md.",
+        "chargerd. Exit code 6 if something is found. Needs no daemon, and does not disturb one. "
+        "--repair makes sessions and snapshots again that do not say what the events say, while chargerd is stopped; events "
+        "are never changed. More: docs/log.md.",
     )
 }
