@@ -12,7 +12,9 @@ from chargerd.__main__ import main
 from chargerd.daemon.past import replayed
 from chargerd.engine import VERSION
 from chargerd.model.state import Site
+from chargerd.sim.repair import repaired
 from chargerd.store import sealing, sessions, snapshots
+from chargerd.store.errors import LogUnusable
 from chargerd.store.log import Log
 from chargerd.store.reader import open_reader
 from tests.sim.nights import night, tamper
@@ -140,6 +142,8 @@ def test_only_a_whole_log_is_repaired(tmp_path, monkeypatch, capsys, words, code
     (tmp_path / "nowhere").mkdir()
     assert main(["verify", "--repair", "--state", str(tmp_path), *words]) == code
     assert said in capsys.readouterr().err
+    with pytest.raises(LogUnusable):
+        repaired(tmp_path / "log.db", lambda _what, _seq: None)
     assert [path.name for path in tmp_path.rglob("*")] == ["nowhere"]
 
 
@@ -155,6 +159,7 @@ def test_a_session_of_readings_that_were_given_up_stays_torn_and_is_not_made_up(
         also = [lambda db: sealing.drop(db, old), snapshots.saving_ground(ground)]
         writer.append(more, durable=True, also=also)
     assert main(["verify", "--log", str(log)]) == 0
+    assert [first for first, _ in checked(log).replayed] == [end_seq + 1]
     capsys.readouterr()
     tamper(log, "UPDATE sessions SET data = '{'")
     assert main(["verify", "--log", str(log), "--repair"]) == 6
