@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from chargerd.engine import VERSION
 from chargerd.engine.evolve import fold
@@ -54,12 +54,19 @@ def sessions_of(log: Reader) -> tuple[list[Session], int]:
 
 def replayed(log: Reader, site: Site) -> Iterator[Site]:
     """The state after each transaction that follows a state, to the end of the log. Raises as `state_after`."""
+    for transaction in transactions(log.read(site.seq + 1)):
+        site = fold(site, transaction)
+        yield site
+
+
+def transactions(events: Iterable[Event]) -> Iterator[list[Event]]:
+    """Events by the transactions that they were written in, each with its closing Tick; what is still open is left out."""
     transaction: list[Event] = []
-    for event in log.read(site.seq + 1):
+    for event in events:
         transaction.append(event)
         if isinstance(event.body, Tick):
-            site, transaction = fold(site, transaction), []
-            yield site
+            yield transaction
+            transaction = []
 
 
 def ended_between(before: Site, after: Site) -> list[Session]:

@@ -26,7 +26,7 @@ from chargerd.model.events import DaemonStarted, Event, Tick
 from chargerd.model.state import Site
 from chargerd.sim import redact
 from chargerd.sim.chain import Progress
-from chargerd.sim.checks import Report, Tally, begin
+from chargerd.sim.checks import Report, Tally, begin, written_by
 from chargerd.sim.redact import Names, Unclassified
 from chargerd.sim.refused import FAILED, FOUND, Refused
 from chargerd.sim.verify import judged
@@ -104,10 +104,7 @@ def _written(archive: zipfile.ZipFile, log: Reader, first_seq: int, last_seq: in
     state = _encode(site)
     archive.writestr(_member(STATE), state)
     chain = start = _digest(state)
-    before = log.last(DaemonStarted, before_seq=first_seq)
-    writer = (
-        (before.body.version, before.body.engine) if before and isinstance(before.body, DaemonStarted) else ("", "")
-    )
+    writer = written_by(log.last(DaemonStarted, before_seq=first_seq))
     since_ms, until_ms, count, tally = 0, 0, 0, Tally(Report(""), writer)
     with archive.open(_member(EVENTS), "w", force_zip64=True) as out:
         for transaction in judged(log.read(first_seq, last_seq), real):

@@ -16,7 +16,8 @@ from pathlib import Path
 from msgspec import Struct
 
 from chargerd.engine.step import EVOLVED
-from chargerd.model.events import Body, CommandIssued, Event, Tick
+from chargerd.model.events import Body, CommandIssued, ConfigLoaded, Event, Tick
+from chargerd.model.settings import Configuration
 from chargerd.store import schema
 from chargerd.store.batch import Batch
 from chargerd.store.chain import FAR, Damage, pieces
@@ -24,6 +25,7 @@ from chargerd.store.errors import LogDamaged, LogTooNew
 from chargerd.store.reader import Reader
 from chargerd.store.rows import event_of
 
+EARLY = 8  # a log begins with the daemon's start and its configuration
 MOST = 20  # places of damage that are looked for; a file with more of them is lost anyway
 
 Progress = Callable[[str, int], None]
@@ -159,6 +161,20 @@ def last_of(log: Reader, kind: type[Body], before_seq: int | None = None) -> Eve
 def why(path: Path, error: LogDamaged | str) -> str:
     """What is wrong with a file, without its name, which is said elsewhere."""
     return re.sub(r"^is damaged( from event \d+ on)?: ", "", str(error).removeprefix(f"{path} "))
+
+
+def configuration_of(log: Reader) -> Configuration | None:
+    """The newest configuration, or where damage hides it one that stands at the beginning."""
+    early = (event_at(log, seq) for seq in range(1, EARLY + 1))
+    for event in (last_of(log, ConfigLoaded), *early):
+        if event is not None and isinstance(event.body, ConfigLoaded):
+            return event.body.configuration
+    return None
+
+
+def begun_at(log: Reader, at_ms: int) -> int:
+    """The first event of the transaction with which a time begins. Raises `LogDamaged` where damage hides it."""
+    return tick_before(log, log.seq_at(at_ms) - 1) + 1
 
 
 def tick_before(log: Reader, seq: int) -> int:

@@ -18,17 +18,17 @@ from chargerd.daemon.inquiry import Running
 from chargerd.daemon.past import ended_between, state_after
 from chargerd.engine import VERSION
 from chargerd.engine.digest import digest_of
-from chargerd.model.events import CommandIssued, ConfigLoaded, DaemonStarted, DaemonStopped, Event, ReadingsDropped
-from chargerd.model.settings import Configuration
+from chargerd.model.events import CommandIssued, DaemonStarted, DaemonStopped, Event, ReadingsDropped
 from chargerd.model.state import Session, Site
 from chargerd.sim.chain import (
     Damaged,
     Progress,
     Slice,
+    begun_at,
+    configuration_of,
     damaged,
     event_at,
     last_of,
-    tick_before,
     why,
 )
 from chargerd.sim.verify import Difference, Judged, judged
@@ -37,7 +37,6 @@ from chargerd.store.errors import LogDamaged
 from chargerd.store.reader import Reader
 
 SHOWN = 20  # of each kind of finding; the rest is counted
-EARLY = 8  # a log begins with the daemon's start and its configuration
 REACH_TRIES, REACH_S = 40, 0.05  # the state is published a moment before its transaction is on the disk
 
 
@@ -129,32 +128,21 @@ def check(path: Path, since_ms: int | None, running: Running | str, progress: Pr
 
 
 def _begun(log: Slice, since_ms: int | None) -> int:
-    """The first event of the transaction with which a time begins; that of the log if damage hides it."""
-    if since_ms is None:
-        return 1
+    """The first event to look at; that of the log if damage hides it."""
     try:
-        return tick_before(log, log.seq_at(since_ms) - 1) + 1
+        return 1 if since_ms is None else begun_at(log, since_ms)
     except LogDamaged:
         return 1
 
 
 def _frame(log: Slice, report: Report) -> None:
     """From when to when that is, and the zone in which to say it."""
-    configuration = _configuration(log)
+    configuration = configuration_of(log)
     if configuration is not None:
         report.timezone = configuration.timezone
     first, newest = event_at(log, report.first_seq), event_at(log, report.last_seq)
     report.since_ms = None if first is None else first.at_ms
     report.until_ms = None if newest is None else newest.at_ms
-
-
-def _configuration(log: Slice) -> Configuration | None:
-    """The newest configuration, or where damage hides it one that stands at the beginning."""
-    early = (event_at(log, seq) for seq in range(1, EARLY + 1))
-    for event in (last_of(log, ConfigLoaded), *early):
-        if event is not None and isinstance(event.body, ConfigLoaded):
-            return event.body.configuration
-    return None
 
 
 def _reached(log: Slice, running: Running | str) -> int | None:
@@ -207,6 +195,12 @@ def begin(log: Reader, first_seq: int) -> Site | None:
     return None if oldest is None else snapshots.newest(log, VERSION, oldest)
 
 
+def written_by(start: Event | None) -> tuple[str, str]:
+    """The version of chargerd that writes from its start on, and that of its rules; both empty if no start is known."""
+    body = None if start is None else start.body
+    return (body.version, body.engine) if isinstance(body, DaemonStarted) else ("", "")
+
+
 class Tally:
     """Counts what the engine decides again as it is recorded and what it does not, and which version wrote that."""
 
@@ -218,7 +212,7 @@ class Tally:
         """Take one transaction in."""
         for event in transaction.facts:
             if isinstance(event.body, DaemonStarted):
-                self._writer = (event.body.version, event.body.engine)
+                self._writer = written_by(event)
         self._judge(transaction)
 
     def _judge(self, transaction: Judged) -> None:
@@ -278,12 +272,11 @@ class _Replay:
         if last_seq < first_seq - 1:
             return
         before = last_of(self._log, DaemonStarted, first_seq)
-        tally = Tally(self._report, ("", "") if before is None else self._start(before))
+        self._meet([] if before is None else [before])
+        tally = Tally(self._report, written_by(before))
         self._compare(site)
         for number, transaction in enumerate(judged(_within(self._log, first_seq, last_seq), site)):
-            for event in transaction.facts:
-                if isinstance(event.body, DaemonStarted):
-                    self._start(event)
+            self._meet(transaction.facts)
             tally.see(transaction)
             self._compare(transaction.site)
             self._sessions(transaction)
@@ -292,13 +285,11 @@ class _Replay:
         if last_seq >= first_seq:
             self._report.replayed.append((first_seq, last_seq))
 
-    def _start(self, event: Event) -> tuple[str, str]:
-        """The version that writes from here on; also whether this is the daemon that runs."""
-        body = event.body
-        assert isinstance(body, DaemonStarted)
-        if self._run is not None and event.seq == self._run.run_seq:
-            self._started = (body.boot_id, body.engine)
-        return body.version, body.engine
+    def _meet(self, facts: Iterable[Event]) -> None:
+        """See whether the daemon that runs has begun here."""
+        for event in facts:
+            if self._run is not None and event.seq == self._run.run_seq and isinstance(event.body, DaemonStarted):
+                self._started = (event.body.boot_id, event.body.engine)
 
     def _compare(self, site: Site) -> None:
         """A state that is kept elsewhere too must be the one that replay comes to."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import tzinfo
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -127,7 +127,7 @@ def _verify(asked: argparse.Namespace) -> int:
         report = checks.check(path, since_ms, told, shown)
     finally:
         shown.end()
-    return _report(asked, report)
+    return _report_log(asked, report)
 
 
 def _repair(asked: argparse.Namespace, path: Path) -> int:
@@ -140,17 +140,23 @@ def _repair(asked: argparse.Namespace, path: Path) -> int:
         report = repair.repaired(path, shown)
     finally:
         shown.end()
-    return _report(asked, report)
+    return _report_log(asked, report)
 
 
-def _report(asked: argparse.Namespace, report: Report) -> int:
+def _report_log(asked: argparse.Namespace, report: Report) -> int:
     from chargerd.daemon.clock import Clock
+    from chargerd.sim import verdict
+
+    return _report(asked, report, verdict.lines(report, Clock().now_ms(), _thin(), _zone_name(asked)))
+
+
+def _report(asked: argparse.Namespace, report: Report, lines: Sequence[str]) -> int:
     from chargerd.sim import verdict
 
     if asked.json:
         _print_json(asked, verdict.fields(report))
     else:
-        _print(asked, "\n".join(verdict.lines(report, Clock().now_ms(), _thin(), _zone_name(asked))))
+        _print(asked, "\n".join(lines))
     return 0 if report.sound else FOUND
 
 
@@ -162,11 +168,7 @@ def _verify_bundle(asked: argparse.Namespace) -> int:
         report = bundle.replay(asked.bundle)
     except LogTooNew as error:
         raise unreadable(asked.bundle, error) from error
-    if asked.json:
-        _print_json(asked, verdict.fields(report))
-    else:
-        _print(asked, "\n".join(verdict.bundle_lines(report, _thin(), _zone_name(asked))))
-    return 0 if report.sound else FOUND
+    return _report(asked, report, verdict.bundle_lines(report, _thin(), _zone_name(asked)))
 
 
 def _export_log(asked: argparse.Namespace) -> int:
@@ -251,13 +253,10 @@ def _bundle(asked: argparse.Namespace) -> int:
 
 def _span(log: Reader, asked: argparse.Namespace) -> tuple[int, int]:
     """Whole transactions between the two times that were asked for."""
-    from chargerd.sim.chain import tick_before
+    from chargerd.sim.chain import begun_at
 
-    first, last = 1, log.last_seq
-    if asked.since is not None:
-        first = tick_before(log, log.seq_at(_time(log, asked, asked.since)) - 1) + 1
-    if asked.until is not None:
-        last = tick_before(log, log.seq_at(_time(log, asked, asked.until) + 1) - 1)
+    first = 1 if asked.since is None else begun_at(log, _time(log, asked, asked.since))
+    last = log.last_seq if asked.until is None else begun_at(log, _time(log, asked, asked.until) + 1) - 1
     return first, last
 
 
@@ -315,16 +314,14 @@ def _zone_name(asked: argparse.Namespace) -> str | None:
 
 def _zone(log: Reader, asked: argparse.Namespace) -> tzinfo:
     """The zone that was asked for, else that of the site."""
-    from chargerd.model.events import ConfigLoaded
     from chargerd.model.windows import zone
+    from chargerd.sim.chain import configuration_of
 
     named = _zone_name(asked)
     if named is not None:
         return zone(named)
-    known = log.last(ConfigLoaded)
-    return zone(
-        known.body.configuration.timezone if known is not None and isinstance(known.body, ConfigLoaded) else "UTC"
-    )
+    known = configuration_of(log)
+    return zone("UTC" if known is None else known.timezone)
 
 
 def _time(log: Reader, asked: argparse.Namespace, text: str) -> int:

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator
 
 from msgspec import Struct, structs
 
+from chargerd.daemon.past import transactions
 from chargerd.engine.evolve import fold
 from chargerd.engine.step import EVOLVED, close
 from chargerd.model.events import Event, Tick
@@ -50,19 +51,16 @@ class Judged(Struct, frozen=True, gc=False):
 def judged(events: Iterable[Event], site: Site | None = None) -> Iterator[Judged]:
     """Every closed transaction from the given state on (None: from an empty log). What is still open is not judged."""
     before = site = Site() if site is None else site
-    facts: list[Event] = []
-    followed: list[Event] = []
-    for event in events:
-        if not isinstance(event.body, Tick):
-            (followed if event.source == EVOLVED else facts).append(event)
-            continue
+    for *others, tick in transactions(events):
+        facts = [event for event in others if event.source != EVOLVED]
+        followed = [event for event in others if event.source == EVOLVED]
         site = fold(before, facts)
-        first_seq = followed[0].seq if followed else event.seq
-        decided = close(site, structs.replace(event, seq=first_seq, body=Tick())).events
-        recorded = [*followed, structs.replace(event, body=Tick())]
-        site = fold(site, [*followed, event])
+        first_seq = followed[0].seq if followed else tick.seq
+        decided = close(site, structs.replace(tick, seq=first_seq, body=Tick())).events
+        recorded = [*followed, structs.replace(tick, body=Tick())]
+        site = fold(site, [*followed, tick])
         yield Judged(before, site, facts, recorded, decided)
-        before, facts, followed = site, [], []
+        before = site
 
 
 def differences(events: Iterable[Event], site: Site | None = None) -> Iterator[Difference]:
