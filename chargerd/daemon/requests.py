@@ -5,7 +5,7 @@ Every check is made before any fact is returned, so that a request is done whole
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from difflib import get_close_matches
 from typing import Any
 
@@ -269,9 +269,17 @@ def _refused(message: str, hint: str, means: str = NOTHING) -> CallError:
     return CallError("Refused", message, means, hint)
 
 
+NOT_RECORDED_YET = "The log cannot be written now; this is recorded when it can, and forgotten if chargerd ends before."
+
+
+def stops(facts: Sequence[Body]) -> bool:
+    """Whether a request does nothing but stop charging or keep hands off. That is done also when it cannot be recorded."""
+    return all(isinstance(fact, HoldSet) or (isinstance(fact, ModeSet) and fact.mode == "off") for fact in facts)
+
+
 def not_recorded(error: str) -> CallError:
     """The log cannot be written, so a request cannot be taken: what is not recorded did not happen."""
-    means = "Nothing was changed; charging only goes down until the log can be written."
+    means = "Nothing was changed; until the log can be written charging can be stopped, not started."
     return CallError("NotRecorded", f"the log cannot be written ({error})", means, "Make room: df -h /var/lib/chargerd")
 
 

@@ -28,7 +28,7 @@ from chargerd.daemon.journal import ACT, INFO, NOTICE, WARNING, Journal
 from chargerd.daemon.lastwill import LastWill
 from chargerd.daemon.rebuild import Rebuild, Rebuilt, keep
 from chargerd.daemon.recorder import Moment, Outcome, Recorder
-from chargerd.daemon.requests import ending, facts_for, failed, not_recorded
+from chargerd.daemon.requests import NOT_RECORDED_YET, ending, facts_for, failed, not_recorded, stops
 from chargerd.daemon.secrets import Credentials
 from chargerd.daemon.upkeep import Upkeep
 from chargerd.engine import VERSION
@@ -330,14 +330,17 @@ class Daemon:
             return replies.changed(asked.text, done=False, notes=asked.notes, commands=commands) | replies.entry(
                 change.method, asked.entry
             )
-        seq = None
+        seq, notes = None, asked.notes
         if facts:
             outcome = self._recorder.request(facts, self._moment()) if self._recorder.writable() else None
-            if outcome is None:
+            if outcome is None and not stops(asked.facts):
                 raise not_recorded(self._recorder.error)
+            if outcome is None:  # who wants it to stop need not wait for room on a disk
+                outcome = self._recorder.take(facts, self._moment())
+                notes = (*notes, NOT_RECORDED_YET)
             self._follow(outcome)
             seq = next(event.seq for event in outcome.events if event.body is asked.facts[0])
-        return replies.changed(asked.text, done=bool(facts), notes=asked.notes, seq=seq) | replies.entry(
+        return replies.changed(asked.text, done=bool(facts), notes=notes, seq=seq) | replies.entry(
             change.method, asked.entry
         )
 

@@ -71,9 +71,10 @@ def measured(
     session: Session, old: Charger, enabled: bool | None, power_w: float | None, t_ms: int, configuration: Configuration
 ) -> Session:
     """The session with one more reading counted in."""
-    dt_ms = t_ms - old.t_ms
+    from_ms = max(old.t_ms, session.started_t_ms)  # what was before it began is not its own
+    dt_ms = t_ms - from_ms
     if not enabled and dt_ms > GAP_MS and old.leased_t_ms is not None and old.leased_s is not None:
-        dt_ms = max(0, min(dt_ms, old.leased_t_ms + old.leased_s * 1000 - old.t_ms))  # its own timer ended it then
+        dt_ms = max(0, min(dt_ms, old.leased_t_ms + old.leased_s * 1000 - from_ms))  # its own timer ended it then
     energy_wh, estimated_wh = session.energy_wh, session.estimated_wh
     on_ms = session.on_ms + dt_ms if old.enabled else session.on_ms
     if power_w is None:
@@ -81,7 +82,9 @@ def measured(
     if not enabled:
         power_w = 0.0  # some plugs go on reporting their last power with the relay off
     before_w = old.known_w if old.enabled else 0.0
-    unknown_ms = old.t_ms - old.power_t_ms if old.enabled and old.power_t_ms is not None else 0
+    unknown_ms = 0
+    if old.enabled and old.power_t_ms is not None:
+        unknown_ms = max(0, old.t_ms - max(old.power_t_ms, session.started_t_ms))
     added_wh = (before_w + power_w) / 2 * (dt_ms + unknown_ms) / 3_600_000
     cost, priced_wh, currency = priced(session, added_wh, configuration)
     if added_wh:

@@ -44,7 +44,8 @@ def _begin(view: View, session: Session, charger: Charger, memory: Memory) -> De
     """Switch on and find out what is there."""
     profile = view.settings.profile
     attempt = _whole(memory.get("attempt", 1))
-    if charger.enabled is not True:
+    going_off = charger.pending is not None and not charger.pending.command.enabled and not memory.get("pulse")
+    if charger.enabled is not True or going_off:  # what it draws until then belongs to the session before
         return _switch_on(view, charger, attempt, memory)
     if memory.get("pulse"):  # the off of the pulse is still to be seen; until then it is the same try
         return _pulse(attempt, memory, None)

@@ -14,6 +14,7 @@ from chargerd.engine.evolve import fold
 from chargerd.model.events import (
     ChargerRead,
     ClockStepped,
+    CommandDone,
     ConfigLoaded,
     DaemonStarted,
     DeviceAdded,
@@ -228,3 +229,26 @@ def test_ended_session_is_in_the_table_with_its_transaction(tmp_path):
     (session,) = sessions.ended(bench.log)
     assert structs.asdict(session)["outcome"] == "stopped"
     assert session == bench.recorder.site.ended[-1]
+
+
+def test_fast_right_after_off_charges_on_although_the_off_is_still_under_way(tmp_path):
+    """Off and at once on again: what the plug draws until it follows is not the new session's, and no minimum time holds it."""
+    bench = Bench(tmp_path / "log.db")
+    bench.take(("anna", ModeSet("bike", "fast", "anna")))
+    bench.read(True, 103.0)
+    (off,) = bench.take(("anna", ModeSet("bike", "off", "anna"))).orders
+    assert not off.command.enabled
+    assert bench.take(("anna", ModeSet("bike", "fast", "anna"))).orders == ()
+    done = CommandDone(off.issued)
+    (on,) = bench.take(("shed", done), ("shed", ChargerRead("bike", False, 0.0))).orders
+    assert on.command.enabled
+
+
+def test_time_before_a_session_is_not_counted_into_it(tmp_path):
+    """The plug was last read two hours ago, off; a session begins, and a reading a minute later finds it drawing 103 W."""
+    bench = Bench(tmp_path / "log.db")
+    bench.take(("anna", ModeSet("bike", "fast", "anna")), after_ms=2 * 3_600_000)
+    session = bench.take(("shed", ChargerRead("bike", True, 103.0)), after_ms=60_000).site.loadpoints["bike"].session
+    assert session is not None
+    assert session.energy_wh == pytest.approx(103 / 2 / 60)
+    assert session.on_ms == 0

@@ -303,6 +303,26 @@ def test_full_disk_is_told_and_heals(house):
     assert "log: writable again" in house.journal()
 
 
+def test_full_disk_does_not_keep_a_person_from_stopping_a_charge(house):
+    """While nothing can be recorded a charge is stopped all the same, stays stopped, and is in the log when there is room."""
+    process = house.ready()
+    house.ask("SetMode", name="bike", mode="fast")
+    house.until(house.on)
+    limit = shutil.which("prlimit")
+    assert limit, "util-linux is part of every Debian"
+    size = (house.folder / "state" / "log.db-wal").stat().st_size
+    subprocess.run([limit, f"--pid={process.pid}", f"--fsize={size}:unlimited"], check=True)
+    house.hear("NOT RECORDING", 60)
+    stopped = house.ask("SetMode", name="bike", mode="off")["parameters"]
+    assert stopped["changed"]
+    assert "recorded when it can" in " ".join(stopped["notes"])
+    house.until(lambda: not house.on())
+    subprocess.run([limit, f"--pid={process.pid}", "--fsize=unlimited:unlimited"], check=True)
+    house.until(lambda: "log: writable again" in house.journal())
+    house.until(lambda: [e.body.mode for e in house.events() if isinstance(e.body, ModeSet)] == ["fast", "off"])
+    assert not house.on()
+
+
 def test_asking_again_with_the_same_id_does_it_once(house):
     """A client that lost the answer asks again; the log has one request."""
     house.ready()

@@ -37,11 +37,11 @@ FAST = ModeSet("bike", "fast", "anna")
 
 
 def test_energy_costs_the_price_in_force():
-    """40 Wh at 0.30 a kWh are 0.012."""
+    """30 Wh at 0.30 a kWh are 0.009."""
     session = after(priced(0.30), read(), FAST, read(), read(), read())
     assert session is not None
-    assert session.energy_wh == pytest.approx(40)  # two minutes lie between the reading before the start and the next
-    assert (session.cost, session.priced_wh, session.currency) == (pytest.approx(0.012), pytest.approx(40), "EUR")
+    assert session.energy_wh == pytest.approx(30)  # from the start on, not from the reading before it
+    assert (session.cost, session.priced_wh, session.currency) == (pytest.approx(0.009), pytest.approx(30), "EUR")
 
 
 def test_without_a_price_the_cost_is_unknown_and_not_nothing():
@@ -50,15 +50,15 @@ def test_without_a_price_the_cost_is_unknown_and_not_nothing():
     assert unknown is not None
     assert free is not None
     assert (unknown.cost, unknown.priced_wh, unknown.currency) == (None, 0.0, "")
-    assert (free.cost, free.priced_wh) == (0.0, pytest.approx(20))
+    assert (free.cost, free.priced_wh) == (0.0, pytest.approx(10))
 
 
 def test_a_new_price_counts_from_the_reload_on():
-    """20 Wh at 0.30, then the configuration is read again, then 30 Wh at 0.50."""
+    """10 Wh at 0.30, then the configuration is read again, then 30 Wh at 0.50."""
     session = after(priced(0.30), read(), FAST, read(), priced(0.50), read(), read())
     assert session is not None
-    assert session.cost == pytest.approx(0.020 * 0.30 + 0.030 * 0.50)
-    assert session.priced_wh == pytest.approx(session.energy_wh) == pytest.approx(50)
+    assert session.cost == pytest.approx(0.010 * 0.30 + 0.030 * 0.50)
+    assert session.priced_wh == pytest.approx(session.energy_wh) == pytest.approx(40)
 
 
 @pytest.mark.parametrize("facts", [(None, 0.30), (0.30, None)])
@@ -67,8 +67,8 @@ def test_energy_of_unknown_price_is_left_out_and_told_apart(facts):
     first, then = facts
     session = after(priced(first), read(), FAST, read(), priced(then), read(), read())
     assert session is not None
-    assert session.energy_wh == pytest.approx(50)
-    known_wh = 30 if first is None else 20
+    assert session.energy_wh == pytest.approx(40)
+    known_wh = 30 if first is None else 10
     assert session.priced_wh == pytest.approx(known_wh)
     assert session.cost == pytest.approx(known_wh / 1000 * 0.30)
 
@@ -77,8 +77,8 @@ def test_a_session_has_one_currency():
     """Energy after a change of currency is energy of unknown price: francs and euros do not add up."""
     session = after(priced(0.30, "EUR"), read(), FAST, read(), priced(0.28, "CHF"), read(), read())
     assert session is not None
-    assert (session.currency, session.priced_wh) == ("EUR", pytest.approx(20))
-    assert session.cost == pytest.approx(0.006)
+    assert (session.currency, session.priced_wh) == ("EUR", pytest.approx(10))
+    assert session.cost == pytest.approx(0.003)
 
 
 def test_the_last_stretch_before_the_relay_opened_is_paid_for():
@@ -86,8 +86,8 @@ def test_the_last_stretch_before_the_relay_opened_is_paid_for():
     off = ChargerRead(enabled=False, power_w=0.0, channel="bike")
     session = after(priced(0.30), read(), FAST, read(), off)
     assert session is not None
-    assert session.priced_wh == pytest.approx(session.energy_wh) == pytest.approx(25)
-    assert session.cost == pytest.approx(0.0075)
+    assert session.priced_wh == pytest.approx(session.energy_wh) == pytest.approx(15)
+    assert session.cost == pytest.approx(0.0045)
 
 
 def test_sessions_that_end_together_are_all_known():
