@@ -61,7 +61,7 @@ SPAN = {
 
 TYPES: dict[str, Fields] = {
     "Reason": {
-        "code": ("string", "code of the reason, see docs/reasons.md"),
+        "code": ("string", "code of the reason"),
         "text": ("string", "its sentence"),
         "values": ("object", "the numbers it rests on, by name"),
         "seqs": ("[]int", "numbers of the events it rests on"),
