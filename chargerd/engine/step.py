@@ -160,7 +160,7 @@ def _commands(case: Case, granted: Granted) -> Iterator[SetEnabled]:
         return
     wanted = charger.enabled if granted.grant.enabled is None else granted.grant.enabled
     if charger.pending is not None and case.t_ms - charger.pending.t_ms < LOST_COMMAND_S * 1000:
-        if wanted is False and charger.pending.command.enabled:  # off does not wait for word of an on
+        if granted.grant.enabled is False and charger.pending.command.enabled:  # off does not wait for word of an on
             yield SetEnabled(case.settings.charger, enabled=False)
         return
     if wanted is not charger.enabled:

@@ -17,6 +17,7 @@ from chargerd.model.events import (
     CommandDone,
     ConfigLoaded,
     DaemonStarted,
+    DaemonStopping,
     DeviceAdded,
     ModeSet,
     RecordingBack,
@@ -252,3 +253,12 @@ def test_time_before_a_session_is_not_counted_into_it(tmp_path):
     assert session is not None
     assert session.energy_wh == pytest.approx(103 / 2 / 60)
     assert session.on_ms == 0
+
+
+def test_a_daemon_that_ends_while_a_switching_on_is_under_way_does_not_take_it_back(tmp_path):
+    """The plug has a timer, so it is left to it; nobody has said off."""
+    bench = Bench(tmp_path / "log.db")
+    (on,) = bench.take(("anna", ModeSet("bike", "fast", "anna"))).orders
+    assert bench.take(("daemon", DaemonStopping("told to stop"))).orders == ()
+    (shorter,) = bench.take(("shed", CommandDone(on.issued)), ("shed", ChargerRead("bike", True, 103.0))).orders
+    assert (shorter.command.enabled, shorter.command.lease_s) == (True, 120)
