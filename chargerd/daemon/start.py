@@ -116,9 +116,9 @@ def _replayed(path: Path) -> tuple[Recorder, Site | None]:
 def _list_again(recorder: Recorder, journal: Journal) -> None:
     """Make the list of charging sessions again from the log if it lacks some that the state knows."""
     log = recorder.log
-    if sessions.holds(log, recorder.site.ended):
-        return
     try:
+        if sessions.holds(log, recorder.site.ended):
+            return
         found, above = sessions_of(log)
         log.save(sessions.replacing(found, above))
     except LogError as error:

@@ -114,7 +114,7 @@ def _described(log: Slice, damage: Damage) -> Damaged:
     for piece in pieces(log, damage.first_seq, FAR if damage.last_seq is None else damage.last_seq):
         if isinstance(piece, LogDamaged):
             continue
-        if piece.chunk is not None and piece.chunk.data is None:
+        if piece.chunk is not None and piece.is_given_up:
             kept += piece.chunk.packed  # given up by intention
         for event in _readable(piece):
             kept += 1

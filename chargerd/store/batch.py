@@ -43,6 +43,11 @@ class Batch(Struct, frozen=True):
     stored: list[Row]
     chunk: Chunk | None = None
 
+    @property
+    def is_given_up(self) -> bool:
+        """Whether its readings were given up on purpose; the rows that are left are all that there is."""
+        return self.chunk is not None and self.chunk.data is None and self.chunk.residue is not None
+
     def rows(self) -> list[Row]:
         """All rows, as they were written; only those that are left where readings were given up. Raises `LogDamaged`."""
         return self._merged(chunks.rows_in, self.stored, _row_seq)
@@ -55,12 +60,14 @@ class Batch(Struct, frozen=True):
         self, unpack: Callable[[bytes], list[_One]], stored: list[_One], seq: Callable[[_One], int]
     ) -> list[_One]:
         chunk = self.chunk
-        if chunk is None or chunk.data is None:
+        if chunk is None or self.is_given_up:
             return stored
+        where = f"the {chunk.packed} readings among events {chunk.first_seq} to {chunk.last_seq}"
+        if chunk.data is None:
+            raise LogDamaged(f"{where} are missing, and nobody gave them up", chunk.first_seq)
         try:
             found = unpack(chunk.data)
         except LogDamaged as error:
-            where = f"the {chunk.packed} readings among events {chunk.first_seq} to {chunk.last_seq}"
             raise LogDamaged(f"{where} are lost: {error}", chunk.first_seq) from error
         if self.first_seq > chunk.first_seq or self.last_seq < chunk.last_seq:
             found = [one for one in found if self.first_seq <= seq(one) <= self.last_seq]

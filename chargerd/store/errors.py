@@ -15,7 +15,11 @@ class LogBusy(LogError):
 
 
 class LogTooNew(LogError):
-    """The log was written by a newer version; it is left untouched."""
+    """The log was written by a newer version; it is left untouched. ``seq`` is the event that is not known, if it is one."""
+
+    def __init__(self, text: str, seq: int | None = None) -> None:
+        super().__init__(text)
+        self.seq = seq
 
 
 class LogUnusable(LogError):
@@ -40,13 +44,19 @@ _DAMAGE = (
     sqlite3.SQLITE_ERROR,  # a table or column is missing
     sqlite3.SQLITE_IOERR_READ,
     sqlite3.SQLITE_IOERR_SHORT_READ,
+    sqlite3.SQLITE_TOOBIG,  # a length that nobody has written
 )
 
 
 def refusal(path: Path, error: sqlite3.Error, first_bad_seq: int | None = None) -> LogError:
     """What an error of SQLite says about the file: damaged for good, or not usable just now."""
     code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_MISUSE)
-    if code in _DAMAGE or code & 0xFF in _DAMAGE[:2]:
+    if is_no_text(error) or code in _DAMAGE or code & 0xFF in _DAMAGE[:2]:
         start = "" if first_bad_seq is None else f" from event {first_bad_seq} on"
         return LogDamaged(f"{path} is damaged{start}: {error}", first_bad_seq)
     return LogUnusable(f"{path} cannot be used: {error}")
+
+
+def is_no_text(error: sqlite3.Error) -> bool:
+    """Whether a text in the file is none. Python finds that, not SQLite, and gives it no code."""
+    return isinstance(error, sqlite3.OperationalError) and not hasattr(error, "sqlite_errorcode")

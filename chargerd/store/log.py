@@ -20,7 +20,8 @@ import msgspec
 
 from chargerd.model.events import Event, Tick
 from chargerd.store import schema, sealing
-from chargerd.store.errors import LogBusy, LogDamaged, LogError, LogUnusable, NotRecorded
+from chargerd.store.chain import judged
+from chargerd.store.errors import LogBusy, LogDamaged, LogError, LogTooNew, LogUnusable, NotRecorded
 from chargerd.store.reader import Reader
 from chargerd.store.rows import TICK, Row, chained, tick_digest
 
@@ -198,7 +199,10 @@ class Log(Reader):
             return 0, ""
         if row[5] != TICK:
             raise LogDamaged(f"{self.path} ends in an open transaction at event {row[0]}", first_bad_seq=row[0])
-        return row[0], tick_digest(row)
+        try:
+            return row[0], tick_digest(row)
+        except LogTooNew as error:
+            raise judged(self, error) from error
 
     def _check_last_transaction(self) -> None:
         """Look at the last transaction only: a start must not pay for a year of log."""

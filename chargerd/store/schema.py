@@ -127,6 +127,8 @@ def _opened(path: Path, mode: str, timeout_s: float) -> sqlite3.Connection:
         db = connect(path, mode=mode, timeout_s=timeout_s)
     except sqlite3.Error as error:
         raise refusal(path, error) from error
+    except UnicodeDecodeError as error:
+        raise _torn_schema(path) from error
     try:
         recognise(db, path)
     except BaseException:
@@ -148,12 +150,19 @@ def recognise(db: sqlite3.Connection, path: Path) -> None:
         db.execute("SELECT seq, at, mono, boot, source, type, v, data FROM events LIMIT 1").fetchone()
     except sqlite3.Error as error:
         raise refusal(path, error) from error
+    except UnicodeDecodeError as error:
+        raise _torn_schema(path) from error
     if application != APPLICATION_ID:
         raise LogDamaged(f"{path} is a database, but not a log of chargerd")
     if version > VERSION:
         raise LogTooNew(
             f"{path} was written by a newer chargerd (log version {version}, this one knows {VERSION}); it is untouched"
         )
+
+
+def _torn_schema(path: Path) -> LogDamaged:
+    """SQLite quotes the schema in what it says, and Python cannot make a text of that."""
+    return LogDamaged(f"{path} is damaged: its schema is no text")
 
 
 def _beside(path: Path, suffix: str) -> Path:

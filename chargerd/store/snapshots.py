@@ -65,7 +65,13 @@ def ground(log: Reader, up_to_seq: int | None = None) -> Site:
 
     Raises `LogDamaged` if that state is lost; it is the one snapshot that cannot be made again.
     """
-    for seq, blob in log.query("SELECT seq, state FROM snapshots WHERE engine = ?", GROUND):
+    try:
+        rows = log.query("SELECT seq, state FROM snapshots WHERE engine = ?", GROUND)
+    except LogDamaged:
+        if log.has_given_up:
+            raise
+        return Site()  # there is none then
+    for seq, blob in rows:
         if up_to_seq is not None and seq > up_to_seq:
             continue
         site = _restored(blob)
@@ -90,13 +96,7 @@ def replacing(sites: Sequence[Site], engine: str) -> Also:
 
 def of_other_rules(log: Reader, engine: str) -> Site | None:
     """The newest state that other rules made, if these can read it: something to begin with until the log is folded again."""
-    for seq, blob in log.query(
-        "SELECT seq, state FROM snapshots WHERE engine <> ? ORDER BY seq DESC LIMIT ?", engine, KEPT
-    ):
-        site = _restored(blob)
-        if site is not None and site.seq == seq <= log.last_seq:
-            return site
-    return None
+    return _first_whole(log, "engine <> ? AND seq <= ? ORDER BY seq DESC LIMIT ?", engine, log.last_seq, KEPT)
 
 
 def newest(log: Reader, engine: str, up_to_seq: int | None = None) -> Site | None:
@@ -105,11 +105,21 @@ def newest(log: Reader, engine: str, up_to_seq: int | None = None) -> Site | Non
     A snapshot that cannot be read is passed over, for the log itself has everything that it had.
     """
     last = log.last_seq if up_to_seq is None else min(up_to_seq, log.last_seq)
-    rows = log.query(
-        "SELECT seq, state FROM snapshots WHERE engine = ? AND seq <= ? ORDER BY seq DESC LIMIT ?", engine, last, KEPT
-    )
-    for seq, blob in rows:
-        site = _restored(blob)
+    return _first_whole(log, "engine = ? AND seq <= ? ORDER BY seq DESC LIMIT ?", engine, last, KEPT)
+
+
+def _first_whole(log: Reader, where: str, *values: int | str) -> Site | None:
+    """The first of these states that can be read. Each is fetched by itself: a bad page under one hides no other."""
+    try:
+        numbers = log.query(f"SELECT seq FROM snapshots WHERE {where}", *values)
+    except LogDamaged:
+        return None
+    for (seq,) in numbers:
+        try:
+            rows = log.query("SELECT state FROM snapshots WHERE seq = ?", seq)
+        except LogDamaged:
+            continue
+        site = _restored(rows[0][0]) if rows else None
         if site is not None and site.seq == seq:
             return site
     return None

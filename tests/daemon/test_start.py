@@ -12,9 +12,10 @@ import pytest
 
 from chargerd.daemon.past import state_after
 from chargerd.daemon.recorder import Moment, Recorder
+from chargerd.engine import VERSION
 from chargerd.model.events import ConfigLoaded, DaemonStarted, DaemonStopped, DeviceLost, LogSetAside, ModeSet
 from chargerd.model.state import Session
-from chargerd.store import sessions
+from chargerd.store import sessions, snapshots
 from chargerd.store.log import Log
 from chargerd.store.reader import open_reader
 from tests.daemon.lives import live
@@ -218,6 +219,42 @@ def test_a_log_that_is_damaged_in_its_middle_is_put_aside_too(folder):
     assert status == 0
     (aside,) = facts(folder, LogSetAside)
     assert aside.first_bad_seq == 1
+
+
+@pytest.mark.parametrize("change", ["type = 'ConfigMoaded'", "source = CAST(x'64e8' AS TEXT)", "at = 'soon'"])
+def test_a_letter_that_changed_in_an_old_event_does_not_end_the_daemon(folder, change):
+    """Neither for ever (78) nor now: the log is put aside, its first bad transaction is named, and charging is watched."""
+    live(folder)
+    live(folder)
+    log = folder / "state" / "log.db"
+    with sqlite3.connect(log) as db:
+        for (trigger,) in db.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall():
+            db.execute(f"DROP TRIGGER {trigger}")
+        db.execute("DELETE FROM snapshots")
+        db.execute(f"UPDATE events SET {change} WHERE seq = 2")
+    db.close()
+    status, _ = live(folder)
+    assert status == 0
+    (aside,) = facts(folder, LogSetAside)
+    assert aside.first_bad_seq in (1, 2)
+
+
+def test_damage_in_an_old_event_behind_a_sound_snapshot_costs_nothing(folder):
+    """The state after it is known: the daemon goes on with the log that it has."""
+    live(folder)
+    live(folder)
+    log = folder / "state" / "log.db"
+    with Log(log) as writer:
+        writer.save(snapshots.saving(state_after(writer), VERSION))
+    with sqlite3.connect(log) as db:
+        for (trigger,) in db.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall():
+            db.execute(f"DROP TRIGGER {trigger}")
+        db.execute("UPDATE events SET type = 'ConfigMoaded' WHERE seq = 2")
+    db.close()
+    assert live(folder)[0] == 0
+    with open_reader(log) as reader:
+        assert [event for event in reader.read(4) if isinstance(event.body, LogSetAside)] == []
+        assert reader.verify_chain().first_seq == 1
 
 
 def _altered(folder: Path, change: str) -> None:

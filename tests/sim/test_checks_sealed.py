@@ -100,15 +100,15 @@ def test_a_chunk_whose_neighbour_is_damaged_too_is_a_place_of_its_own(log):
     ]
 
 
-def test_a_part_of_a_log_that_begins_in_a_damaged_chunk_is_looked_at_from_the_start(log):
-    """Where a time is cannot be found there; more is checked than was asked for, and nothing is passed over."""
+def test_a_part_of_a_log_that_begins_in_a_damaged_chunk_is_looked_at_from_there(log):
+    """Where a time is within it nobody can tell; all of the chunk is looked at, and nothing is passed over."""
     whole = checked(log)
     first, last, _, _ = sealed(log)[5]
     with open_reader(log) as reader:
         inside_ms = next(reader.read(first + 20, first + 20)).at_ms
     without_triggers(log, f"UPDATE chunks SET data = x'00' WHERE first_seq = {first}")
     part = checked(log, inside_ms)
-    assert (part.first_seq, part.last_seq) == (1, whole.last_seq)
+    assert (part.first_seq, part.last_seq) == (first, whole.last_seq)
     assert [(place.first_seq, place.last_seq) for place in part.damaged] == [(first, last)]
 
 

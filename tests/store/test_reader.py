@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 
 from chargerd.model.events import ChargerRead, DaemonStarted, Event, Tick
-from chargerd.store.errors import LogDamaged, LogUnusable
+from chargerd.store.errors import LogDamaged, LogTooNew, LogUnusable
 from chargerd.store.log import Log
 from chargerd.store.reader import Reader, open_reader
+from chargerd.store.rows import closed, digest_of, rows_of
 from tests.store.streams import readings, transaction
 
 
@@ -181,3 +182,73 @@ def test_readings_are_typed_and_exact(path: Path):
     with open_reader(path) as reader:
         first = next(reader.read(2))
     assert first.body == ChargerRead("a", True, 101.0)
+
+
+def test_a_text_that_is_none_is_damage_of_its_event_and_hides_no_other(path: Path):
+    """A high bit in a name: what comes before it is read, the event is named, and the walk names its transaction."""
+    _tamper(path, "UPDATE events SET source = CAST(x'73e8' AS TEXT) WHERE seq = 42")
+    with open_reader(path) as reader:
+        assert _read_until_damage(reader)[1] == 42
+        assert [(d.first_seq, d.last_seq) for d in reader.damages()] == [(41, 44)]
+        assert [event.seq for event in reader.read(45)] == list(range(45, 401))
+
+
+@pytest.mark.parametrize("change", ["at = 'x'", "mono = 1.5", "boot = NULL", "source = x'00'", "source = NULL"])
+def test_a_number_or_a_name_of_another_kind_is_damage_of_its_event(path: Path, change: str):
+    """SQLite stores anything anywhere; what is no number must not come to be reckoned with."""
+    _tamper(path, f"UPDATE events SET {change} WHERE seq = 42")
+    with open_reader(path) as reader:
+        with pytest.raises(LogDamaged) as caught:
+            list(reader.read())
+        assert caught.value.first_bad_seq == 42
+
+
+@pytest.mark.parametrize("change", ["type = 'ChargerSead'", "v = 9"])
+@pytest.mark.parametrize("seq", [42, 397, 400])
+def test_a_type_that_nobody_knows_is_damage_where_the_digest_does_not_match(path: Path, change: str, seq: int):
+    """A flipped bit in the name of a type is not the work of a newer chargerd."""
+    _tamper(path, f"UPDATE events SET {change} WHERE seq = {seq}")
+    first = (seq - 1) // 4 * 4 + 1
+    with open_reader(path) as reader, pytest.raises(LogDamaged) as caught:
+        list(reader.read())
+    assert caught.value.first_bad_seq == first
+    if seq == 400:
+        with pytest.raises(LogDamaged):
+            Log(path)
+
+
+def test_an_event_of_a_newer_version_that_was_written_so_is_not_called_damage(path: Path):
+    """The digest matches: the log is a newer chargerd's, also where its newest transaction is asked for."""
+    with Log(path) as log:
+        first, *others = rows_of(readings(401, 3, at_ms=2_000_000))
+        stranger = [(*first[:5], "Moonrise", *first[6:]), *others]
+        digest = digest_of(log.last_digest, stranger)
+        rows = [*stranger[:-1], closed(stranger[-1], digest)]
+        log._db.executemany("INSERT INTO events VALUES (?, ?, ?, ?, ?, ?, ?, ?)", rows)
+    with open_reader(path) as reader, pytest.raises(LogTooNew, match="Moonrise"):
+        list(reader.read(390))
+
+
+def test_rows_that_come_out_of_order_are_damage_and_the_walk_ends(path: Path):
+    """A bit of a row's number turns over: 200, 73, 202. Nobody steps back, and all but its transaction is whole."""
+    data = path.read_bytes()
+    with open_reader(path) as reader:
+        text = reader.query("SELECT data FROM events WHERE seq = 200")[0][0].encode()
+    at = data.rfind(bytes([0x80 | 200 >> 7, 200 & 0x7F]), 0, data.index(text))
+    path.write_bytes(data[:at] + bytes([data[at] ^ 1]) + data[at + 1 :])
+    with open_reader(path) as reader:
+        seen, bad = _read_until_damage(reader)
+        assert seen == list(range(1, 200))
+        assert bad == 200
+        assert [(d.first_seq, d.last_seq) for d in reader.damages()] == [(197, 204)]
+
+
+def test_events_that_are_not_there_are_missed_by_whoever_reads_over_them(path: Path):
+    """Reading raises where the gap begins, also when only what is missing is asked for; beyond the end there is no gap."""
+    _tamper(path, "DELETE FROM events WHERE seq BETWEEN 200 AND 203")
+    with open_reader(path) as reader:
+        seen, bad = _read_until_damage(reader)
+        assert (seen, bad) == (list(range(1, 200)), 200)
+        with pytest.raises(LogDamaged, match="events 201 to 202 are missing"):
+            list(reader.read(201, 202))
+        assert len(list(reader.read(204, 900))) == 197

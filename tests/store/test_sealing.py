@@ -293,6 +293,25 @@ def test_a_chunk_that_is_gone_is_missed(path: Path):
     assert last <= (damage.last_seq or 0) <= last + 5
 
 
+@pytest.mark.parametrize(
+    "how", ["DELETE FROM chunks", "UPDATE chunks SET data = NULL", "UPDATE chunks SET last_seq = 0"]
+)
+def test_packed_readings_that_are_gone_are_missed_by_whoever_reads(path: Path, how: str):
+    """Not only by the walk: reading raises at the first of them, and what comes behind them is whole."""
+    with Log(path) as log:
+        _sealed(log)
+        events = list(log.read())
+        first, last = log.query("SELECT first_seq, last_seq FROM chunks ORDER BY first_seq LIMIT 1 OFFSET 3")[0]
+    _tampered(path, f"{how} WHERE first_seq = {first}")
+    with open_reader(path) as reader:
+        assert list(reader.read(1, first - 1)) == events[: first - 1]
+        with pytest.raises(LogDamaged) as caught:
+            list(reader.read())
+        assert caught.value.first_bad_seq == first
+        assert list(reader.read(last + 1)) == events[last:]
+        assert reader.seq_at(events[last].at_ms + 1) > last
+
+
 def test_rows_that_were_damaged_before_are_not_packed_away(path: Path):
     """An event is missing among the oldest: sealing refuses and names it, rather than make it look whole."""
     _tampered(path, "DELETE FROM events WHERE seq = 20")

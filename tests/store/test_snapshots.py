@@ -146,3 +146,41 @@ def test_a_snapshot_of_events_that_were_lost_is_not_used(tmp_path: Path):
     with Log(tmp_path / "log.db") as log:
         log.append(readings(1, 1), durable=True, also=[snapshots.saving(_after(SITE, 9), "1")])
         assert snapshots.newest(log, "1") is None
+
+
+@pytest.mark.parametrize("state", ["7", "'text'", "CAST(x'ff00' AS TEXT)", "NULL"])
+def test_a_state_of_another_kind_is_passed_over(tmp_path: Path, state: str):
+    """Snapshots are derived: whatever stands in the place of one, the one before it serves."""
+    with Log(tmp_path / "log.db") as log:
+        log.append(readings(1, 1), durable=True, also=[snapshots.saving(SITE, "1")])
+        log.append(readings(3, 1), durable=True, also=[snapshots.saving(msgspec.structs.replace(SITE, seq=4), "1")])
+        log.save(lambda db: db.execute(f"UPDATE snapshots SET state = {state} WHERE seq = 4"))
+        assert snapshots.newest(log, "1") == SITE
+        assert snapshots.of_other_rules(log, "2") == SITE
+
+
+def test_a_bad_page_under_one_state_hides_no_other_and_none_is_needed(tmp_path: Path):
+    """The pages of the newest are overwritten: the one before it serves, and a log without given-up readings needs none."""
+    path = tmp_path / "log.db"
+    names = {f"shed/{n}": SITE.chargers["shed/a"] for n in range(3000)}
+    with Log(path) as log:
+        log.append(readings(1, 1), durable=True, also=[snapshots.saving(SITE, "1")])
+        big = msgspec.structs.replace(SITE, seq=4, chargers=names)
+        log.append(readings(3, 1), durable=True, also=[snapshots.saving(big, "1")])
+    db = sqlite3.connect(path)
+    pages = [n for (n,) in db.execute("SELECT pageno FROM dbstat WHERE name = 'snapshots' AND pagetype = 'overflow'")]
+    (root,) = db.execute("SELECT rootpage FROM sqlite_master WHERE name = 'snapshots'").fetchone()
+    db.close()
+    assert pages
+    with path.open("r+b") as file:
+        for page in pages:
+            file.seek((page - 1) * 2048)
+            file.write(b"\xff" * 2048)
+    with Log(path) as log:
+        assert snapshots.newest(log, "1") == SITE
+    with path.open("r+b") as file:
+        file.seek((root - 1) * 2048)
+        file.write(b"\xff" * 2048)
+    with Log(path) as log:
+        assert snapshots.newest(log, "1") is None
+        assert snapshots.ground(log) == Site()
