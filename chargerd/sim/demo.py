@@ -142,6 +142,8 @@ def _greeting(folder: Path, speed: float) -> str:
     shown = run.relative_to(Path.cwd()) if run.is_relative_to(Path.cwd()) else run
     program = Path(sys.argv[0]).with_name("chargerctl")
     control = program.relative_to(Path.cwd()) if program.is_relative_to(Path.cwd()) else program
+    if not program.exists():  # where both are installed they do not lie side by side
+        control = Path("chargerctl")
     ask = f"{control} --socket {shown}"
     return (
         f"A simulated home: a strip with four e-bike chargers, one of them faulty. An hour takes {3600 / speed:.0f} seconds.\n"

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
     from chargerd.ctl.commands.base import Call
 
+PACKAGED = "/usr/lib/chargerd/app"
+"""Where Debian's package has the program; there its launcher knows where the libraries are."""
+
 
 def check(call: Call) -> int:
     """Ask the daemon to read its files again without loading them; without a daemon, have its program read them."""
@@ -46,6 +49,8 @@ def execute(*words: str) -> NoReturn:
     # -P: a folder named chargerd in the working directory is not to be run in place of the installed one
     safe = [] if home == os.getcwd() else ["-P"]
     sys.stdout.flush()
+    if home == PACKAGED:
+        os.execv("/usr/sbin/chargerd", ["chargerd", *words])
     os.execv(sys.executable, [sys.executable, *safe, "-m", "chargerd", *words])
 
 
