@@ -47,7 +47,7 @@ mv /box/in/{tree} {folder}/
 cd {folder}/{tree}
 dpkg-buildpackage --build=binary --no-sign > /box/out/build.txt 2>&1 || {{ tail -n 60 /box/out/build.txt; exit 1; }}
 cd ..
-[ -z "{check}" ] || lintian --fail-on error,warning --info --tag-display-limit 0 *.changes > /box/out/lintian.txt 2>&1 \\
+[ -z "{check}" ] || lintian --fail-on error,warning --tag-display-limit 0 *.changes > /box/out/lintian.txt 2>&1 \\
   || {{ cat /box/out/lintian.txt; exit 1; }}
 cp *.deb *.changes *.buildinfo /box/out/
 """
