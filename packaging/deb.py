@@ -115,14 +115,14 @@ def tree(suite: str, folder: Path, commit: str = "HEAD") -> Path:
     return made
 
 
-def build(suite: str, out: Path, *, check: bool = True, other: bool = False) -> Path:
+def build(suite: str, out: Path, *, commit: str = "HEAD", check: bool = True, other: bool = False) -> Path:
     """Build the package of a release into ``out``; its path. ``check``: lintian must find neither error nor warning.
 
     ``other``: in another folder, time zone, locale and umask, which must make no difference. Raises `CannotBuild`.
     """
     out.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as made:
-        source = tree(suite, Path(made))
+        source = tree(suite, Path(made), commit)
         words = {"tree": source.name, "check": "yes" if check else ""}
         if other:
             words |= {"folder": "/srv/elsewhere/deep", "zone": "Asia/Kathmandu", "locale": "C", "umask": "027"}

@@ -1,0 +1,81 @@
+"""Packages: chargerd's packages as the tests need them: built from this working tree once, and changed a little."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import importlib.util
+import subprocess
+import tempfile
+from pathlib import Path
+from types import ModuleType
+
+from tests.system.boxes import cache
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def deb_tool() -> ModuleType:
+    """packaging/deb.py, which is a program and no part of a package."""
+    spec = importlib.util.spec_from_file_location("deb", ROOT / "packaging" / "deb.py")
+    assert spec is not None
+    assert spec.loader is not None
+    tool = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(tool)
+    return tool
+
+
+def commit() -> str:
+    """The commit to build: the newest, or one with what is changed and not committed yet; that one stays on no branch."""
+    made = subprocess.run(["git", "stash", "create"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    return made.strip() or "HEAD"
+
+
+def built(suite: str) -> Path:
+    """The package for a release, lintian being content with it; built once for each state of the tree and then kept."""
+    chosen = commit()
+    tree = _git("rev-parse", f"{chosen}^{{tree}}")
+    mark = hashlib.sha256(f"{tree} {suite}".encode()).hexdigest()[:12]
+    folder = cache() / "packages" / mark
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with (folder.parent / f"{suite}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not folder.is_dir():
+            for old in folder.parent.glob(f"*/chargerd_*+{_release(suite)}_*.deb"):
+                old.unlink()  # of an earlier tree
+            with tempfile.TemporaryDirectory(dir=folder.parent) as made:
+                deb_tool().build(suite, Path(made) / "out", commit=chosen)
+                (Path(made) / "out").rename(folder)
+        (package,) = folder.glob("chargerd_*.deb")
+        return package
+
+
+def derived(package: Path, folder: Path, version: str, *edits: tuple[str, str, str]) -> Path:
+    """Another version of a package, with texts in some of its files replaced: (file, old, new)."""
+    tree, release = folder / f"tree-{version}", package.name.split("+")[1].split("_")[0]
+    subprocess.run(["dpkg-deb", "--raw-extract", str(package), str(tree)], check=True)
+    control = (tree / "DEBIAN" / "control").read_text()
+    old = next(line for line in control.splitlines() if line.startswith("Version: "))
+    (tree / "DEBIAN" / "control").write_text(control.replace(old, f"Version: {version}+{release}"))
+    mine = tree / "usr/lib/chargerd/app/chargerd/__init__.py"
+    mine.write_text(mine.read_text().replace(old.split()[1].split("+")[0], version))
+    for name, before, after in edits:
+        file = tree / name
+        text = file.read_text()
+        assert before in text, f"{name} has no {before!r}"
+        file.write_text(text.replace(before, after))
+    made = folder / f"chargerd_{version}+{release}_{package.stem.rpartition('_')[2]}.deb"
+    subprocess.run(
+        ["dpkg-deb", "--root-owner-group", "-Zgzip", "-z1", "--build", str(tree), str(made)],
+        check=True,
+        capture_output=True,
+    )
+    return made
+
+
+def _git(*words: str) -> str:
+    return subprocess.run(["git", *words], cwd=ROOT, capture_output=True, text=True, check=True).stdout.strip()
+
+
+def _release(suite: str) -> str:
+    return {"bookworm": "deb12", "trixie": "deb13"}[suite]
