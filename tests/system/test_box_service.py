@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 
 import pytest
@@ -12,7 +11,6 @@ from tests.system.boxes import CONFIGURATION, Box
 pytestmark = pytest.mark.system
 
 MOST_EXPOSED = 1.4
-NO_TIMER = {"no_timer": True}
 
 
 def test_as_shipped_it_runs_watches_and_switches_nothing(box: Box):
@@ -21,7 +19,7 @@ def test_as_shipped_it_runs_watches_and_switches_nothing(box: Box):
     box.sh("systemctl restart chargerd")
     assert box.shows("ActiveState") == "active"
     assert box.shows("UnitFileState") == "enabled"
-    assert box.shows("StatusText")
+    box.until(lambda: box.shows("StatusText"))
     status = box.status()
     assert (status["loadpoints"], status["problems"]) == ([], [])
     assert box.plug()["asked"] == []
@@ -29,23 +27,12 @@ def test_as_shipped_it_runs_watches_and_switches_nothing(box: Box):
 
 
 def test_exposure_is_low(box: Box):
-    """``systemd-analyze security`` of the running unit: at most 1.4; of the little unit beside it no more than 3."""
+    """``systemd-analyze security`` of the running unit: at most 1.4."""
     said = box.sh("systemd-analyze security --no-pager chargerd | tail -n 1")
     found = re.search(r"chargerd\.service: ([0-9.]+)", said)
     assert found, said
     assert float(found[1]) <= MOST_EXPOSED, box.sh("systemd-analyze security --no-pager chargerd | grep ✗")
-    assert box.sh("systemd-analyze verify chargerd.service chargerd-gave-up.service 2>&1") == ""
-
-
-def test_charge_ends_at_its_cut_off_and_the_journal_tells_it(home: Box):
-    """The whole way through sandbox, socket and plug: on by a person, off at the cut-off, a session with its outcome."""
-    home.plug(draw_w=700)
-    home.until(lambda: not home.plug()["on"], 40)
-    assert [(on, cause) for _, on, cause in home.plug()["switchings"]] == [(True, "client"), (False, "client")]
-    session = home.until(lambda: json.loads(home.sh("chargerctl sessions --json"))["sessions"])[-1]
-    assert session["outcome"] == "finished"
-    assert "bike" in home.said()
-    assert home.shows("StatusText")
+    assert box.sh("systemd-analyze verify --man=no chargerd.service chargerd-gave-up.service 2>&1") == ""
 
 
 def test_everybody_may_look_and_only_the_group_may_switch(home: Box):
@@ -153,11 +140,11 @@ def test_missing_secret_costs_its_own_device_only(home: Box):
 
 
 def test_quiet_service_still_tells_every_switching(box: Box):
-    """S0-29: with ``--quiet`` in a drop-in the journal has what switches power and little else."""
+    """S0-29: with ``--quiet`` in a drop-in the journal has what switches power, and no routine."""
     drop_in = "[Service]\\nExecStart=\\nExecStart=/usr/sbin/chargerd run --quiet\\n"
     box.sh("mkdir -p /etc/systemd/system/chargerd.service.d")
     box.sh(f"printf '{drop_in}' > /etc/systemd/system/chargerd.service.d/quiet.conf && systemctl daemon-reload")
     box.sh("systemctl restart chargerd && journalctl --rotate --vacuum-time=1s")
     box.charging()
-    lines = [line for line in box.said("_COMM=chargerd").splitlines() if "bike" in line]
-    assert any("on" in line.split() for line in lines), box.said()
+    assert "bike: switching on" in box.said()
+    assert "watches" not in box.said()

@@ -1,3 +1,4 @@
+#!/usr/bin/python3
 """Agent: runs inside a box and does what the test outside says: commands, over a socket in the shared folder.
 
 One JSON object a line: ``{"run": [...], "seconds": 60}`` is answered by status and output; ``{"end": "cut"}`` ends this boot

@@ -16,8 +16,8 @@ from typing import Any
 
 sys.path[:0] = ["/usr/lib/chargerd/app", "/usr/lib/chargerd/vendor"]
 
-from chargerd.drivers.simulated import Socket
-from chargerd.sim.wire.kasa import SimulatedStrip
+from chargerd.drivers.simulated import Socket  # noqa: E402
+from chargerd.sim.wire.kasa import SimulatedStrip  # noqa: E402
 
 PLACE = Path("/box/out/plug")
 

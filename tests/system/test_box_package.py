@@ -1,0 +1,238 @@
+"""The package's life: from a signed repository, upgraded, downgraded, removed, purged, and across releases of Debian."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.system.boxes import CONFIGURATION, Box
+from tests.system.packages import built, commit, deb_tool, derived
+
+pytestmark = pytest.mark.system
+
+SCHEMA = "usr/lib/chargerd/app/chargerd/store/schema.py"
+OTHER = {"bookworm": "trixie", "trixie": "bookworm"}
+
+
+class Repository:
+    """A signed repository in a folder, as one has it on a web server."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder / "repo"
+        (self.folder / "pool").mkdir(parents=True)
+        self._keys = {**os.environ, "GNUPGHOME": str(folder / "keys")}
+        (folder / "keys").mkdir(mode=0o700)
+        self._gpg("--quick-gen-key", "--passphrase", "", "chargerd tests", "ed25519", "sign", "never")
+        (self.folder / "key.asc").write_bytes(self._gpg("--armor", "--export"))
+
+    def add(self, suite: str, *packages: Path) -> None:
+        """Publish packages for a release."""
+        pool, lists = self.folder / "pool" / suite, self.folder / "dists" / suite
+        pool.mkdir(exist_ok=True)
+        for package in packages:
+            shutil.copy(package, pool)
+        binary = lists / "main" / "binary-amd64"
+        binary.mkdir(parents=True, exist_ok=True)
+        (binary / "Packages").write_bytes(self._archive("packages", f"pool/{suite}"))
+        labels = [
+            f"-oAPT::FTPArchive::Release::{key}={value}"
+            for key, value in (
+                ("Suite", suite),
+                ("Codename", suite),
+                ("Components", "main"),
+                ("Architectures", "amd64"),
+            )
+        ]
+        release = self._archive(*labels, "release", f"dists/{suite}")
+        (lists / "Release").write_bytes(release)
+        (lists / "InRelease").unlink(missing_ok=True)
+        self._gpg("--clearsign", "--output", str(lists / "InRelease"), str(lists / "Release"))
+
+    def _gpg(self, *words: str) -> bytes:
+        return subprocess.run(
+            ["gpg", "--batch", "--quiet", *words], env=self._keys, check=True, capture_output=True
+        ).stdout
+
+    def _archive(self, *words: str) -> bytes:
+        return subprocess.run(["apt-ftparchive", *words], cwd=self.folder, check=True, capture_output=True).stdout
+
+
+@pytest.fixture
+def repository(tmp_path: Path, suite: str, package: Path) -> Repository:
+    """A signed repository that has the package."""
+    made = Repository(tmp_path)
+    made.add(suite, package)
+    return made
+
+
+def _use(box: Box, suite: str, *, alone: bool = True) -> None:
+    """Have apt know the repository, and by default no other."""
+    if alone:
+        box.sh("rm -rf /etc/apt/sources.list /etc/apt/sources.list.d/*")
+    lines = [
+        "Types: deb",
+        "URIs: file:/box/in/repo",
+        f"Suites: {suite}",
+        "Components: main",
+        "Signed-By: /box/in/repo/key.asc",
+    ]
+    box.sh("printf '%s\\n' " + " ".join(f"'{line}'" for line in lines) + " > /etc/apt/sources.list.d/chargerd.sources")
+
+
+def test_from_a_signed_repository(suite: str, repository: Repository):
+    """``apt update``, ``apt install chargerd``: it runs."""
+    with Box(suite, repository.folder) as box:
+        _use(box, suite)
+        box.sh("apt-get update 2>&1 && apt-get install --yes chargerd 2>&1")
+        assert box.shows("ActiveState") == "active"
+        assert box.sh("dpkg --verify chargerd") == ""
+
+
+@pytest.mark.parametrize("what", ["package", "list", "signature"])
+def test_tampered_repository_is_refused(suite: str, repository: Repository, what: str):
+    """One byte of the package, of its list, or of what was signed: apt installs nothing."""
+    file = {
+        "package": next(repository.folder.glob("pool/*/*.deb")),
+        "list": repository.folder / "dists" / suite / "main" / "binary-amd64" / "Packages",
+        "signature": repository.folder / "dists" / suite / "InRelease",
+    }[what]
+    data = bytearray(file.read_bytes())
+    place = len(data) // 2 if what == "package" else data.index(b"main")
+    data[place] ^= 1
+    file.write_bytes(data)
+    with Box(suite, repository.folder) as box:
+        _use(box, suite)
+        box.sh("apt-get update 2>&1 && apt-get install --yes chargerd 2>&1", status=100)
+        box.sh("dpkg-query --status chargerd 2>&1", status=1)
+
+
+def test_package_for_the_other_debian_is_refused(suite: str):
+    """By its dependencies, before anything is unpacked."""
+    with Box(suite, built(OTHER[suite])) as box:
+        said = box.sh("apt-get install --yes /box/in/chargerd_*.deb 2>&1", status=100)
+        assert "python3" in said
+        box.sh("dpkg-query --status chargerd 2>&1", status=1)
+
+
+def test_upgrade_in_mid_charge_clicks_no_relay(suite: str, package: Path, tmp_path: Path):
+    """The session goes on under the new version; an edited configuration file is kept without a question."""
+    newer = derived(package, tmp_path, "0.9.0")
+    with Box(suite, package, newer) as box:
+        box.install(package.name)
+        box.charging()
+        before = box.shows("MainPID")
+        box.install(newer.name)
+        assert box.shows("MainPID") != before
+        assert "chargerd 0.9.0" in box.sh("chargerd --version; journalctl -u chargerd")
+        box.until(lambda: box.bike()["state"] == "charging")
+        assert [on for _, on, _ in box.plug()["switchings"]] == [True]
+        assert len(json.loads(box.sh("chargerctl sessions --json"))["sessions"]) == 1
+        assert "shed/bike" in box.sh("cat /etc/chargerd/chargerd.toml")
+
+
+def test_upgrade_that_would_refuse_the_configuration_leaves_the_old_version_charging(
+    suite: str, package: Path, tmp_path: Path
+):
+    """The upgrade gate: dpkg names the mistake and stops; mended, ``dpkg --configure`` goes on. A secret elsewhere is no mistake."""
+    newer = derived(package, tmp_path, "0.9.0")
+    with Box(suite, package, newer) as box:
+        box.install(package.name)
+        box.charging()
+        before = box.shows("MainPID")
+        box.configure(CONFIGURATION + "max_curent_a = 3\n", take_over=False)
+        said = box.sh(f"apt-get install --yes /box/in/{newer.name} 2>&1", status=100)
+        assert "the new version would refuse the configuration" in said
+        assert "loadpoint.bike.max_curent_a" in said
+        assert box.shows("MainPID") == before
+        assert box.bike()["state"] == "charging"
+        login = '\n[device.porch]\ndriver = "kasa"\nhost = "127.0.0.9"\nusername = { credential = "a" }\npassword = { credential = "a" }\n'
+        box.configure(CONFIGURATION + login, take_over=False)
+        box.sh("dpkg --configure chargerd 2>&1")
+        assert box.shows("MainPID") != before
+        box.until(lambda: box.bike()["state"] == "charging")
+        assert [on for _, on, _ in box.plug()["switchings"]] == [True]
+
+
+def test_downgrade_below_the_log_is_refused_with_a_sentence(suite: str, package: Path, tmp_path: Path):
+    """Fault 7: exit status 78, no loop, not a byte of the log changed; the newer version again goes on with it."""
+    version = next(
+        line
+        for line in (deb_tool().ROOT / "chargerd/store/schema.py").read_text().splitlines()
+        if line.startswith("VERSION =")
+    )
+    number = int(version.split("=")[1])
+    newer = derived(package, tmp_path, "0.9.0", (SCHEMA, version, f"VERSION = {number + 1}"))
+    with Box(suite, package, newer) as box:
+        box.install(newer.name)
+        box.sh("systemctl stop chargerd")
+        log = box.sh("sha256sum /var/lib/chargerd/log.db")
+        box.sh("systemctl start chargerd")
+        seq = json.loads(box.sh("chargerctl log --json | tail -n 1"))["seq"]
+        box.sh("systemctl stop chargerd")
+        log = box.sh("sha256sum /var/lib/chargerd/log.db")
+        box.sh(f"apt-get install --yes --allow-downgrades /box/in/{package.name} 2>&1")
+        box.until(lambda: box.shows("ActiveState") == "failed")
+        assert (box.shows("ExecMainStatus"), box.shows("NRestarts")) == ("78", "0")
+        assert f"was written by a newer chargerd (log version {number + 1}, this one knows {number})" in box.said()
+        assert box.sh("sha256sum /var/lib/chargerd/log.db") == log
+        box.install(newer.name)
+        box.until(lambda: box.shows("ActiveState") == "active")
+        assert json.loads(box.sh("chargerctl log --json | head -n 1"))["seq"] <= seq
+
+
+def test_removed_purged_and_installed_again(home: Box):
+    """Remove keeps all; purge takes configuration and secrets and says where the log is; a new install goes on with it."""
+    home.sh("umask 077 && echo hidden > /etc/chargerd/secrets/kasa && touch /etc/chargerd/conf.d/10-more.toml")
+    home.sh("apt-get remove --yes chargerd 2>&1")
+    assert home.plug(skip_s=121)["on"] is False
+    home.sh(
+        "test -e /etc/chargerd/secrets/kasa && test -e /etc/chargerd/chargerd.toml && test -s /var/lib/chargerd/log.db"
+    )
+    home.sh("test -e /usr/lib/chargerd || test -e /usr/sbin/chargerd", status=1)
+    home.install()
+    home.until(lambda: home.bike()["name"] == "bike")
+    said = home.sh("apt-get purge --yes chargerd 2>&1")
+    assert "the log of what was switched is kept in /var/lib/chargerd" in said
+    home.sh("test -e /etc/chargerd", status=1)
+    home.sh("test -s /var/lib/chargerd/log.db && getent passwd chargerd")
+    home.install()
+    assert home.status()["loadpoints"] == []
+    sessions = json.loads(home.sh("chargerctl sessions --json"))["sessions"]
+    assert [session["loadpoint"] for session in sessions] == ["bike"]
+
+
+def test_disabled_by_its_owner_it_stays_so(box: Box):
+    """An upgrade or reinstallation does not start what somebody has switched off."""
+    box.sh("systemctl disable --now chargerd 2>&1 && apt-get install --reinstall --yes /box/in/chargerd_*.deb 2>&1")
+    assert (box.shows("ActiveState"), box.shows("UnitFileState")) == ("inactive", "disabled")
+
+
+def test_every_program_and_file_format_has_its_manual_page(box: Box):
+    """What dpkg has put into bin, sbin and /etc is described; byte code is there and belongs to nobody else."""
+    files = box.sh("dpkg -L chargerd").split()
+    pages = {Path(file).name.removesuffix(".gz") for file in files if "/man/" in file}
+    programs = {Path(f).name for f in files if f.startswith(("/usr/bin/", "/usr/sbin/"))}
+    formats = {Path(f).name for f in files if f.startswith("/etc/") and Path(f).suffix}
+    assert pages == {"chargerctl.1", "chargerd.8", "chargerd.toml.5"}
+    assert {page.rpartition(".")[0] for page in pages} == programs | (formats - {"conf.d"})
+    box.sh("test -d /usr/lib/chargerd/vendor/msgspec/__pycache__")
+    assert box.sh("dpkg --verify chargerd") == ""
+
+
+def test_completion_knows_commands_and_asks_for_names(home: Box):
+    """bash, as the package installs it: the beginning of a command, and a loadpoint's name."""
+    completed = "source /usr/share/bash-completion/completions/chargerctl; COMP_WORDS=({}); COMP_CWORD={}; _chargerctl; echo ${{COMPREPLY[@]}}"
+    for words, place, wanted in (("chargerctl stat", 1, "status"), ("chargerctl mode b", 2, "bike")):
+        status, said = home.run("bash", "-c", completed.format(words, place))
+        assert (status, said.split()) == (0, [wanted])
+
+
+def test_two_builds_give_the_same_bytes(suite: str, package: Path, tmp_path: Path):
+    """The second in another folder, time zone, locale and umask."""
+    again = deb_tool().build(suite, tmp_path / "again", commit=commit(), check=False, other=True)
+    assert again.read_bytes() == package.read_bytes()
