@@ -27,8 +27,10 @@ def deb_tool() -> ModuleType:
 
 def commit() -> str:
     """The commit to build: the newest, or one with what is changed and not committed yet; that one stays on no branch."""
-    made = subprocess.run(["git", "stash", "create"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
-    return made.strip() or "HEAD"
+    cache().mkdir(parents=True, exist_ok=True)
+    with (cache() / "commit.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # git locks its index, and does not wait
+        return _git("stash", "create") or "HEAD"
 
 
 def built(suite: str) -> Path:
