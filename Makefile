@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 DEMO_SPEED ?= 60
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
-.PHONY: help venv demo test test-system bench bench-peers lint clean
+.PHONY: help venv demo test test-system bench bench-peers deb lint clean
 
 help:
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 14
@@ -32,7 +32,10 @@ test: venv ## everything that needs only Python
 	$(BIN)/pytest -m "not system" -n 2 $(PYTEST)
 
 test-system: venv ## what needs Debian packages, Node or root
-	$(BIN)/pytest -m system tests/system $(PYTEST)
+	$(BIN)/pytest -m system tests/system -n 2 --dist worksteal $(PYTEST)
+
+deb: venv ## the packages for Debian 12 and 13, into dist/; needs root
+	$(BIN)/python packaging/deb.py
 
 bench: venv ## every benchmark beside its reference; fails when a limit is missed
 	@$(BIN)/python benchmarks/table.py --traces benchmarks/traces $(BENCH)
@@ -51,4 +54,4 @@ lint: venv ## ruff and mypy --strict
 	$(BIN)/mypy
 
 clean: ## remove what make and the demo made
-	rm -rf $(VENV) $(PEERS) .demo .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) $(PEERS) .demo dist .pytest_cache .mypy_cache .ruff_cache

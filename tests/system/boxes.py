@@ -150,9 +150,9 @@ class Box:
         return answer
 
     def bike(self) -> dict[str, Any]:
-        """The loadpoint bike."""
-        answer: dict[str, Any] = self.status()["loadpoints"][0]
-        return answer
+        """The first loadpoint; of one that is not there yet everything is None."""
+        found: list[dict[str, Any]] = self.status()["loadpoints"]
+        return found[0] if found else dict.fromkeys(("name", "state", "reachable"))
 
     # The plug
 

@@ -23,6 +23,8 @@ def test_as_shipped_it_runs_watches_and_switches_nothing(box: Box):
     status = box.status()
     assert (status["loadpoints"], status["problems"]) == ([], [])
     assert box.plug()["asked"] == []
+    assert box.sh("stat --format '%U %a' /var/lib/chargerd") == "chargerd 750\n"
+    box.sh("test -s /var/lib/chargerd/log.db")
     assert "watches 0 loadpoints" in box.said()
 
 

@@ -1,0 +1,145 @@
+"""Packaging: what the package says of itself is so: versions, licences, manual pages, and the unit."""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import re
+import tomllib
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from chargerd import __main__ as program
+from chargerd import __version__
+from chargerd.config.base import DeviceConfig
+from chargerd.config.load import load
+from chargerd.config.site import LoadpointTable, LogTable, ScheduleItem, SiteTable, VehicleTable
+from chargerd.ctl.commands import REGISTRY
+from chargerd.daemon.run import STOP_S
+from chargerd.daemon.start import EX_CONFIG
+from chargerd.drivers import MODULES
+from chargerd.drivers import load as load_driver
+from chargerd.drivers.kasa import Driver as Kasa
+
+ROOT = Path(__file__).resolve().parent.parent
+DEBIAN = ROOT / "packaging" / "debian"
+PAGES = ROOT / "docs" / "man"
+
+
+def tool(name: str) -> ModuleType:
+    """A program of packaging/, which is in no package."""
+    spec = importlib.util.spec_from_file_location(name, ROOT / "packaging" / f"{name}.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="module")
+def pages() -> dict[str, str]:
+    """The manual pages as they are installed."""
+    made: dict[str, str] = tool("man").pages()
+    return made
+
+
+def unit() -> dict[str, list[str]]:
+    """Every key of chargerd.service with its values, in order."""
+    found: dict[str, list[str]] = {}
+    for line in (ROOT / "systemd" / "chargerd.service").read_text("utf-8").splitlines():
+        key, is_setting, value = line.partition("=")
+        if is_setting and not line.startswith("#"):
+            found.setdefault(key, []).append(value)
+    return found
+
+
+def test_the_package_has_the_program_s_version():
+    """The changelog's newest entry is that of ``chargerd --version``."""
+    first = (DEBIAN / "changelog").read_text("utf-8").splitlines()[0]
+    assert first == f"chargerd ({__version__}) unstable; urgency=medium"
+
+
+def test_every_carried_library_has_its_licence_named():
+    """The copyright file has a paragraph for each locked library, and the text of each licence it names."""
+    text = (DEBIAN / "copyright").read_text("utf-8")
+    locked = re.findall(r"^([a-z0-9-]+)==", (ROOT / "packaging" / "requirements.txt").read_text("utf-8"), re.MULTILINE)
+    named = re.findall(r"^Files: wheelhouse/(\w+)-\*$", text, re.MULTILINE)
+    assert [name.replace("_", "-") for name in named] == sorted(locked)
+    used = {
+        word for line in re.findall(r"^License: (.+)$", text, re.MULTILINE) for word in re.split(r" and | or ", line)
+    }
+    assert used == set(re.findall(r"^License: (\S+)\n ", text, re.MULTILINE))
+
+
+def test_manual_of_the_daemon_has_every_command_and_option(pages: dict[str, str]):
+    """chargerd(8) is complete, and names nothing that is not there."""
+    top = program.parser()
+    (commands,) = (a for a in top._actions if isinstance(a, argparse._SubParsersAction))
+    parsers = [top, *commands.choices.values()]
+    options = {text for each in parsers for action in each._actions for text in action.option_strings} - {
+        "-h",
+        "--help",
+    }
+    text = (PAGES / "chargerd.md").read_text("utf-8")
+    named = {word for item in re.findall(r"^- `(-[^`]*)`", text, re.MULTILINE) for word in re.findall(r"-[-\w]+", item)}
+    assert named == options
+    assert set(re.findall(r"^\*\*chargerd\*\* (\w+)", text, re.MULTILINE)) == set(commands.choices)
+    assert pages["chargerd.8"].startswith(f'.TH chargerd 8 "" "chargerd {__version__}"')
+
+
+def test_manual_of_the_file_has_every_key(pages: dict[str, str]):
+    """chargerd.toml(5): each key of each table, and its example is one that loads."""
+    text = (PAGES / "chargerd.toml.md").read_text("utf-8")
+    models = (SiteTable, LogTable, VehicleTable, LoadpointTable, DeviceConfig, Kasa.Config)
+    keys = {key for model in models for key in model.model_fields}
+    named = {key for item in re.findall(r"^- `([^`]*)`", text, re.MULTILINE) for key in item.split(", ")}
+    assert named == keys
+    assert all(f"`{key}`" in text for key in ScheduleItem.model_fields)
+    assert all(f'"{kind}"' in text for kind in MODULES)
+    assert "chargerd.toml.5" in pages
+
+
+def test_example_of_the_manual_loads(tmp_path: Path):
+    """What is copied out of chargerd.toml(5) is accepted."""
+    (example,) = re.findall(r"```toml\n(.*?)```", (PAGES / "chargerd.toml.md").read_text("utf-8"), re.DOTALL)
+    (tmp_path / "chargerd.toml").write_text(example)
+    loaded = load([tmp_path / "chargerd.toml"], load_driver=load_driver, driver_kinds=MODULES)
+    assert list(loaded.configuration.loadpoints) == ["bike-1"]
+
+
+def test_manual_of_chargerctl_has_every_command(pages: dict[str, str]):
+    """chargerctl(1) is made from the parsers."""
+    page = pages["chargerctl.1"]
+    assert all(f".SS {name}\n" in page for name in REGISTRY)
+
+
+def test_no_line_of_a_manual_is_taken_for_a_request(pages: dict[str, str]):
+    """A line of text that begins with a dot or a quote is guarded; a minus stays one, so that options can be copied."""
+    page = tool("man").page("# x\n\n.so /etc/passwd\n\n'quoted' --dry-run", "x", 1)
+    assert "\n\\&.so" in page
+    assert "\n\\(aqquoted\\(aq \\-\\-dry\\-run" in page
+    requests = {line.split()[0] for text in pages.values() for line in text.splitlines() if line[:1] == "."}
+    assert requests <= {".TH", ".nh", ".ad", ".SH", ".SS", ".PP", ".TP", ".IP", ".RS", ".RE", ".nf", ".fi"}
+
+
+def test_unit_agrees_with_the_program():
+    """No restart after the exit status for a wrong configuration; more time to end than the program takes at most."""
+    keys = unit()
+    assert keys["RestartPreventExitStatus"] == [str(EX_CONFIG)]
+    assert int(keys["TimeoutStopSec"][0].removesuffix("s")) > 2 * STOP_S
+    assert keys["LoadCredential"] == ["secret:/etc/chargerd/secrets"]
+    assert keys["Type"] == ["notify"]
+    assert "PrivateUsers" not in keys
+
+
+def test_units_say_nothing_twice():
+    """Of a key that stands twice systemd takes the last one; only lists may grow."""
+    twice = {key for key, values in unit().items() if len(values) > 1}
+    assert twice == {"SystemCallFilter"}
+
+
+def test_shipped_example_is_what_the_package_installs():
+    """etc/chargerd.toml has no device and no loadpoint until somebody takes the signs away."""
+    assert set(tomllib.loads((ROOT / "etc" / "chargerd.toml").read_text("utf-8"))) == {"site"}
