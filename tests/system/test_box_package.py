@@ -34,6 +34,14 @@ COMP_WORDS=(%s) COMP_CWORD=%d
 _chargerctl
 echo ${COMPREPLY[@]}
 """
+ZSH = """
+fpath=(FOLDER $fpath)
+compadd() { shift; print -r -- "$@" }
+compdef() { print nothing yet }
+autoload -Uz _chargerctl
+words=(chargerctl stat) CURRENT=2
+_chargerctl
+"""
 OTHER = {"bookworm": "trixie", "trixie": "bookworm"}
 
 
@@ -248,6 +256,19 @@ def test_completion_knows_commands_and_asks_for_names(home: Box):
     for words, place, wanted in (("chargerctl stat", 1, "status"), ("chargerctl mode b", 2, "bike")):
         status, said = home.run("bash", "-c", COMPLETED % (words, place))
         assert (status, said.split()) == (0, [wanted])
+
+
+def test_completion_of_zsh_works_from_its_first_use_and_that_of_fish_parses(package: Path, tmp_path: Path):
+    """The files that the package installs, loaded by the shells themselves as they load them."""
+    subprocess.run(["dpkg-deb", "--extract", str(package), str(tmp_path)], check=True)
+    share = tmp_path / "usr" / "share"
+    loaded = ZSH.replace("FOLDER", str(share / "zsh" / "vendor-completions"))
+    said = subprocess.run(["zsh", "-f", "-c", loaded], capture_output=True, text=True, check=True).stdout
+    assert {"status", "why", "mode"} <= set(said.split())
+    fish = share / "fish" / "vendor_completions.d" / "chargerctl.fish"
+    asked = f"source {fish}; complete --do-complete 'chargerctl stat'"
+    said = subprocess.run(["fish", "--no-config", "-c", asked], capture_output=True, text=True, check=True).stdout
+    assert said.split()[0] == "status"
 
 
 def test_two_builds_give_the_same_bytes(suite: str, package: Path, tmp_path: Path):

@@ -105,7 +105,11 @@ $choices
     fi
     compadd -- ${=found}
 }
-compdef _chargerctl chargerctl
+if [[ $funcstack[1] == _chargerctl ]]; then  # zsh has loaded this file as that function, for its first use
+    _chargerctl "$@"
+else
+    compdef _chargerctl chargerctl
+fi
 """
 
 
