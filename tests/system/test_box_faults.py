@@ -112,7 +112,7 @@ def test_charge_goes_on_after_a_boot_without_a_click(suite: str, package: Path, 
 
 
 def test_full_disk_is_told_and_heals_by_itself(box: Box):
-    """Fault 4: the charge goes on, nothing new is taken on, status and journal say so; no restart."""
+    """Fault 4: nothing new is taken on, a charge can be stopped, status and journal say so; no restart."""
     box.sh(
         "systemctl stop chargerd && rm -r /var/lib/chargerd && mkdir /var/lib/chargerd"
         " && mount -t tmpfs -o size=4M,mode=750 none /var/lib/chargerd && chown chargerd: /var/lib/chargerd"
@@ -121,13 +121,35 @@ def test_full_disk_is_told_and_heals_by_itself(box: Box):
     box.charging()
     box.sh("cat /dev/zero > /var/lib/chargerd/fill", status=1)
     box.until(lambda: box.shows("StatusText").startswith("NOT RECORDING"))
-    assert "the log cannot be written" in box.sh("chargerctl mode bike off", status=1)
+    assert "the log cannot be written" in box.sh("chargerctl set bike max_h=3 2>&1", status=1)
     assert box.plug()["on"]
+    box.sh("chargerctl mode bike off")
+    box.until(lambda: not box.plug()["on"])
+    assert "the log cannot be written" in box.sh("chargerctl mode bike fast 2>&1", status=1)
     assert box.shows("NRestarts") == "0"
     box.sh("rm /var/lib/chargerd/fill")
     box.until(lambda: "NOT RECORDING" not in box.shows("StatusText"), 40)
-    box.sh("chargerctl mode bike off")
-    box.until(lambda: not box.plug()["on"])
+    assert "bike: off  by=root" in box.said()
+    box.sh("chargerctl mode bike fast")
+    box.until(lambda: box.plug()["on"])
+
+
+def test_after_a_death_the_plug_is_told_once_more_and_the_journal_can_be_searched(box: Box):
+    """S0-33, S0-29: killed for good, the timer in the plug is short at once; entries are found by their loadpoint."""
+    box.charging()
+    box.sh("systemctl mask --runtime --now chargerd-gave-up.service; mkdir -p /run/systemd/system/chargerd.service.d")
+    box.sh(
+        "printf '[Service]\\nRestart=no\\n' > /run/systemd/system/chargerd.service.d/no.conf && systemctl daemon-reload"
+    )
+    box.sh(f"kill -KILL {box.shows('MainPID')}")
+    box.until(lambda: box.shows("ActiveState") == "failed")
+    assert "bike: chargerd has died; its timer ends it in 120 s" in box.said()
+    assert 0 < box.plug()["timer_s"] <= 120
+    found = box.sh("journalctl CHARGERD_LOADPOINT=bike CHARGERD_EVENT=CommandIssued -o json -n 1")
+    entry = json.loads(found)
+    assert entry["CHARGERD_DEVICE"] == "shed"
+    assert entry["_SYSTEMD_UNIT"] == "chargerd.service"
+    assert entry["PRIORITY"] == "5"
 
 
 def test_out_of_memory_it_comes_back(suite: str, package: Path):

@@ -166,6 +166,26 @@ def test_upgrade_in_mid_charge_clicks_no_relay(suite: str, package: Path, tmp_pa
         assert "shed/bike" in box.sh("cat /etc/chargerd/chargerd.toml")
 
 
+def test_upgrade_shows_what_the_new_version_would_have_decided_otherwise(suite: str, package: Path, tmp_path: Path):
+    """The upgrade gate: nobody is at a terminal, so it is printed and the new version takes over; the charge goes on."""
+    policy = "usr/lib/chargerd/app/chargerd/policies/threshold.py"
+    rules = "usr/lib/chargerd/app/chargerd/engine/__init__.py"
+    edits = (
+        (policy, '{"started": True}', '{"started": True, "newer": True}'),
+        (rules, 'VERSION = "2"', 'VERSION = "3"'),
+    )
+    newer = derived(package, tmp_path, "0.9.1", *edits)
+    with Box(suite, package, newer) as box:
+        box.install(package.name)
+        box.charging()
+        said = box.install(newer.name)
+        assert "would have decided this otherwise" in said
+        assert "other rules, no damage" in said
+        assert "chargerd 0.9.1" in box.sh("chargerd --version")
+        box.until(lambda: box.bike()["state"] == "charging")
+        assert [on for _, on, _ in box.plug()["switchings"]] == [True]
+
+
 def test_upgrade_that_would_refuse_the_configuration_leaves_the_old_version_charging(
     suite: str, package: Path, tmp_path: Path
 ):
