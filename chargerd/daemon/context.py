@@ -17,6 +17,7 @@ from chargerd.model.settings import Profile
 from chargerd.model.state import Session, Site
 from chargerd.protocol.framing import CallError
 from chargerd.protocol.varlink import invalid
+from chargerd.store.rest import Lost
 
 
 class LogReader(Protocol):
@@ -24,6 +25,10 @@ class LogReader(Protocol):
 
     def read(self, first_seq: int = 1, last_seq: int | None = None) -> Iterator[Event]:
         """Events in the order of their seq, both ends included."""
+        ...
+
+    def rest(self, first_seq: int, last_seq: int) -> Iterator[Event | Lost]:
+        """The same, with a `Lost` in place of what cannot be read."""
         ...
 
     def seq_at(self, at_ms: int) -> int:

@@ -96,8 +96,10 @@ class LogFollower:
         self._after = answer["seq"]
 
     def take(self, events: tuple[Event, ...]) -> None:
-        """These have happened."""
+        """These have happened. Whose a command is matters also where the first answer had it."""
         self._events += events
+        for event in events:
+            self._wanted.learn(event)
 
     def replies(self, context: Context) -> list[dict[str, Any]]:
         """One reply with the new rows, if there are any. Single readings are left out unless all were asked for."""

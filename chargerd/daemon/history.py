@@ -10,6 +10,7 @@ from chargerd.model.events import Event
 from chargerd.model.state import Session, Site
 from chargerd.store import sessions
 from chargerd.store.reader import open_reader
+from chargerd.store.rest import Lost, rest
 
 
 class History:
@@ -21,6 +22,10 @@ class History:
     def read(self, first_seq: int = 1, last_seq: int | None = None) -> Iterator[Event]:
         """Events in the order of their seq, both ends included."""
         return self._reader.read(first_seq, last_seq)
+
+    def rest(self, first_seq: int, last_seq: int) -> Iterator[Event | Lost]:
+        """The same, with a `Lost` in place of what cannot be read."""
+        return rest(self._reader, first_seq, last_seq)
 
     def seq_at(self, at_ms: int) -> int:
         """The first seq whose event is not before ``at_ms``."""

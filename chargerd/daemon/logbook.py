@@ -13,6 +13,7 @@ from chargerd.engine.describe import settings_of
 from chargerd.model import events as e
 from chargerd.model.reasons import power
 from chargerd.protocol.framing import CallError
+from chargerd.store.rest import Lost
 
 ROWS = 200  # without a time, a number or a count this many rows are shown
 MAX_ROWS = 5000
@@ -34,6 +35,25 @@ class Filter:
             if wanted not in TYPES:
                 raise CallError("BadValue", f"no type of rows is called {wanted[:40]}", "", f"Known: {' '.join(TYPES)}")
         self._by = parameters["by"]
+        self._issued = {
+            charger.pending.issued: context.site.by_charger.get(address, "")
+            for address, charger in context.site.chargers.items()
+            if charger.pending is not None
+        }
+
+    @property
+    def admits_losses(self) -> bool:
+        """Whether events that are lost are shown. What was in them nobody knows, so whoever looks for names is told."""
+        return self._by is None and (self._types is None or "log" in self._types)
+
+    def learn(self, event: e.Event) -> None:
+        """Remember whose a command is, for its outcome does not say so."""
+        if isinstance(event.body, e.CommandIssued):
+            self._issued[event.seq] = event.body.loadpoint
+
+    def misses(self, issued: int) -> bool:
+        """Whether it matters whose a command is, and is not known."""
+        return self._names is not None and issued not in self._issued
 
     def admits(self, event: e.Event, words: Said) -> bool:
         """Whether this event is wanted."""
@@ -41,7 +61,11 @@ class Filter:
             return False
         if self._by is not None and words.by != self._by:
             return False
-        return self._names is None or words.subject in self._names or self._concerns(event)
+        if self._names is None:
+            return True
+        if isinstance(event.body, e.CommandDone | e.CommandFailed) and event.body.issued in self._issued:
+            return self._issued[event.body.issued] in self._names
+        return words.subject in self._names or self._concerns(event)
 
     def _concerns(self, event: e.Event) -> bool:
         named = getattr(event.body, "loadpoint", None)
@@ -61,9 +85,16 @@ class Fold:
         self._commands: dict[int, dict[str, Any]] = {}
         self._codes: dict[str, str] = {}
 
-    def rows(self, events: Iterable[e.Event]) -> Iterator[dict[str, Any]]:
+    def rows(self, events: Iterable[e.Event | Lost]) -> Iterator[dict[str, Any]]:
         """The rows of these events; folded readings come when something else happens there, or at the end."""
+        at_ms = None
         for event in events:
+            if isinstance(event, Lost):
+                yield from self._loss(event, at_ms)
+                continue
+            at_ms = event.at_ms
+            self._wanted.learn(event)
+            self._look_back(event)
             words = said(event, self._context)
             if words is None or not self._wanted.admits(event, words):
                 continue
@@ -77,6 +108,23 @@ class Fold:
                 yield made
         for subject in list(self._open):
             yield from self._close(subject)
+
+    def _look_back(self, event: e.Event) -> None:
+        """Find the command of an outcome that stands before the events looked at."""
+        if not isinstance(event.body, e.CommandDone | e.CommandFailed) or self._context.log is None:
+            return
+        issued = event.body.issued
+        if self._wanted.misses(issued) and 0 < issued < event.seq:
+            for found in self._context.log.rest(issued, issued):
+                if isinstance(found, e.Event):
+                    self._wanted.learn(found)
+
+    def _loss(self, lost: Lost, before_ms: int | None) -> Iterator[dict[str, Any]]:
+        """The row that says which events cannot be shown. Readings before it are not folded with those behind it."""
+        for subject in list(self._open):
+            yield from self._close(subject)
+        if self._wanted.admits_losses:
+            yield lost_row(lost, self._context, before_ms)
 
     def _gather(self, event: e.Event, fact: e.ChargerRead, words: Said) -> None:
         power_w = fact.power_w
@@ -120,6 +168,30 @@ class Fold:
         return not self._every and event.body.outcome is None and before == code
 
 
+def lost_row(lost: Lost, context: Context, before_ms: int | None) -> dict[str, Any]:
+    """A row for events that the log no longer has. Its time is theirs, or that of the event before them."""
+    at_ms = lost.at_ms or before_ms or context.now_ms
+    one = lost.first_seq == lost.last_seq
+    which = f"event {lost.first_seq}" if one else f"events {lost.first_seq} to {lost.last_seq}"
+    gone = "is gone" if one else "are lost"
+    why = lost.text.replace("they are", "it is").replace("they", "it") if one else lost.text
+    text = f"{which}: {why}" if lost.given_up else f"{which} {gone}: {why}"
+    return {
+        "kind": "entry",
+        "seq": lost.first_seq,
+        "at": context.utc(at_ms),
+        "at_local": context.local(at_ms),
+        "type": "log",
+        "event": "Lost",
+        "subject": "",
+        "text": text,
+        "detail": "" if lost.given_up else "look: chargerctl verify",
+        "by": "",
+        "count": 1,
+        "data": {"first_seq": lost.first_seq, "last_seq": lost.last_seq},
+    }
+
+
 def log(context: Context, parameters: dict[str, Any]) -> dict[str, Any]:
     """The reply of GetLog. Its ``seq`` is the newest event that was in the log: followers go on from there."""
     assert context.log is not None
@@ -146,6 +218,11 @@ def _span(context: Context, reader: LogReader, parameters: dict[str, Any], newes
             raise CallError("BadValue", f"there is no event {seq}; the log has 1 to {newest}")
         return seq, seq
     since_ms, until_ms = context.time(parameters, "since"), context.time(parameters, "until")
+    if since_ms is not None and until_ms is not None and since_ms > until_ms:
+        text = f"{context.clock(since_ms)} is after {context.clock(until_ms)}"
+        raise CallError(
+            "BadValue", f"since is after until: {text}", "", "since comes first, as in --since 14:00 --until 15:00"
+        )
     first = 1 if since_ms is None else reader.seq_at(since_ms)
     last = newest if until_ms is None else min(newest, reader.seq_at(until_ms + 1) - 1)
     return max(1, first), last
@@ -161,7 +238,7 @@ def _rows(
         start = max(first, last - look + 1)
         fold = Fold(context, wanted, every_reading=every)
         rows: deque[dict[str, Any]] = deque(maxlen=lines + 1)
-        rows.extend(fold.rows(context.log.read(start, last)) if start <= last else ())
+        rows.extend(fold.rows(context.log.rest(start, last)) if start <= last else ())
         if len(rows) > lines or start <= first:
             ordered = sorted(rows, key=lambda made: int(made["seq"]))
             return ordered[-lines:], len(ordered) > lines

@@ -101,3 +101,21 @@ def test_log_filter_counts_for_what_follows(day):
     stream.take(tuple(day.events[seen:]))
     (reply,) = stream.replies(context(day))
     assert [(entry["subject"], entry["type"]) for entry in reply["entries"]] == [("bike-2", "mode")]
+
+
+def test_a_follower_of_one_loadpoint_hears_no_results_of_another(day):
+    """Each result is a row of its own there, and belongs to its command's loadpoint, also when that was before the answer."""
+    stream = open_stream("GetLog", complete("GetLog", names=["bike-2"], follow=True), context(day))
+    mine = open_stream("GetLog", complete("GetLog", names=["bike-1"], follow=True), context(day))
+    seen = len(day.events)
+    day.charge("bike-1")
+    day.until(300)
+    for event in day.events[seen:]:
+        for each in (stream, mine):
+            each.take((event,))
+    told = {
+        each: [row["event"] for reply in each.replies(context(day)) for row in reply["entries"]]
+        for each in (stream, mine)
+    }
+    assert "CommandDone" not in told[stream]
+    assert "CommandIssued" in told[mine]

@@ -3,11 +3,15 @@
 import pytest
 from msgspec import structs
 
+from chargerd.daemon.history import History
 from chargerd.daemon.logbook import log, sessions, subject_of
-from chargerd.model.events import ChargerRead, CommandIssued, ConfigLoaded, ModeSet
+from chargerd.model.events import ChargerRead, CommandDone, CommandIssued, ConfigLoaded, ModeSet
 from chargerd.protocol.framing import CallError
+from chargerd.protocol.table import METHODS
 from tests.daemon.hub import complete, context
 from tests.house import Day, configuration, loadpoint
+from tests.protocol.conform import wrong_fields
+from tests.sim.nights import copy_of, tamper
 
 
 @pytest.fixture(scope="module")
@@ -64,6 +68,47 @@ def test_command_takes_in_its_outcome(day):
 def test_who_asked_can_be_looked_for(day):
     """Only what one person asked."""
     assert [(row["type"], row["text"]) for row in rows(day, by="ben")] == [("mode", "off by ben")]
+
+
+def test_results_of_commands_are_those_of_the_loadpoint_that_was_asked_for(day):
+    """Two sockets of one strip: neither sees the other's results, also where the command itself is not among the rows."""
+    issued = {event.seq: event.body.loadpoint for event in day.events if isinstance(event.body, CommandIssued)}
+    done = [event for event in day.events if isinstance(event.body, CommandDone)]
+    assert len(done) > 2
+    for name in ("bike-1", "bike-2"):
+        mine = [event.seq for event in done if issued[event.body.issued] == name]
+        seen = [row["seq"] for row in rows(day, names=[name], all=True, lines=5000) if row["event"] == "CommandDone"]
+        assert seen == []  # each is in its command's row
+        for event in done:
+            found = rows(day, names=[name], seq=event.seq)
+            assert [row["seq"] for row in found] == ([event.seq] if event.seq in mine else [])
+
+
+def test_a_time_that_ends_before_it_begins_is_refused(day):
+    """Both ends are named; an empty answer would look like a quiet hour."""
+    with pytest.raises(CallError, match="since is after until"):
+        rows(day, since="00:20", until="00:10")
+
+
+def test_events_that_are_lost_are_one_row_and_hide_nothing(day, tmp_path):
+    """Some events of a copy are deleted: a row of type log says which, and all rows without them are as before."""
+    path = copy_of(day.path, tmp_path)
+    (command,) = [event for event in day.events if isinstance(event.body, ModeSet) and event.body.mode == "off"]
+    tamper(path, f"DELETE FROM events WHERE seq BETWEEN {command.seq} AND {command.seq + 1}")
+    torn = structs.replace(context(day), log=History(path))
+    found = log(torn, complete("GetLog", lines=5000))["entries"]
+    (lost,) = [row for row in found if row["event"] == "Lost"]
+    assert lost["type"] == "log"
+    assert lost["text"] == f"events {command.seq} to {command.seq + 1} are lost: they are missing"
+    assert wrong_fields({**log(torn, complete("GetLog"))}, METHODS["GetLog"].reply) == []
+    before = [row["seq"] for row in rows(day, lines=5000, types=["mode", "command"])]
+    assert [row["seq"] for row in found if row["type"] in ("mode", "command")] == [
+        n for n in before if n != command.seq
+    ]
+    (only,) = log(torn, complete("GetLog", seq=command.seq))["entries"]
+    assert only["text"] == f"event {command.seq} is gone: they are missing".replace("they are", "it is")
+    assert log(torn, complete("GetLog", types=["mode"], seq=command.seq))["entries"] == []
+    torn.log.close()
 
 
 def test_loadpoint_can_be_looked_for(day):
