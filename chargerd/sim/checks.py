@@ -158,21 +158,20 @@ def _reached(log: Slice, running: Running | str) -> int | None:
 
 
 def _replay(log: Slice, report: Report, running: Running | str, progress: Progress) -> None:
-    """Fold and decide again what is sound: up to the first damage, and from a snapshot behind the last one."""
-    sound_to = report.damaged[0].first_seq - 1 if report.damaged else report.last_seq
+    """Fold and decide again what is sound: up to the first damage, and from the first snapshot behind each."""
+    sound_to, *ends = [*(damage.first_seq - 1 for damage in report.damaged), report.last_seq]
     log.limit = report.last_seq  # what is written from here on is not looked at
     report.running_seq = None if isinstance(running, str) else running.seq
     report.running = running if isinstance(running, str) else "the log cannot be replayed that far"
     try:
         replay = _Replay(log, report, running)
-        begun = begin(log, report.first_seq)
+        begun = begin(log, report.first_seq) if sound_to >= report.first_seq else None
         if begun is not None:
             replay.over(begun, begun.seq + 1, sound_to, progress)
-        behind = report.damaged[-1].last_seq if report.damaged else None
-        if behind is not None:
-            site = snapshots.newest(log, VERSION, report.last_seq)
-            if site is not None and site.seq > behind:
-                replay.over(site, site.seq + 1, report.last_seq, progress)
+        for damage, end_seq in zip(report.damaged, ends, strict=True):
+            site = None if damage.last_seq is None else snapshots.oldest(log, VERSION, damage.last_seq, end_seq)
+            if site is not None:
+                replay.over(site, site.seq + 1, end_seq, progress)
         report.running = replay.running(running)
         _derived(log, report, replay)
     except LogDamaged as error:

@@ -19,8 +19,10 @@ if TYPE_CHECKING:
     from chargerd.sim.checks import Report
     from chargerd.sim.progress import Progress
     from chargerd.store.reader import Reader
+    from chargerd.store.rest import Lost
 
 INTERRUPTED, PIPE_CLOSED = 130, 141
+SHOWN = 5  # places in a sentence
 TIME = 'a time: today, -7d, "2026-05-11 18:00"'
 
 
@@ -196,8 +198,19 @@ def _export_readings(asked: argparse.Namespace) -> int:
 
     with _reader(_log(asked)) as log:
         first, last = _span(log, asked)
-        rows = exports.readings(log, first, last, asked.names)
-        return _table(asked, exports.READINGS, rows)
+        lost: list[Lost] = []
+        _table(asked, exports.READINGS, exports.readings(log, first, last, asked.names, lost.append))
+    if not lost:
+        return 0
+    sys.stdout.flush()  # the table first, if both go to one place
+    places = ", ".join(f"{one.first_seq} to {one.last_seq}" for one in lost[:SHOWN])
+    more = f" and {len(lost) - SHOWN} more places" if len(lost) > SHOWN else ""
+    raise Refused(
+        FOUND,
+        f"the log is damaged: readings among events {places}{more} are lost.",
+        "They are not in the table; all others are.",
+        "Look: chargerctl verify",
+    )
 
 
 def _export_sessions(asked: argparse.Namespace) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
 from difflib import get_close_matches
 from typing import Any, TextIO
@@ -12,9 +12,11 @@ from typing import Any, TextIO
 from chargerd.model.events import ChargerRead, ConfigLoaded
 from chargerd.model.settings import Configuration
 from chargerd.model.state import Session
+from chargerd.sim.chain import last_of
 from chargerd.sim.refused import NO_SUCH, Refused
 from chargerd.store import sessions as stored
 from chargerd.store.reader import Reader
+from chargerd.store.rest import Lost, rest
 
 READINGS = (
     "at", "seq", "loadpoint", "charger", "enabled", "power_w", "voltage_v", "current_a", "energy_wh", "lease_s",
@@ -28,20 +30,29 @@ SESSIONS = (
 Row = dict[str, Any]
 
 
-def readings(log: Reader, first_seq: int, last_seq: int, names: Iterable[str]) -> Iterator[Row]:
+def readings(
+    log: Reader, first_seq: int, last_seq: int, names: Iterable[str], losing: Callable[[Lost], object]
+) -> Iterator[Row]:
     """Every reading of chargers between two events; of these loadpoints, devices and addresses, or of all.
 
-    Raises `Refused` for a name that no configuration in the log has.
+    ``losing`` is told of events that are lost; it goes on behind them. Raises `Refused` for a name that no configuration in
+    the log has.
     """
     wanted = frozenset(names)
     _check(wanted, log)
-    return _readings(log, first_seq, last_seq, wanted)
+    return _readings(log, first_seq, last_seq, wanted, losing)
 
 
-def _readings(log: Reader, first_seq: int, last_seq: int, wanted: frozenset[str]) -> Iterator[Row]:
-    before = log.last(ConfigLoaded, before_seq=first_seq)
+def _readings(
+    log: Reader, first_seq: int, last_seq: int, wanted: frozenset[str], losing: Callable[[Lost], object]
+) -> Iterator[Row]:
+    before = last_of(log, ConfigLoaded, first_seq)
     points = {} if before is None or not isinstance(before.body, ConfigLoaded) else _points(before.body.configuration)
-    for event in log.read(first_seq, last_seq) if first_seq <= last_seq else ():
+    for event in rest(log, first_seq, last_seq) if first_seq <= last_seq else ():
+        if isinstance(event, Lost):
+            if not event.given_up:
+                losing(event)
+            continue
         body = event.body
         if isinstance(body, ConfigLoaded):
             points = _points(body.configuration)
@@ -124,7 +135,7 @@ def _check(wanted: frozenset[str], log: Reader) -> None:
     missing, known = set(wanted), dict[str, None]()
     seq = None
     while missing:
-        event = log.last(ConfigLoaded, before_seq=seq)
+        event = last_of(log, ConfigLoaded, seq)
         if event is None or not isinstance(event.body, ConfigLoaded):
             break
         configuration, seq = event.body.configuration, event.seq

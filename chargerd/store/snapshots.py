@@ -108,6 +108,12 @@ def newest(log: Reader, engine: str, up_to_seq: int | None = None) -> Site | Non
     return _first_whole(log, "engine = ? AND seq <= ? ORDER BY seq DESC LIMIT ?", engine, last, KEPT)
 
 
+def oldest(log: Reader, engine: str, from_seq: int, up_to_seq: int) -> Site | None:
+    """The first whole state that these rules made between two events: where a replay can begin again behind damage."""
+    where = "engine = ? AND seq BETWEEN ? AND ? ORDER BY seq LIMIT ?"
+    return _first_whole(log, where, engine, from_seq, up_to_seq, KEPT)
+
+
 def _first_whole(log: Reader, where: str, *values: int | str) -> Site | None:
     """The first of these states that can be read. Each is fetched by itself: a bad page under one hides no other."""
     try:

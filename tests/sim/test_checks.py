@@ -124,14 +124,17 @@ def test_a_changed_row_is_found_in_its_transaction(log, what, statement, words):
     assert place.before_ms is not None
 
 
-def test_replay_goes_on_from_a_snapshot_behind_the_damage(log):
-    """A bad reading early in the night: what comes after the last snapshot is replayed all the same."""
-    tamper(log, "UPDATE events SET mono = mono + 1 WHERE seq = 100")
+def test_replay_goes_on_from_the_first_snapshot_behind_each_damage(log):
+    """A bad reading early in the night and one late: what lies between them and behind them is explained all the same."""
+    kept = [seq for (seq,) in sqlite3.connect(log).execute("SELECT seq FROM snapshots ORDER BY seq")]
+    first, second = kept[0], kept[1]
+    tamper(log, f"UPDATE events SET mono = mono + 1 WHERE seq IN (100, {second - 3})")
     report = checked(log)
-    newest = sqlite3.connect(log).execute("SELECT max(seq) FROM snapshots").fetchone()[0]
-    assert [first for first, _ in report.replayed] in ([1], [1, newest + 1])
-    tamper(log, f"DELETE FROM snapshots WHERE seq = {newest}")
-    assert [span[1] for span in checked(log).replayed][1:] == [report.last_seq]
+    late = report.damaged[1]
+    assert report.replayed[0] == (1, report.damaged[0].first_seq - 1)
+    assert report.replayed[1] == (first + 1, late.first_seq - 1)
+    assert len(report.replayed) == 2  # the last snapshot stands at the end
+    assert report.snapshots_wrong == []
 
 
 def test_every_place_of_damage_is_named(log):

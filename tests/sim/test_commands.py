@@ -18,6 +18,7 @@ from chargerd.__main__ import main
 from chargerd.ctl.commands.bundle import COMMANDS as BUNDLE
 from chargerd.ctl.commands.export import COMMANDS as EXPORT
 from chargerd.ctl.commands.verify import FIELDS
+from chargerd.model.events import ChargerRead
 from chargerd.store.reader import open_reader
 from tests.daemon.hub import Household, serving
 from tests.sim.nights import HOUR, copy_of, night, tamper
@@ -269,3 +270,15 @@ def test_a_terminal_that_watches_has_its_line_taken_away_again(tmp_path, monkeyp
     assert "events/s" in shown
     assert shown.endswith("\r\033[K")
     assert b"\033" not in ran.stdout
+
+
+def test_export_readings_goes_on_behind_damage_and_says_what_is_missing(state, recorded):
+    """A reading is gone: all others are in the table, the warning is on standard error, and the exit code is 6."""
+    with open_reader(state / "log.db") as log:
+        bad = next(event.seq for event in log.read(200) if isinstance(event.body, ChargerRead))
+    whole = control("export", "readings", "--state", recorded).stdout.splitlines()
+    tamper(state / "log.db", f"DELETE FROM events WHERE seq = {bad}")
+    ran = control("export", "readings", "--state", state, code=6)
+    assert ran.stdout.splitlines() == [line for line in whole if line.split(",")[1] != str(bad)]
+    assert ran.stderr.splitlines()[0] == f"chargerd: the log is damaged: readings among events {bad} to {bad} are lost."
+    assert len(ran.stderr.splitlines()) == 3

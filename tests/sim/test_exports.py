@@ -29,8 +29,12 @@ def log(tmp_path_factory):
         yield reader
 
 
+def _no_loss(lost):
+    raise AssertionError(lost)
+
+
 def readings(log, *names: str, first: int = 1):
-    return list(exports.readings(log, first, log.last_seq, names))
+    return list(exports.readings(log, first, log.last_seq, names, _no_loss))
 
 
 def test_every_reading_is_a_row_with_the_very_numbers_of_the_log(log):
@@ -55,7 +59,7 @@ def test_rows_of_a_loadpoint_a_device_or_an_address(log):
 def test_a_name_that_nothing_has_is_refused_before_anything_is_printed(log):
     """Exit code 5, what was meant, what there is."""
     for table in (
-        lambda: exports.readings(log, 1, 2, ["annas-bik"]),
+        lambda: exports.readings(log, 1, 2, ["annas-bik"], _no_loss),
         lambda: exports.sessions(log, None, None, ["annas-bik"]),
     ):
         with pytest.raises(Refused, match=r"Did you mean annas-bike\?") as caught:
@@ -71,10 +75,10 @@ def test_csv_has_a_header_and_nothing_for_what_is_not_known(tmp_path):
         read = (ChargerRead("a", True, None, 230.5), ChargerRead("b", False, 0.0, measured_at_ms=1500))
         log.append(transaction(1, config, *read, at_ms=1234), durable=True)
         out = io.StringIO()
-        exports.write_csv(exports.READINGS, exports.readings(log, 1, 4, ()), out)
+        exports.write_csv(exports.READINGS, exports.readings(log, 1, 4, (), _no_loss), out)
         lines = io.StringIO()
-        exports.write_lines(exports.readings(log, 1, 4, ()), lines)
-        known = exports.readings(log, 1, 4, ["a"])
+        exports.write_lines(exports.readings(log, 1, 4, (), _no_loss), lines)
+        known = exports.readings(log, 1, 4, ["a"], _no_loss)
         assert [row["seq"] for row in known] == [2]
     rows = list(csv.DictReader(io.StringIO(out.getvalue())))
     assert out.getvalue().splitlines()[0] == ",".join(exports.READINGS)
@@ -95,8 +99,8 @@ def test_a_loadpoint_is_the_one_that_had_the_charger_then(tmp_path):
             point = structs.replace(loadpoint(name), charger="shed/a")
             facts = (ConfigLoaded(configuration(point)), ChargerRead("a", True, 5.0))
             log.append(transaction(log.last_seq + 1, *facts), durable=True)
-        assert [row["loadpoint"] for row in exports.readings(log, 1, 6, ())] == ["old", "new"]
-        assert [row["seq"] for row in exports.readings(log, 1, 6, ["old"])] == [2]
+        assert [row["loadpoint"] for row in exports.readings(log, 1, 6, (), _no_loss)] == ["old", "new"]
+        assert [row["seq"] for row in exports.readings(log, 1, 6, ["old"], _no_loss)] == [2]
 
 
 def test_sessions_are_those_of_the_log_and_a_formula_is_defused(log):
