@@ -73,7 +73,7 @@ def _opened(path: Path) -> sqlite3.Connection:
     except LogDamaged:
         if not path.stat().st_size:
             raise
-        db = schema.connect(path, mode="ro")
+        db = schema.connect(path, mode=schema.reading_mode(path))
         try:
             db.execute("PRAGMA writable_schema=ON")
             schema.recognise(db, path)

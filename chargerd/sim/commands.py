@@ -190,7 +190,15 @@ def _export_log(asked: argparse.Namespace) -> int:
     else:
         count = verdict.number(copied.events, _thin())
         _print(asked, f"{asked.file}: {count} events, up to {until}.\nCheck it: chargerctl verify --log {asked.file}")
-    return 0
+    if copied.damage is None:
+        return 0
+    sys.stdout.flush()
+    raise Refused(
+        FOUND,
+        f"the log is damaged from event {copied.damage.first_seq} on, and so is its copy: {copied.damage.text}.",
+        "The copy was made all the same, and holds what the log holds.",
+        f"Look: chargerctl verify --log {asked.file}",
+    )
 
 
 def _export_readings(asked: argparse.Namespace) -> int:

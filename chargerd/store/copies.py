@@ -9,10 +9,12 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from chargerd.store import schema
-from chargerd.store.errors import LogError, refusal
+from chargerd.store.chain import Damage
+from chargerd.store.errors import LogError, LogTooNew, refusal
+from chargerd.store.reader import Reader
 
 PAGES = 500  # a megabyte at once
 
@@ -26,10 +28,14 @@ class NotMade(LogError):
 
 
 class Copied(Struct, frozen=True):
-    """What a copy holds: its number of events, and the UTC time of the newest in ms (None: it has none)."""
+    """What a copy holds: its number of events, and the UTC time of the newest in ms (None: it has none).
+
+    ``damage`` is the first place where the log, and so the copy, is not what was written; None: there is none.
+    """
 
     events: int
     until_ms: int | None
+    damage: Damage | None = None
 
 
 def copy_log(log: Path, copy: Path, *, force: bool, progress: Callable[[int, int], None]) -> Copied:
@@ -46,6 +52,7 @@ def copy_log(log: Path, copy: Path, *, force: bool, progress: Callable[[int, int
         with whole(copy, force=force) as part:
             try:
                 copied = _copied(source, part, progress)
+                copied = structs.replace(copied, damage=_damage(part))
             except sqlite3.Error as error:
                 if getattr(error, "sqlite_errorcode", 0) & 0xFF in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR):
                     raise NotMade(f"{copy} was not made: {error}", f"Is there room? df -h {copy.parent}") from error
@@ -53,6 +60,15 @@ def copy_log(log: Path, copy: Path, *, force: bool, progress: Callable[[int, int
             for left in beside:  # readers leave them empty; they belong to the file that goes
                 left.unlink(missing_ok=True)
         return copied
+
+
+def _damage(copy: Path) -> Damage | None:
+    """The first damage of a copy. What a newer chargerd wrote is none."""
+    try:
+        with Reader(copy, schema.open_readonly(copy)) as reader:
+            return reader.verify_chain()
+    except LogTooNew:
+        return None
 
 
 def _copied(source: sqlite3.Connection, part: Path, progress: Callable[[int, int], None]) -> Copied:
@@ -63,7 +79,7 @@ def _copied(source: sqlite3.Connection, part: Path, progress: Callable[[int, int
         target.execute("PRAGMA journal_mode=OFF")  # a copy that fails is thrown away, whole
         target.execute("PRAGMA synchronous=OFF")
         source.backup(target, pages=PAGES, progress=lambda _status, left, of: progress(of - left, of))
-    return Copied(count, until_ms)
+    return Copied(count, until_ms if isinstance(until_ms, int) else None)
 
 
 @contextmanager
@@ -83,7 +99,7 @@ def whole(path: Path, *, force: bool = False) -> Iterator[Path]:
             os.replace(part, path)
             _sync(path.parent)
         finally:
-            for suffix in ("", "-journal"):
+            for suffix in ("", "-journal", "-wal", "-shm"):
                 part.with_name(part.name + suffix).unlink(missing_ok=True)
     except OSError as error:
         where = path.parent
@@ -98,6 +114,11 @@ def whole(path: Path, *, force: bool = False) -> Iterator[Path]:
 def _refuse_to_overwrite(path: Path, *, force: bool) -> None:
     if path.is_dir():
         raise NotMade(f"{path} is a folder", f"Name a file: {path / 'copy.db'}")
+    if path.is_symlink():
+        target = os.path.realpath(path)
+        raise NotMade(f"{path} is a link to {target}", f"Name the file itself: {target}")
+    if path.exists() and not path.is_file():
+        raise NotMade(f"{path} is no file but a device, a socket or a pipe", "Name a file.")
     if path.exists() and not force:
         raise NotMade(f"{path} is there already", "Name another file, or replace it: --force")
 

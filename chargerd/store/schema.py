@@ -114,7 +114,7 @@ def open_writer(path: Path, *, make: bool = True) -> sqlite3.Connection:
 def open_readonly(path: Path) -> sqlite3.Connection:
     """The log at ``path`` for reading beside the writer. Raises `LogDamaged`, `LogTooNew` or `LogUnusable`."""
     try:
-        return _opened(path, "ro", timeout_s=5.0)
+        return _opened(path, reading_mode(path), timeout_s=5.0)
     except OSError as error:
         raise LogUnusable(f"{path} cannot be read: {error.strerror or error}") from error
 
@@ -158,6 +158,22 @@ def recognise(db: sqlite3.Connection, path: Path) -> None:
         raise LogTooNew(
             f"{path} was written by a newer chargerd (log version {version}, this one knows {VERSION}); it is untouched"
         )
+
+
+def reading_mode(path: Path) -> str:
+    """The mode in which to read a file beside its writer, or, where nobody can be writing, as one that does not change."""
+    return "ro&immutable=1" if _is_at_rest(path) else "ro"
+
+
+def _is_at_rest(path: Path) -> bool:
+    """Whether nobody can be writing: on a medium that is read-only, or as a copy that lies alone.
+
+    SQLite makes files beside a database in order to share it, which a read-only medium refuses and a copy need not have. A
+    writer always has its lock file there, and its write-ahead file as long as it has the log open.
+    """
+    if any(_beside(path, suffix).exists() for suffix in ("-wal", "-shm")):
+        return False
+    return not _beside(path, ".lock").exists() or not os.access(path.parent, os.W_OK, effective_ids=True)
 
 
 def _torn_schema(path: Path) -> LogDamaged:

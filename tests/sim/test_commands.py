@@ -282,3 +282,25 @@ def test_export_readings_goes_on_behind_damage_and_says_what_is_missing(state, r
     assert ran.stdout.splitlines() == [line for line in whole if line.split(",")[1] != str(bad)]
     assert ran.stderr.splitlines()[0] == f"chargerd: the log is damaged: readings among events {bad} to {bad} are lost."
     assert len(ran.stderr.splitlines()) == 3
+
+
+def test_export_of_a_damaged_log_makes_the_copy_and_says_so(state, tmp_path):
+    """The file is there and holds the same; three lines on standard error, exit code 6."""
+    tamper(state / "log.db", "UPDATE events SET source = 'x' WHERE seq = 100")
+    ran = control("export", "log", tmp_path / "copy.db", "--state", state, code=6)
+    assert (tmp_path / "copy.db").is_file()
+    assert "events, up to" in ran.stdout
+    assert "the log is damaged from event" in ran.stderr
+    assert len(ran.stderr.splitlines()) == 3
+
+
+@pytest.mark.parametrize("cut", [False, True], ids=["whole", "cut off"])
+def test_verify_leaves_nothing_beside_a_copy(recorded, tmp_path, cut):
+    """As it was handed over, so it stays."""
+    copy = tmp_path / "alone" / "copy.db"
+    copy.parent.mkdir()
+    shutil.copy(recorded / "log.db", copy)
+    if cut:
+        os.truncate(copy, copy.stat().st_size // 2)
+    control("verify", "--log", copy, code=6 if cut else 0)
+    assert [file.name for file in copy.parent.iterdir()] == ["copy.db"]

@@ -160,3 +160,40 @@ def test_what_is_no_log_is_not_copied(tmp_path):
     with pytest.raises(LogDamaged):
         copy_log(tmp_path / "log.db", tmp_path / "copy.db", force=False, progress=lambda *_: None)
     assert not (tmp_path / "copy.db").exists()
+
+
+def test_only_a_plain_file_is_ever_replaced(log, tmp_path):
+    """With force too: a pipe, a device, a folder and a link stay what they are, and what the link leads to."""
+    pipe, link, other = tmp_path / "pipe", tmp_path / "link.db", tmp_path / "other.db"
+    os.mkfifo(pipe)
+    other.write_text("mine")
+    link.symlink_to(other)
+    (tmp_path / "folder").mkdir()
+    dangling = tmp_path / "dangling.db"
+    dangling.symlink_to(tmp_path / "nowhere.db")
+    before = sorted(tmp_path.iterdir())
+    for target, text in (
+        (pipe, "no file"),
+        (Path(os.devnull), "no file"),
+        (tmp_path / "folder", "a folder"),
+        (link, f"a link to {other}"),
+        (dangling, "a link to"),
+    ):
+        with pytest.raises(NotMade, match=text):
+            copied(log, target, force=True)
+    assert sorted(tmp_path.iterdir()) == before
+    assert other.read_text() == "mine"
+    assert pipe.is_fifo()
+    assert link.is_symlink()
+
+
+def test_a_damaged_log_is_copied_and_its_damage_is_told(log, tmp_path):
+    """A copy may be all that is left; what is wrong in it is said at once."""
+    db = sqlite3.connect(log.path)
+    db.executescript("DROP TRIGGER events_keep; UPDATE events SET source = 'x' WHERE seq = 60;")
+    db.close()
+    made = copied(log, tmp_path / "copy.db")
+    assert made.events == log.last_seq
+    assert made.damage is not None
+    assert made.damage.first_seq <= 60
+    assert sorted(path.name for path in tmp_path.glob("*copy*")) == ["copy.db"]

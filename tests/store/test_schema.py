@@ -128,3 +128,17 @@ def test_what_an_interrupted_creation_left_does_not_matter(tmp_path: Path):
     with Log(tmp_path / "log.db") as log:
         log.append(readings(1, 1), durable=True)
     assert sorted(file.name for file in tmp_path.iterdir()) == ["log.db", "log.db.lock"]
+
+
+def test_reading_a_copy_that_lies_alone_leaves_nothing_beside_it(path: Path, tmp_path: Path):
+    """Neither while it is read nor after: it may lie on a medium that takes no file. A log with a writer is shared with it."""
+    copy = tmp_path / "there" / "copy.db"
+    copy.parent.mkdir()
+    copy.write_bytes(path.read_bytes())
+    with open_reader(copy) as reader:
+        assert len(list(reader.read())) == 400
+        assert [file.name for file in copy.parent.iterdir()] == ["copy.db"]
+    assert [file.name for file in copy.parent.iterdir()] == ["copy.db"]
+    with open_reader(path) as reader, Log(path) as log:
+        log.append(readings(401, 3), durable=True)
+        assert len(list(reader.read())) == 404
