@@ -15,6 +15,7 @@ import os
 import socket
 import sys
 import threading
+import time
 
 TIMEOUT_S = 2.0
 KEY = 171
@@ -67,17 +68,18 @@ def _carry_out(task: dict[str, object]) -> None:
 def _asked(host: str, port: int, message: object) -> object:
     plain = json.dumps(message).encode()
     with socket.create_connection((host, port), timeout=TIMEOUT_S) as line:
-        line.settimeout(TIMEOUT_S)
+        end_s = time.monotonic() + TIMEOUT_S
         line.sendall(len(plain).to_bytes(4, "big") + _scrambled(plain))
-        size = int.from_bytes(_received(line, 4), "big")
+        size = int.from_bytes(_received(line, 4, end_s), "big")
         if size > MOST_BYTES:
             raise ValueError("an answer of no sensible size")
-        return json.loads(_plain(_received(line, size)))
+        return json.loads(_plain(_received(line, size, end_s)))
 
 
-def _received(line: socket.socket, size: int) -> bytes:
+def _received(line: socket.socket, size: int, end_s: float) -> bytes:
     data = b""
     while len(data) < size:
+        line.settimeout(max(0.001, end_s - time.monotonic()))  # for the whole of it, not anew for each byte
         part = line.recv(size - len(data))
         if not part:
             raise ConnectionError("the answer broke off")

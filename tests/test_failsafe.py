@@ -9,6 +9,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -182,3 +183,35 @@ def test_the_driver_words_what_the_helper_sends():
     """A single plug has no context."""
     assert last_will("", None) == [{"system": {"set_relay_state": {"state": 0}}}]
     assert last_will("MAC_ID7", 120)[0]["context"] == {"child_ids": ["ID7"]}
+
+
+def test_a_plug_that_was_told_to_switch_on_and_not_read_since_is_told_too():
+    """Killed between the command and the next reading: it may be on."""
+    on = site("127.0.0.1:9", lease="none")
+    told = fold(on, [Event(8, 9000, 9000, 1, "shed", ChargerRead("a", False, 0.0))])
+    again = CommandIssued("a", SetEnabled("shed/a", True), Reason("switching-on"))
+    assert len(tasks(fold(told, [Event(9, 9001, 9001, 1, "engine", again)]))) == 1
+
+
+def test_a_plug_that_answers_a_byte_a_second_is_given_up(tmp_path):
+    """The time is for the whole answer, not for each byte of it."""
+    with socket.create_server(("127.0.0.1", 0)) as slow:
+
+        def drip() -> None:
+            line, _ = slow.accept()
+            with line:
+                try:
+                    for _ in range(20):
+                        line.sendall(b"\0")
+                        time.sleep(0.9)
+                except OSError:
+                    return
+
+        thread = threading.Thread(target=drip)
+        thread.start()
+        will(tmp_path, site(f"127.0.0.1:{slow.getsockname()[1]}", lease="none"))
+        begin = time.monotonic()
+        said = carried_out(tmp_path).stderr
+        assert time.monotonic() - begin < 6
+        thread.join(timeout=30)
+    assert "it stays on" in said

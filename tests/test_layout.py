@@ -44,7 +44,7 @@ IMPURE = {
     "secrets",
     "uuid",
 }
-CLOCK_EXEMPT = ("ctl", "web", "sim.wire")
+CLOCK_EXEMPT = ("ctl", "web", "sim.wire", "failsafe")
 CLOCKS = {
     "time.time",
     "time.time_ns",

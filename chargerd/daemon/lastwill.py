@@ -28,21 +28,22 @@ class LastWill:
     def __init__(self, folder: Path) -> None:
         self._path = folder / NAME
         self._written: bytes | None = None
-        self.error = ""
+        self._error = ""
 
-    def keep(self, site: Site) -> None:
-        """Bring the file up to date. It lies in memory, so nothing waits for a disk."""
+    def keep(self, site: Site) -> str | None:
+        """Bring the file up to date. It lies in memory, so nothing waits for a disk. What is wrong, once, if something is."""
         content = _encode({"tasks": tasks(site)})
         if content == self._written:
-            return
+            return None
         new = self._path.with_suffix(".new")
         try:
             new.write_bytes(content)
             os.replace(new, self._path)
         except OSError as error:
-            self.error = f"{self._path}: {error.strerror}"
-            return
-        self._written, self.error = content, ""
+            before, self._error = self._error, f"{self._path}: {error.strerror}"
+            return self._error if self._error != before else None
+        self._written, self._error = content, ""
+        return None
 
 
 def tasks(site: Site) -> list[dict[str, Any]]:
@@ -53,11 +54,12 @@ def tasks(site: Site) -> list[dict[str, Any]]:
         charger = site.chargers.get(settings.charger)
         device_name, _, channel = settings.charger.partition("/")
         device, held = site.devices[device_name], site.hold or site.loadpoints[name].hold
-        if (
-            charger is None
-            or charger.enabled is False
-            or (charger.asked is not True and site.loadpoints[name].session is None)
-        ):
+        if charger is None:
+            continue
+        turning_on = charger.pending is not None and charger.pending.command.enabled
+        if charger.enabled is False and not turning_on:  # else it may be on by now, whatever it last said
+            continue
+        if charger.asked is not True and site.loadpoints[name].session is None:
             continue
         if held is not None or (device.lease == "none" and settings.on_stop == "leave"):
             continue

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from operator import attrgetter
 
 from chargerd.engine import VERSION
 from chargerd.engine.evolve import fold
@@ -18,7 +19,8 @@ def state_after(log: Reader, seq: int | None = None) -> Site:
     Of a time whose readings were given up it is what the other events say. Raises `store.errors.LogError` for a log that
     cannot be read that far.
     """
-    site = snapshots.newest(log, VERSION, seq) or snapshots.ground(log, seq)
+    ground = snapshots.ground(log, seq)  # a snapshot before it is followed by readings that are no more
+    site = max(snapshots.newest(log, VERSION, seq) or ground, ground, key=attrgetter("seq"))
     return fold(site, log.read(site.seq + 1, seq))
 
 
@@ -30,6 +32,7 @@ def state_to_begin_with(log: Reader) -> tuple[Site, Site | None]:
     basis = None if snapshots.newest(log, VERSION) else snapshots.of_other_rules(log, VERSION)
     if basis is None:
         return state_after(log), None
+    basis = max(basis, snapshots.ground(log), key=attrgetter("seq"))
     return fold(basis, log.read(basis.seq + 1)), basis
 
 

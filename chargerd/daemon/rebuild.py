@@ -6,7 +6,6 @@ log takes. When the new state is there it counts, for it is what the log says.
 
 from __future__ import annotations
 
-import os
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -17,11 +16,12 @@ from chargerd.engine import VERSION
 from chargerd.engine.evolve import fold
 from chargerd.model.state import Site
 from chargerd.store import snapshots
-from chargerd.store.errors import LogError
 from chargerd.store.log import Log
 from chargerd.store.reader import Reader, open_reader
 
-GENTLE = 19  # the lowest priority: charging comes first on a small board
+REST_S = (
+    0.005  # after each batch, which takes less: charging comes first, and a low priority would hold the lock longer
+)
 
 
 class Rebuilt(Struct, frozen=True):
@@ -48,12 +48,11 @@ class Rebuild(threading.Thread):
 
     def run(self) -> None:
         """The work of the thread."""
-        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), GENTLE)
         try:
             with open_reader(self._path) as log:
-                rebuilt = rebuild(log, self._basis, self._stopped.is_set)
-        except LogError as error:
-            rebuilt = Rebuilt(self._basis, [], error=str(error))
+                rebuilt = rebuild(log, self._basis, lambda: self._stopped.wait(REST_S))
+        except Exception as error:  # whatever it is, the daemon goes on with the state that it has, and says so
+            rebuilt = Rebuilt(self._basis, [], error=str(error) or repr(error))
         if not self._stopped.is_set():
             self._done(rebuilt)
 

@@ -80,7 +80,7 @@ class Recorder:
         self._announce: list[tuple[str, Body]] = []
         self._error = ""
         self._waited = 0  # transactions that have had to wait since the log was last in order
-        self._since_snapshot = 0
+        self._since_snapshot = site.seq - snapshots.newest_seq(log, rules)
 
     def take(self, facts: Sequence[tuple[str, Body]], moment: Moment) -> Outcome:
         """Record facts, each with its source, decide, and return what is to be done.
@@ -115,16 +115,14 @@ class Recorder:
         self._also += [lambda db: sealing.drop(db, old.batches), snapshots.saving_ground(old.ground)]
         return self.take([("daemon", old.fact)], moment)
 
-    def adopt(self, rebuilt: Site) -> bool:
-        """Go on from a state that was made from the whole log; False while something waits to be recorded.
+    def adopt(self, rebuilt: Site) -> None:
+        """Go on from a state that was made from the whole log; nothing may wait to be recorded.
 
         Raises `store.errors.LogError`.
         """
-        if self._backlog:
-            return False
+        assert not self._backlog
         self.site = self._sound = fold(rebuilt, self.log.read(rebuilt.seq + 1))
         self._rules = VERSION
-        return True
 
     def rehearse(self, facts: Sequence[tuple[str, Body]], moment: Moment) -> tuple[SetEnabled, ...]:
         """The commands that these facts would cause at once. Nothing is recorded and nothing changes."""

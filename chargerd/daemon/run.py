@@ -11,6 +11,7 @@ import signal
 import traceback
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -158,7 +159,9 @@ class Daemon:
         ``basis``: the state that other rules left, if ours rests on it for now.
         """
         self._recorder = recorder
-        self._upkeep = Upkeep(recorder.log, real_s, lambda text: self._journal.say(WARNING, f"log: {text}"))
+        away_ms = self._clock.now_ms() - recorder.site.at_ms if recorder.site.seq else 0
+        warn = partial(self._journal.say, WARNING)
+        self._upkeep = Upkeep(recorder.log, real_s, lambda text: warn(f"log: {text}"), away_ms=away_ms)
         self._loaded = loaded
         self._journal.follow(loaded.configuration.journal_level)
         self._started_ms = self._clock.now_ms()
@@ -243,20 +246,24 @@ class Daemon:
 
     def _keep_up(self) -> None:
         """A step of looking after the log, while nobody wants anything."""
+        if not self._recorder.writable():
+            return  # what waits comes first: it may be readings that are given up already
         drop = self._upkeep.step(self.site())
-        if drop is not None and self._recorder.writable():
+        if drop is not None:
             self._follow(self._recorder.drop(drop, self._moment()))
 
     def _rebuilt(self, rebuilt: Rebuilt) -> None:
         """The whole log under today's rules: what it says counts."""
         try:
-            if rebuilt.error or not self._recorder.adopt(rebuilt.site):
+            if rebuilt.error or not self._recorder.writable():
                 why = rebuilt.error or self._recorder.error
                 self._journal.say(WARNING, f"log: not folded again, the state of before stays: {why}")
                 return
             keep(self._recorder.log, rebuilt)
+            self._recorder.adopt(rebuilt.site)
         except LogError as error:
-            self._journal.say(WARNING, f"log: the state was folded again but not stored: {error}")
+            self._journal.say(WARNING, f"log: folded again, but the state of before stays: {error}")
+            return
         if rebuilt.differs:
             what = ", ".join(rebuilt.differs)
             self._journal.say(NOTICE, f"log: folded again under rules {VERSION}; {what} changed with the rules")
@@ -286,7 +293,8 @@ class Daemon:
             self._orders_out.add(order.issued)
             self._devices.order(order.issued, order.command)
         self._devices.pace(outcome.near)
-        self._last_will.keep(outcome.site)
+        if (error := self._last_will.keep(outcome.site)) is not None:
+            self._journal.say(WARNING, f"failsafe: what is to be done after a death cannot be kept: {error}")
         self._wake_ms = None if outcome.wake_ms is None else self._clock.mono_ms() + outcome.wake_ms
         self._control.publish(outcome.events, outcome.site)
         return outcome

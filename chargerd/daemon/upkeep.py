@@ -23,6 +23,7 @@ LOOK_DROP_S = 3600.0  # a day's readings in an hour at most: a clock that runs y
 REST = 9  # a step is followed by so many times its length without one
 TRY_AGAIN_S = 600.0
 STEPPED_MS = 86_400_000  # after a jump of the clock ahead by this much nothing is given up until the next start
+AWAY_MS = 30 * 86_400_000  # a longer time without a daemon is more likely a wrong clock
 
 
 class Drop(Struct, frozen=True):
@@ -37,16 +38,19 @@ class Drop(Struct, frozen=True):
 
 
 class Upkeep:
-    """The steps of one daemon. ``now_s`` is a monotonic clock; ``say`` gets a sentence when something is wrong."""
+    """The steps of one daemon. ``now_s`` is a monotonic clock; ``say`` gets a sentence when something is wrong.
 
-    def __init__(self, log: Log, now_s: Callable[[], float], say: Callable[[str], None]) -> None:
+    ``away_ms`` is the time between the newest event and the start of this daemon, by the wall clock.
+    """
+
+    def __init__(self, log: Log, now_s: Callable[[], float], say: Callable[[str], None], *, away_ms: int = 0) -> None:
         self._log = log
         self._now_s = now_s
         self._say = say
         self._next_s = now_s() + LOOK_S
         self._next_drop_s = now_s() + LOOK_DROP_S
         self._damaged = False
-        self._clock_is_trusted = True
+        self._clock_is_trusted = away_ms < AWAY_MS
         self._said = ""
 
     def wait_s(self) -> float:
@@ -80,10 +84,10 @@ class Upkeep:
         return None
 
     def _drop(self, site: Site, now_s: float) -> Drop | None:
-        if now_s < self._next_drop_s or not self._clock_is_trusted:
-            return None
+        if now_s < self._next_drop_s or not self._clock_is_trusted or site.skew_ms < -STEPPED_MS:
+            return None  # the clock was or is far ahead: what looks old may not be
         self._next_drop_s = now_s + LOOK_DROP_S
-        old = sealing.outdated(self._log, site.at_ms - site.configuration.keep_readings_ms)
+        old = sealing.outdated(self._log, site.wall_ms - site.configuration.keep_readings_ms)
         if not old:
             return None
         fact = sealing.dropped(old)

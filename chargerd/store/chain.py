@@ -113,6 +113,7 @@ class _Walk:
         self._expected = first_seq
         self._previous: list[str] = []
         self._open: list[Row] = []
+        self._emptied: set[int] = set()  # chunks without their readings, until a fact says that these were given up
         self._lost: tuple[int, str] | None = None
         self._closed_seq = first_seq  # where the last closed transaction began
         try:
@@ -135,6 +136,7 @@ class _Walk:
         rows: list[Row] | None = None
         wrong = ""
         if batch.is_given_up:
+            self._emptied.add(chunk.first_seq)
             wrong = "" if self._is_as_left(batch, chunk) else "rows were changed after their readings were given up"
         else:
             try:
@@ -153,6 +155,13 @@ class _Walk:
 
     def end(self, last: int | None) -> Iterator[Damage]:
         """What is open when the log ends."""
+        if self._emptied and (last is None or last >= self._log.last_seq):  # else the fact may come later
+            for first_seq in sorted(self._emptied):
+                chunk = self._log.chunk_from(first_seq)
+                if chunk is not None:
+                    yield Damage(
+                        first_seq, chunk.last_seq, "readings are gone, and nothing says that they were given up"
+                    )
         if self._open:
             self.lose("the last transaction is not closed by a Tick")
         if last is None:
@@ -221,6 +230,7 @@ class _Walk:
         while chunk is not None and chunk.last_seq <= fact.last_seq:
             left.append(chunk)
             chunk = self._log.chunk_from(chunk.last_seq + 1)
+        self._emptied -= {each.first_seq for each in left}
         if remains(left) != fact.remains:
             yield Damage(fact.first_seq, fact.last_seq, "what was left when readings were given up has been changed")
 

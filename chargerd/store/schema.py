@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 from chargerd.store import chunks
@@ -99,11 +100,12 @@ def open_writer(path: Path, *, make: bool = True) -> sqlite3.Connection:
     except sqlite3.Error as error:
         raise refusal(path, error) from error
     try:
-        db.execute("BEGIN IMMEDIATE")
-        for statement in _statements(TABLES):
-            db.execute(statement)
-        db.execute(f"PRAGMA user_version={VERSION}")
-        db.execute("COMMIT")
+        if _objects(db) != _WANTED or db.execute("PRAGMA user_version").fetchone() != (VERSION,):
+            db.execute("BEGIN IMMEDIATE")
+            for statement in _statements(TABLES):
+                db.execute(statement)
+            db.execute(f"PRAGMA user_version={VERSION}")
+            db.execute("COMMIT")
         db.execute("PRAGMA synchronous=NORMAL")
     except sqlite3.Error as error:
         db.close()
@@ -194,3 +196,18 @@ def _statements(script: str) -> list[str]:
             found.append(rest)
             rest = ""
     return found
+
+
+def _objects(db: sqlite3.Connection) -> set[tuple[str, str]]:
+    """Tables and triggers, as they were declared."""
+    return set(db.execute("SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL"))
+
+
+def _wanted() -> set[tuple[str, str]]:
+    with closing(sqlite3.connect(":memory:")) as db:
+        db.executescript(TABLES)
+        return _objects(db)
+
+
+_WANTED = _wanted()
+"""What is there in a log that needs nothing put right, so that opening it writes nothing: the disk may be full."""

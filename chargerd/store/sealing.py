@@ -44,6 +44,8 @@ def next_chunk(log: Reader, before_ms: int) -> Chunk | None:
     rows = [row for row in rows if row[0] <= end]
     if [row[0] for row in rows] != [*range(first, end + 1)]:
         raise LogDamaged(f"{log.path}: events are missing between {first} and {end}; they are not packed away", first)
+    if end > log.last_seq - KEPT_ROWS or rows[-1][1] >= before_ms:
+        return None  # a large transaction that reaches into what has to stay
     packed = [row for row in rows if row[5] in chunks.KINDS]
     try:
         data = chunks.packed(packed)
@@ -91,7 +93,8 @@ def drop(db: sqlite3.Connection, batches: Sequence[Batch]) -> None:
     """Give up the readings of chunks, within the transaction that records it. Their other events stay."""
     for batch in batches:
         chunk = _emptied(batch)
-        db.execute("UPDATE chunks SET data = NULL, residue = ? WHERE first_seq = ?", (chunk.residue, chunk.first_seq))
+        emptied = "UPDATE chunks SET data = NULL, residue = ? WHERE first_seq = ? AND data IS NOT NULL"
+        db.execute(emptied, (chunk.residue, chunk.first_seq))
 
 
 def _emptied(batch: Batch) -> Chunk:

@@ -99,6 +99,12 @@ def of_other_rules(log: Reader, engine: str) -> Site | None:
     return _first_whole(log, "engine <> ? AND seq <= ? ORDER BY seq DESC LIMIT ?", engine, log.last_seq, KEPT)
 
 
+def newest_seq(log: Reader, engine: str) -> int:
+    """The event after which these rules made their newest state, 0 if they made none."""
+    (found,) = log.query("SELECT coalesce(max(seq), 0) FROM snapshots WHERE engine = ?", engine)
+    return int(found[0])
+
+
 def newest(log: Reader, engine: str, up_to_seq: int | None = None) -> Site | None:
     """The newest whole state that these rules made, at or before an event; None: replay from the first event.
 

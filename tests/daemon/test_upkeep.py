@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import pytest
@@ -10,11 +11,13 @@ from msgspec import structs
 from chargerd.daemon.past import state_after, state_at
 from chargerd.daemon.rebuild import rebuild
 from chargerd.daemon.upkeep import LOOK_DROP_S, LOOK_S, REST, TRY_AGAIN_S, Upkeep
-from chargerd.model.events import ChargerRead, ClockStepped, Event, ReadingsDropped, Tick
+from chargerd.engine import VERSION
+from chargerd.model.events import ChargerRead, ClockStepped, CommandIssued, Event, ReadingsDropped, Tick
 from chargerd.model.settings import Configuration
 from chargerd.model.state import Site
 from chargerd.sim.verify import differences
-from chargerd.store import chunks, sealing
+from chargerd.store import chunks, sealing, snapshots
+from chargerd.store.batch import Chunk
 from chargerd.store.errors import NotRecorded
 from chargerd.store.log import Log
 from tests.house import Day, configuration, loadpoint
@@ -171,3 +174,79 @@ def test_a_charge_whose_readings_were_packed_and_given_up_is_still_explained(
     assert not kinds & {ChargerRead, Tick}
     assert len(kinds) > 4
     assert list(log.damages()) == []
+
+
+def test_ground_is_right_however_often_readings_were_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """Chunk by chunk, with no snapshot of ours between: each state that replay begins from is the true one."""
+    monkeypatch.setattr(chunks, "ROWS", 200)
+    monkeypatch.setattr(sealing, "KEPT_ROWS", 300)
+    monkeypatch.setattr(sealing, "DROPPED_AT_ONCE", 1)
+    conf = structs.replace(configuration(loadpoint("bike")), keep_rows_ms=HOUR_MS // 2, keep_readings_ms=HOUR_MS)
+    day = Day(tmp_path, conf, {"bike": "rad-nominal"})
+    day.charge("bike")
+    day.until(900)
+    day.run.log.save(snapshots.saving(day.run.site, VERSION))
+    day.until(4 * 3600)
+    log = day.run.log
+    while log.seal(day.run.site.at_ms):
+        pass
+    before = state_after(log)
+    truth = {chunk.last_seq: state_after(log, chunk.last_seq) for chunk in _chunks(log)}
+    now_s = 0.0
+    upkeep = Upkeep(log, lambda: now_s, pytest.fail)
+    grounds = 0
+    for _ in range(4):
+        now_s += 2 * LOOK_DROP_S
+        drop = upkeep.step(day.run.site)
+        assert drop is not None
+        assert drop.ground == truth[drop.fact.last_seq]
+        day.run.give_up(drop)
+        grounds += snapshots.ground(log).seq == drop.fact.last_seq
+        assert state_after(log, before.seq) == before
+    assert grounds == 4
+    assert list(log.damages()) == []
+
+
+def _chunks(log: Log) -> list[Chunk]:
+    found, chunk = [], log.chunk_from(0)
+    while chunk is not None:
+        found.append(chunk)
+        chunk = log.chunk_from(chunk.last_seq + 1)
+    return found
+
+
+@pytest.mark.parametrize(("away_ms", "skew_ms"), [(31 * 86_400_000, 0), (0, -2 * 86_400_000)])
+def test_a_boot_with_a_wrong_clock_costs_no_readings(bench: Bench, away_ms: int, skew_ms: int):
+    """A boot a month or years ahead, or one that was and has been put right since: nothing is given up in that run."""
+    bench.upkeep = Upkeep(bench.log, lambda: bench.now_s, bench.said.append, away_ms=away_ms)
+    site = structs.replace(bench.site(HOUR_MS, HOUR_MS), skew_ms=skew_ms)
+    assert _until_drop(bench, structs.replace(site, at_ms=site.at_ms - skew_ms)) is None
+
+
+def test_the_running_daemon_packs_and_gives_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """The real daemon over a log of three days ago: it packs what is older than an hour and gives up what is older than a day."""
+    from chargerd.daemon import upkeep
+    from tests.daemon.lives import live
+    from tests.daemon.test_start import HOME
+
+    monkeypatch.setattr(chunks, "ROWS", 200)
+    monkeypatch.setattr(sealing, "KEPT_ROWS", 300)
+    monkeypatch.setattr(upkeep, "LOOK_S", 0.02)
+    monkeypatch.setattr(upkeep, "LOOK_DROP_S", 0.2)
+    (tmp_path / "chargerd.toml").write_text(HOME + '[log]\nkeep_rows = "1h"\nkeep_readings = "1d"\n')
+    (tmp_path / "secrets").mkdir()
+    (tmp_path / "state").mkdir()
+    long_ago_ms = round(time.time()) * 1000 - 3 * 86_400_000
+    with Log(tmp_path / "state" / "log.db") as log:
+        for events in home(400, first_at_ms=long_ago_ms):
+            log.append(events, durable=False)
+        before = log.last_seq
+    status, journal = live(tmp_path, stop_at="were kept long enough and are given up")
+    assert status == 0
+    assert "<5>log: " in journal
+    with Log(tmp_path / "state" / "log.db") as log:
+        assert before - 600 < log.sealed_seq < before
+        assert list(log.damages()) == []
+        assert any(isinstance(event.body, ReadingsDropped) for event in log.read())
+        commands = [event for event in log.read(1, before) if isinstance(event.body, CommandIssued)]
+        assert len(commands) == 20

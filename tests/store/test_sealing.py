@@ -398,3 +398,44 @@ def test_a_stored_log_of_every_released_version_opens(stored: Path, tmp_path: Pa
         assert list(log.read()) == events
         assert log.verify_chain() is None
         assert {type(event.body) for event in events} >= {ChargerRead, Tick, CommandIssued}
+
+
+def test_readings_that_are_gone_without_a_fact_are_missed(path: Path):
+    """Somebody empties a chunk as retention does, digest and all, past the triggers: only the fact in the chain is lacking."""
+    from chargerd.store.chain import residue_of
+
+    with Log(path) as log:
+        _sealed(log)
+        batch = next(log.batches(1, 5))
+        assert batch.chunk is not None
+        stored = next(log.batches(batch.chunk.first_seq, batch.chunk.last_seq)).stored
+    residue = residue_of(stored).hex()
+    db = sqlite3.connect(path)
+    db.execute(f"UPDATE chunks SET data = NULL, residue = x'{residue}' WHERE first_seq = 1")
+    db.commit()
+    db.close()
+    with open_reader(path) as reader:
+        (found,) = reader.damages()
+    assert (found.first_seq, found.last_seq) == (1, batch.chunk.last_seq)
+    assert "nothing says" in found.text
+
+
+def test_a_large_transaction_that_reaches_into_the_newest_events_stays(tmp_path: Path):
+    """30 small ones and one of 130 readings at the end: it is not packed although it begins early enough."""
+    with Log(tmp_path / "log.db") as log:
+        for n in range(30):
+            log.append(readings(4 * n + 1, 3, at_ms=10_000 * n), durable=False)
+        log.append(readings(121, 130, at_ms=400_000), durable=False)
+        _sealed(log)
+        assert log.sealed_seq <= log.last_seq - 100
+        last = log.last_seq
+    with Log(tmp_path / "log.db") as log:
+        assert log.last_seq == last
+
+
+def test_opening_a_log_that_is_in_order_writes_nothing(path: Path):
+    """So that a daemon starts on a full disk; what is missing is put right all the same (test_schema)."""
+    with Log(path) as log:
+        before = log.query("PRAGMA schema_version")
+    with Log(path) as log:
+        assert log.query("PRAGMA schema_version") == before
