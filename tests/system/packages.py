@@ -5,14 +5,26 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import importlib.util
+import shutil
 import subprocess
 import tempfile
+import time
 from pathlib import Path
 from types import ModuleType
 
 from tests.system.boxes import cache
 
 ROOT = Path(__file__).resolve().parents[2]
+PACKED = (
+    "chargerd",
+    "packaging",
+    "systemd",
+    "etc",
+    "docs",
+    "README.md",
+    "CHANGELOG.md",
+)  # all that a package is made of
+KEEP_S = 2 * 86_400
 
 
 def deb_tool() -> ModuleType:
@@ -34,17 +46,15 @@ def commit() -> str:
 
 
 def built(suite: str) -> Path:
-    """The package for a release, lintian being content with it; built once for each state of the tree and then kept."""
+    """The package for a release, lintian being content with it; built once for each state of what it is made of and then kept."""
     chosen = commit()
-    tree = _git("rev-parse", f"{chosen}^{{tree}}")
-    mark = hashlib.sha256(f"{tree} {suite}".encode()).hexdigest()[:12]
+    mark = hashlib.sha256(f"{suite} {_git('ls-tree', chosen, *PACKED)}".encode()).hexdigest()[:12]
     folder = cache() / "packages" / mark
     folder.parent.mkdir(parents=True, exist_ok=True)
     with (folder.parent / f"{suite}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not folder.is_dir():
-            for old in folder.parent.glob(f"*/chargerd_*+{_release(suite)}_*.deb"):
-                old.unlink()  # of an earlier tree
+            _forget(folder.parent)
             with tempfile.TemporaryDirectory(dir=folder.parent) as made:
                 deb_tool().build(suite, Path(made) / "out", commit=chosen)
                 (Path(made) / "out").rename(folder)
@@ -79,5 +89,8 @@ def _git(*words: str) -> str:
     return subprocess.run(["git", *words], cwd=ROOT, capture_output=True, text=True, check=True).stdout.strip()
 
 
-def _release(suite: str) -> str:
-    return {"bookworm": "deb12", "trixie": "deb13"}[suite]
+def _forget(packages: Path) -> None:
+    """Remove what trees of days ago were built into; a younger one may be in use by another run."""
+    for old in packages.iterdir():
+        if old.is_dir() and time.time() - old.stat().st_mtime > KEEP_S:
+            shutil.rmtree(old)
