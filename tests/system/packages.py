@@ -53,7 +53,8 @@ def built(suite: str) -> Path:
     folder.parent.mkdir(parents=True, exist_ok=True)
     with (folder.parent / f"{suite}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        if not folder.is_dir():
+        if not list(folder.glob("chargerd_*.deb")):
+            shutil.rmtree(folder, ignore_errors=True)
             _forget(folder.parent)
             with tempfile.TemporaryDirectory(dir=folder.parent) as made:
                 deb_tool().build(suite, Path(made) / "out", commit=chosen)
