@@ -164,7 +164,7 @@ def test_out_of_memory_it_comes_back(suite: str, package: Path):
         pid = box.shows("MainPID")
         box.run("/usr/bin/python3", "-c", HOG.replace("PID", pid), seconds=30)
         _back(box, pid)
-        assert box.shows("NRestarts") == "1"
+        assert int(box.shows("NRestarts")) >= 1  # while memory is short it may be killed once more
         assert _began_once(box)
 
 
@@ -173,7 +173,7 @@ def test_given_up_is_one_critical_line_and_a_restart_is_none(box: Box):
     box.sh(f"kill -KILL {box.shows('MainPID')}")
     box.until(lambda: box.shows("NRestarts") == "1" and box.shows("ActiveState") == "active")
     assert "has given up" not in box.said("--priority=crit")
-    drop_in = "[Service]\\nRestartSec=50ms\\n"
+    drop_in = "[Service]\\nRestartSec=300ms\\n"
     box.sh("mkdir -p /etc/systemd/system/chargerd.service.d")
     box.sh(f"printf '{drop_in}' > /etc/systemd/system/chargerd.service.d/fast.conf && systemctl daemon-reload")
     box.sh("systemctl stop chargerd && rm -r /run/chargerd; chmod 000 /usr/lib/chargerd/vendor/msgspec")
