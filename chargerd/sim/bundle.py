@@ -16,13 +16,13 @@ from pathlib import Path
 from typing import IO
 
 import msgspec
-from msgspec import Struct, structs
+from msgspec import Struct
 
 from chargerd import __version__
 from chargerd.engine import VERSION
 from chargerd.engine.digest import digest_of
 from chargerd.engine.evolve import fold
-from chargerd.model.events import DaemonStarted, Event, Tick
+from chargerd.model.events import DaemonStarted, Event
 from chargerd.model.state import Site
 from chargerd.sim import redact
 from chargerd.sim.chain import Progress
@@ -32,7 +32,8 @@ from chargerd.sim.refused import FAILED, FOUND, Refused
 from chargerd.sim.verify import judged
 from chargerd.store.errors import LogDamaged, LogTooNew
 from chargerd.store.reader import Reader
-from chargerd.store.rows import Row, chained, event_of
+from chargerd.store.rows import TICK, Row, chained, closed, event_of, opened
+from chargerd.store.rows import digest_of as chained_digest
 
 FORMAT = 1
 DATE = (1980, 1, 1, 0, 0, 0)  # the same content is the same file
@@ -161,17 +162,14 @@ class _Lines:
 
     def events(self) -> Iterator[Event]:
         """Whole transactions, in order."""
-        transaction: list[Event] = []
         rows: list[Row] = []
         while line := self._lines.readline(LONGEST):
-            row = self._row(line)
-            rows.append(row)
-            transaction.append(event_of(row))
-            if isinstance(transaction[-1].body, Tick):
-                self._close(transaction, rows)
-                yield from transaction
-                transaction, rows = [], []
-        if transaction:
+            rows.append(self._row(line))
+            if rows[-1][5] == TICK:
+                self._close(rows)  # first: what nobody knows is a newer chargerd's only if it was not changed
+                yield from map(event_of, rows)
+                rows = []
+        if rows:
             raise _changed(self._path, f"it ends within a transaction, at event {self._seq}")
 
     def check_end(self) -> None:
@@ -187,11 +185,9 @@ class _Lines:
         data = bytes(read.data).decode()
         return read.seq, read.at_ms, read.mono_ms, read.boot, read.source, read.type, read.v, data
 
-    def _close(self, transaction: list[Event], rows: list[Row]) -> None:
-        tick = transaction[-1]
-        opened = [*transaction[:-1], structs.replace(tick, body=Tick())]
-        again, self._chain = chained(self._chain, opened)
-        if again != rows:
+    def _close(self, rows: list[Row]) -> None:
+        self._chain = chained_digest(self._chain, [*rows[:-1], opened(rows[-1])])
+        if closed(rows[-1], self._chain) != rows[-1]:
             first, last = rows[0][0], rows[-1][0]
             raise _changed(self._path, f"the digest of events {first} to {last} does not match: they were changed")
 

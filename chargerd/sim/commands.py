@@ -74,10 +74,10 @@ def run(asked: argparse.Namespace) -> int:
         "sessions": _export_sessions,
         "bundle": _bundle,
     }
-    from chargerd.store.copies import NotMade
-    from chargerd.store.errors import LogError
-
     try:
+        from chargerd.store.copies import NotMade
+        from chargerd.store.errors import LogError
+
         try:
             return does[name](asked)
         except NotMade as error:

@@ -58,6 +58,8 @@ class _Lines:
                 "  Was it copied while chargerd ran, without log.db-wal?   Nothing can be said of what it held.",
                 f"  Copy again: {CONTROL} export log COPY.db",
             ]
+        if not report.damaged and not count:
+            return [_line("Log", "no events in that time: nothing of the log was looked at"), *self._end()]
         if not report.damaged:
             return [_line("Log", f"{self._n(count)} events{since}, chain intact"), *self._end()]
         places = f"{len(report.damaged)}{' or more' if len(report.damaged) == MOST else ''}"

@@ -235,3 +235,12 @@ def test_a_bundle_that_would_not_replay_is_not_made(log, tmp_path, monkeypatch):
     monkeypatch.setitem(redact.RULES, "Configuration.timezone", lambda _names, _zone: "Asia/Tokyo")
     with open_reader(log) as reader, pytest.raises(Refused, match="decided otherwise"):
         bundle.make(reader, 1, reader.last_seq, tmp_path / "wrong", quiet)
+
+
+def test_a_changed_name_of_a_type_is_a_change_and_no_newer_version(made, tmp_path):
+    """The digest does not match, so no newer chargerd has written it."""
+    contents = members(made)
+    events = contents["events.jsonl"].replace(b'"type":"ChargerRead"', b'"type":"ChargerSead"', 1)
+    with pytest.raises(Refused, match="they were changed") as caught:
+        bundle.replay(packed(tmp_path / "changed", {**contents, "events.jsonl": events}))
+    assert caught.value.code == 6

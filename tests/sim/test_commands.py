@@ -304,3 +304,27 @@ def test_verify_leaves_nothing_beside_a_copy(recorded, tmp_path, cut):
         os.truncate(copy, copy.stat().st_size // 2)
     control("verify", "--log", copy, code=6 if cut else 0)
     assert [file.name for file in copy.parent.iterdir()] == ["copy.db"]
+
+
+@pytest.mark.parametrize("module", ["chargerd.store.copies", "chargerd.sim.bundle", "chargerd.daemon.times"])
+def test_ctrl_c_at_the_very_beginning_leaves_no_traceback(state, tmp_path, module):
+    """The key is pressed while the program is still being loaded, at the import of one of its parts."""
+    code = (
+        "import os, signal, sys\n"
+        "class Finder:\n"
+        "    def find_spec(self, name, path=None, target=None):\n"
+        f"        if name == {module!r}: os.kill(os.getpid(), signal.SIGINT)\n"
+        "sys.meta_path.insert(0, Finder())\n"
+        "from chargerd.__main__ import main\n"
+        f"sys.exit(main(['bundle', '--state', {str(state)!r}, '--since', '2024-03-04', {str(tmp_path / 'b')!r}]))\n"
+    )
+    ran = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, cwd=ROOT, check=False
+    )
+    assert (ran.returncode, ran.stderr) == (130, "")
+
+
+def test_verify_of_a_time_in_which_nothing_happened_says_so(state):
+    """Not "0 events, chain intact", as if something had been found whole."""
+    ran = control("verify", "--state", state, "--socket", state, "--since", "2025-01-01")
+    assert ran.stdout.splitlines()[0] == "Log      no events in that time: nothing of the log was looked at"

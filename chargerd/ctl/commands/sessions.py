@@ -26,6 +26,8 @@ WHOLE_WH = 0.5
 def run(call: Call) -> int:
     """Ask and print a table, or CSV."""
     asked, output = call.arguments, call.output
+    if asked.format == "csv" and output.form != "text":
+        raise usage(f"--{output.form} and --format csv exclude each other", "sessions")
     reply = call.client.ask(
         "GetSessions", name=asked.name, since=asked.since, until=asked.until, lines=asked.lines, price=asked.price
     )

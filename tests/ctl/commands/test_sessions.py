@@ -85,3 +85,12 @@ def test_what_is_no_price_is_refused(folder: Path, run: Run, price: str) -> None
         code, out, err = run("sessions", f"--price={price}")
     assert (code, out, daemon.asked) == (2, "", [])
     assert "is no price of a kWh; write 0.32" in err
+
+
+@pytest.mark.parametrize("form", ["--json", "--plain"])
+def test_two_forms_at_once_are_refused(folder: Path, run: Run, form: str) -> None:
+    """Neither wins silently, and nothing is asked."""
+    with StandIn(folder) as daemon:
+        code, out, err = run("sessions", "--format", "csv", form)
+    assert (code, out, daemon.asked) == (2, "", [])
+    assert f"{form} and --format csv exclude each other" in err
