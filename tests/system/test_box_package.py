@@ -321,7 +321,7 @@ def test_autopkgtest_passes_in_a_booted_box(suite: str, package: Path, tmp_path:
     source = deb_tool().tree(suite, tmp_path, commit())
     shutil.rmtree(source / "wheelhouse")
     with Box(suite, package, source, with_="autopkgtest,dpkg-dev,man-db") as box:
-        inside = f"autopkgtest /box/in/{package.name} /box/in/{source.name}/ -- null 2>&1"
+        inside = f"autopkgtest --ignore-restrictions=isolation-container /box/in/{package.name} /box/in/{source.name}/ -- null 2>&1"
         said = box.sh(inside, seconds=300)
     assert "service-answers      PASS" in said, said
     assert "programs-start" in said
