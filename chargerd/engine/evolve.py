@@ -118,6 +118,8 @@ def _charger_read(draft: Draft, event: Event, read: ChargerRead) -> None:
 
 def _is_foreign(draft: Draft, source: str, old: Charger, enabled: bool) -> bool:
     """Whether the relay was moved by somebody else: it had followed us, and now it has left what we asked for."""
+    if old.pending is not None:
+        return False  # it may show what an earlier command of ours did
     if enabled is old.asked or (old.enabled is not old.asked and old.asked is not None):
         return False
     if enabled or old.asked is None:

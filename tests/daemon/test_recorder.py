@@ -262,3 +262,15 @@ def test_a_daemon_that_ends_while_a_switching_on_is_under_way_does_not_take_it_b
     assert bench.take(("daemon", DaemonStopping("told to stop"))).orders == ()
     (shorter,) = bench.take(("shed", CommandDone(on.issued)), ("shed", ChargerRead("bike", True, 103.0))).orders
     assert (shorter.command.enabled, shorter.command.lease_s) == (True, 120)
+
+
+def test_word_of_an_earlier_on_that_comes_after_our_off_is_nobody_s_button(tmp_path):
+    """On, and off before the plug has answered: its first reading says on, and that was us."""
+    bench = Bench(tmp_path / "log.db")
+    (on,) = bench.take(("anna", ModeSet("bike", "fast", "anna"))).orders
+    (off,) = bench.take(("anna", ModeSet("bike", "off", "anna"))).orders
+    late = bench.take(("shed", CommandDone(on.issued)), ("shed", ChargerRead("bike", True, 103.0)))
+    then = bench.take(("shed", CommandDone(off.issued)), ("shed", ChargerRead("bike", False, 0.0)))
+    assert [e.body for e in (*late.events, *then.events) if isinstance(e.body, ModeSet)] == []
+    assert then.site.loadpoints["bike"].mode == "off"
+    assert then.orders == ()
