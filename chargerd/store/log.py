@@ -11,6 +11,7 @@ import fcntl
 import os
 import sqlite3
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from functools import cache
 from itertools import chain
 from operator import itemgetter
@@ -224,8 +225,10 @@ def _lock(path: Path) -> int:
         lock = os.open(name, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
     except OSError as error:
         raise LogUnusable(f"{path} cannot be written: {error.strerror} ({name})") from error
-    if os.geteuid() == 0 and path.exists():  # a repair by root must not lock chargerd out
-        os.fchown(lock, path.stat().st_uid, path.stat().st_gid)
+    if os.geteuid() == 0:  # a repair by root must not lock chargerd out
+        with suppress(OSError):  # no log yet, or one whose owner cannot be told or given: then root keeps the lock
+            owner = path.stat()
+            os.fchown(lock, owner.st_uid, owner.st_gid)
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:

@@ -38,7 +38,8 @@ class Reader:
     def __init__(self, path: Path, db: sqlite3.Connection) -> None:
         self.path = path
         self._db = db
-        self._has_chunks = schema.has_chunks(db)
+        # A log of version 1 that nobody has written to since knows no chunks.
+        self._has_chunks = bool(self.query("SELECT 1 FROM sqlite_master WHERE name = 'chunks'"))
 
     def __enter__(self) -> Self:
         return self

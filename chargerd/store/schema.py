@@ -100,12 +100,13 @@ def open_writer(path: Path, *, make: bool = True) -> sqlite3.Connection:
     except sqlite3.Error as error:
         raise refusal(path, error) from error
     try:
+        db.execute("BEGIN IMMEDIATE")
         if _objects(db) != _WANTED or db.execute("PRAGMA user_version").fetchone() != (VERSION,):
-            db.execute("BEGIN IMMEDIATE")
             for statement in _statements(TABLES):
                 db.execute(statement)
             db.execute(f"PRAGMA user_version={VERSION}")
-            db.execute("COMMIT")
+        db.execute("DELETE FROM snapshots WHERE 0")  # refused where SQLite has quietly opened the file for reading only
+        db.execute("COMMIT")
         db.execute("PRAGMA synchronous=NORMAL")
     except sqlite3.Error as error:
         db.close()
@@ -137,11 +138,6 @@ def _opened(path: Path, mode: str, timeout_s: float) -> sqlite3.Connection:
         db.close()
         raise
     return db
-
-
-def has_chunks(db: sqlite3.Connection) -> bool:
-    """Whether this log knows chunks; one of version 1 that nobody has written to since does not."""
-    return bool(db.execute("SELECT 1 FROM sqlite_master WHERE name = 'chunks'").fetchone())
 
 
 def recognise(db: sqlite3.Connection, path: Path) -> None:
