@@ -8,8 +8,10 @@ from pathlib import Path
 import pytest
 from msgspec import structs
 
+from chargerd.daemon import recorder
 from chargerd.daemon.past import state_after
-from chargerd.daemon.recorder import BACKLOG, Moment, Recorder
+from chargerd.daemon.recorder import BACKLOG, PROVISIONAL, Moment, Recorder
+from chargerd.engine import VERSION
 from chargerd.engine.evolve import fold
 from chargerd.model.events import (
     ChargerRead,
@@ -25,7 +27,7 @@ from chargerd.model.events import (
     Tick,
 )
 from chargerd.model.state import Site
-from chargerd.store import sessions
+from chargerd.store import sessions, snapshots
 from chargerd.store.errors import NotRecorded
 from chargerd.store.log import Log
 from tests.house import configuration, loadpoint
@@ -274,3 +276,16 @@ def test_word_of_an_earlier_on_that_comes_after_our_off_is_nobody_s_button(tmp_p
     assert [e.body for e in (*late.events, *then.events) if isinstance(e.body, ModeSet)] == []
     assert then.site.loadpoints["bike"].mode == "off"
     assert then.orders == ()
+
+
+def test_states_are_provisional_until_the_log_has_been_folded_again(tmp_path, monkeypatch):
+    """A snapshot of the time before must not be taken for one of today's rules; one of the time after is."""
+    monkeypatch.setattr(recorder, "SNAPSHOT_EVENTS", 1)
+    bench = Bench(tmp_path / "log.db")
+    bench.log.save(lambda db: db.execute("DELETE FROM snapshots"))
+    bench.recorder = Recorder(bench.log, bench.recorder.site, PROVISIONAL)
+    bench.read(False, 0.0)
+    assert snapshots.newest_seq(bench.log, VERSION) == 0
+    bench.recorder.adopt(state_after(bench.log))
+    site = bench.read(False, 0.0).site
+    assert snapshots.newest_seq(bench.log, VERSION) == site.seq

@@ -7,6 +7,7 @@ import sqlite3
 import threading
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from chargerd.model.events import ChargerRead, CommandIssued, Event, ReadingsDropped, Tick
@@ -439,3 +440,16 @@ def test_opening_a_log_that_is_in_order_writes_nothing(path: Path):
         before = log.query("PRAGMA schema_version")
     with Log(path) as log:
         assert log.query("PRAGMA schema_version") == before
+
+
+def test_a_chunk_that_does_not_count_as_many_as_its_rows_takes_none_of_them(path: Path):
+    """Counts are compared before anything is final: the rows stay and no chunk is there."""
+    with Log(path) as log:
+        events = list(log.read())
+        chunk = sealing.next_chunk(log, LATE_MS)
+        assert chunk is not None
+        wrong = msgspec.structs.replace(chunk, packed=chunk.packed - 1)
+        with pytest.raises(LogDamaged, match="would have taken the place"):
+            log.save(lambda db: sealing.seal(db, wrong))
+        assert log.sealed_seq == 0
+        _answers(log, events)

@@ -13,6 +13,7 @@ from chargerd.model.events import Decided, Reason, SetPoint
 from chargerd.model.settings import Configuration, DeviceSettings, LoadpointSettings, Profile, ScheduleEntry, Window
 from chargerd.model.state import Charger, Device, Hold, Loadpoint, Override, Pending, Session, Site
 from chargerd.store import snapshots
+from chargerd.store.errors import LogDamaged
 from chargerd.store.log import Log
 from tests.store.streams import readings
 
@@ -184,3 +185,21 @@ def test_a_bad_page_under_one_state_hides_no_other_and_none_is_needed(tmp_path: 
     with Log(path) as log:
         assert snapshots.newest(log, "1") is None
         assert snapshots.ground(log) == Site()
+
+
+def test_the_state_behind_given_up_readings_outlives_thinning_and_new_rules(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """It is the one that cannot be made again; a newer one takes its place, and a torn one is damage, not an empty site."""
+    monkeypatch.setattr(snapshots, "STRIDE", 8)
+    with Log(tmp_path / "log.db") as log:
+        log.append(readings(1, 1), durable=False, also=[snapshots.saving_ground(_after(SITE, 5))])
+        for n in range(2, 20):
+            log.append(readings(2 * n - 1, 1), durable=False, also=[snapshots.saving(_after(SITE, 2 * n), "1", keep=3)])
+        log.save(snapshots.replacing([_after(SITE, 38)], "2"))
+        assert snapshots.ground(log) == _after(SITE, 5)
+        log.save(snapshots.saving_ground(_after(SITE, 7)))
+        assert log.query("SELECT seq FROM snapshots WHERE engine = 'ground'") == [(7,)]
+        log.query("UPDATE snapshots SET state = x'00' WHERE seq = 7")
+        with pytest.raises(LogDamaged, match="after event 7 is lost"):
+            snapshots.ground(log)
