@@ -309,7 +309,7 @@ def _loadpoints(tables: Mapping[str, LoadpointTable], vehicles: Mapping[str, Pro
         if table.vehicle not in vehicles:
             continue  # `_vehicles_are_known` has noted it
         numbers = table.model_dump(
-            include={"lease_s", "min_on_s", "min_off_s", "max_starts_per_day"}, exclude_none=True
+            include={"lease_s", "min_on_s", "min_off_s", "max_starts_per_day", "balance_days"}, exclude_none=True
         )
         loadpoints[name] = LoadpointSettings(
             name,
@@ -329,14 +329,15 @@ def _schedule(check: _Check, tables: Mapping[str, LoadpointTable]) -> tuple[Sche
     for name, table in tables.items():
         taken: dict[tuple[int, int], str] = {}
         for number, item in enumerate(table.schedule):
-            days, at_min = times.days(item.days), times.minute(item.at)
+            written = item.by or item.at or ""
+            days, at_min, ready = times.days(item.days), times.minute(written), item.by is not None
             clash = next((day for day in days if (day, at_min) in taken), None)
             if clash is not None:
-                text = f"{name} starts on {times.DAYS[clash]} at {item.at} already"
+                text = f"{name} starts on {times.DAYS[clash]} at {written} already"
                 check.problem(("loadpoint", name, "schedule", number), text, "Leave that day out of one of the two.")
-            taken.update(dict.fromkeys(((day, at_min) for day in days), item.at))
-            entry = f"{name}/{times.written(days)}@{at_min // 60:02}:{at_min % 60:02}"
-            entries.append(ScheduleEntry(entry, name, days, at_min, target=item.target))
+            taken.update(dict.fromkeys(((day, at_min) for day in days), written))
+            entry = f"{name}/{times.written(days)}{'<' if ready else '@'}{at_min // 60:02}:{at_min % 60:02}"
+            entries.append(ScheduleEntry(entry, name, days, at_min, target=item.target, ready=ready))
     return tuple(entries)
 
 

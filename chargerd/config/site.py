@@ -124,14 +124,28 @@ class VehicleTable(Settings):
     max_h: float | None = _within("max_h")
     full_readings: int | None = _within("full_readings")
     never_full_h: float | None = _within("never_full_h")
+    storage_pct: float | None = _within("storage_pct")
+    storage_cycles: int | None = _within("storage_cycles")
 
 
 class ScheduleItem(Settings):
-    """One recurring start: on which days, at what time, up to which target (None: the loadpoint's)."""
+    """One recurring start: on which days, at what time, up to which target (None: the loadpoint's).
+
+    ``by`` in place of ``at`` is the time to be charged by.
+    """
 
     days: Days = "mon-sun"
-    at: Time
+    at: Time | None = None
+    by: Time | None = None
     target: Target | None = None
+
+    @model_validator(mode="after")
+    def _one_time(self) -> Self:
+        if (self.at is None) is (self.by is None):
+            raise ValueError('needs one time: at = "22:00" to start then, or by = "07:00" to be charged by then')
+        if self.by is not None and self.target == "storage":
+            raise ValueError("nobody rides at storage level, so it cannot be planned by a time: write at")
+        return self
 
 
 class LoadpointTable(Settings):
@@ -148,3 +162,4 @@ class LoadpointTable(Settings):
     min_on_s: float | None = _within("min_on_s")
     min_off_s: float | None = _within("min_off_s")
     max_starts_per_day: int | None = _within("max_starts_per_day")
+    balance_days: float | None = _within("balance_days")

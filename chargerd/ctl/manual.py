@@ -12,7 +12,8 @@ from chargerd.ctl.catalogue import load, parser_of
 from chargerd.ctl.commands import GROUPS, REGISTRY
 from chargerd.ctl.commands.help import ENVIRONMENT, JSON, TIMES, exit_codes
 from chargerd.ctl.options import Parser
-from chargerd.protocol.table import METHODS, TYPES, Fields
+from chargerd.protocol.table import METHODS
+from chargerd.protocol.types import TYPES, Fields
 
 _INTRO = """\
 # Commands of chargerctl
@@ -57,6 +58,8 @@ def _command(name: str) -> str:
         parts.append(f"JSON fields:\n\n{_fields(command.fields)}")
     if command.method:
         parts.append(f"JSON fields:\n\n{_fields(METHODS[command.method].reply)}")
+    if command.changes:
+        parts.append(f"JSON fields of a change:\n\n{_fields(METHODS[command.changes].reply)}")
     return "\n\n".join(parts)
 
 

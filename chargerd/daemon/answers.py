@@ -8,7 +8,7 @@ from typing import Any
 from chargerd.daemon.context import Context, chosen
 from chargerd.daemon.logbook import log, sessions
 from chargerd.daemon.moments import then
-from chargerd.daemon.status import devices, status
+from chargerd.daemon.status import devices, plans_of, status
 from chargerd.daemon.times import days_text
 from chargerd.daemon.why import why
 from chargerd.engine import VERSION
@@ -49,10 +49,11 @@ def _scheduled(context: Context, entry: ScheduleEntry) -> dict[str, Any]:
         "kind": "schedule",
         "entry": entry.entry,
         "loadpoint": entry.loadpoint,
-        "when": f"{days_text(entry.days)} {entry.at_min // 60:02}:{entry.at_min % 60:02}",
-        "does": entry.mode + (f", target {entry.target}" if entry.target else ""),
+        "when": f"{days_text(entry.days)} {'by ' if entry.ready else ''}{entry.at_min // 60:02}:{entry.at_min % 60:02}",
+        "does": ("plan" if entry.ready else entry.mode) + (f", target {entry.target}" if entry.target else ""),
         "mode": entry.mode,
         "target": entry.target,
+        "ready": entry.ready,
         "origin": "added" if added else "file",
         "next": context.utc(next_ms),
         "next_local": context.local(next_ms),
@@ -214,6 +215,7 @@ _ANSWERS: dict[str, Callable[[Context, dict[str, Any]], dict[str, Any]]] = {
     "GetWhy": lambda context, parameters: why(then(context, parameters), parameters["name"], parameters["not"]),
     "GetLog": log,
     "GetSessions": sessions,
+    "GetPlans": lambda context, parameters: plans_of(context, parameters["names"]),
     "GetSchedule": _schedule,
     "GetDevices": lambda context, parameters: devices(context, parameters["names"]),
     "GetFailsafe": _failsafe,

@@ -67,6 +67,21 @@ def _limit(event: e.Event, fact: e.LimitSet, _site: Site, zone: tzinfo) -> Line:
     return Line(NOTICE, text, {"by": fact.by, "seq": event.seq})
 
 
+def _plan(event: e.Event, fact: e.PlanSet, _site: Site, zone: tzinfo) -> Line:
+    when = "" if fact.ready_at_ms is None else f"{datetime.fromtimestamp(fact.ready_at_ms / 1000, zone):%Y-%m-%d %H:%M}"
+    text = f"{fact.loadpoint}: plan dropped" if fact.target is None else f"{fact.loadpoint}: {fact.target} by {when}"
+    return Line(NOTICE, text, {"by": fact.by, "seq": event.seq})
+
+
+def _plan_fired(event: e.Event, fact: e.PlanFired, _site: Site, _zone: tzinfo) -> Line:
+    if fact.step != "over":
+        said = "charges to nominal and waits there" if fact.step == "hold" else "the last part begins"
+        return Line(NOTICE, f"{fact.loadpoint}: plan: {said}", {"seq": event.seq})
+    if fact.reached:
+        return Line(NOTICE, f"{fact.loadpoint}: plan reached in time", {"seq": event.seq})
+    return Line(WARNING, f"{fact.loadpoint}: plan not reached in time", {"seq": event.seq}, always=True)
+
+
 def _hold(event: e.Event, fact: e.HoldSet, _site: Site, zone: tzinfo) -> Line:
     where = (
         f"{fact.loadpoint}: on hold" if fact.loadpoint else "on hold: watching and sending nothing but lease renewals"
@@ -159,6 +174,8 @@ _TELLERS: dict[type, Callable[[e.Event, Any, Site, tzinfo], Line | None]] = {
     e.ModeSet: _mode,
     e.TargetSet: _target,
     e.LimitSet: _limit,
+    e.PlanSet: _plan,
+    e.PlanFired: _plan_fired,
     e.HoldSet: _hold,
     e.HoldCleared: _release,
     e.ScheduleAdded: _schedule,

@@ -15,6 +15,7 @@ from chargerd.config import times
 from chargerd.config.profiles import order_faults
 from chargerd.daemon.context import no_entry, no_loadpoint, zone_of
 from chargerd.daemon.times import BadTime, clock_text, parse_end
+from chargerd.engine import plans
 from chargerd.engine.describe import mode_of, schedule_of, settings_of, target_of
 from chargerd.engine.settings import PROFILE_KEYS, in_force, overridden
 from chargerd.model.events import (
@@ -23,16 +24,17 @@ from chargerd.model.events import (
     HoldSet,
     LimitSet,
     ModeSet,
+    PlanSet,
     ScheduleAdded,
     ScheduleRemoved,
     TargetSet,
 )
-from chargerd.model.reasons import power, shown
+from chargerd.model.reasons import duration, energy, power, shown
 from chargerd.model.settings import ADJUSTABLE, MODES, TARGETS, Scalar
-from chargerd.model.state import Override, Site
+from chargerd.model.state import Override, Plan, Site
 from chargerd.protocol.framing import CallError
 
-WHOLE = frozenset({"full_readings", "lease_s", "max_starts_per_day"})
+WHOLE = frozenset({"full_readings", "lease_s", "max_starts_per_day", "storage_cycles"})
 NOTHING = "Nothing was changed."
 LONGEST_REQUEST = 100  # it is kept in the log for ever
 STILL_HELD = "Everything is on hold; chargerctl release ends that."
@@ -71,9 +73,9 @@ class Who(Struct, frozen=True):
             raise no_loadpoint(name, self.site)
         return name
 
-    def until_ms(self) -> int | None:
+    def until_ms(self, key: str = "until") -> int | None:
         """When it is to end. Raises `CallError` BadValue."""
-        text = self.parameters.get("until")
+        text = self.parameters.get(key)
         try:
             return None if text is None else parse_end(text, self.now_ms, zone_of(self.parameters, self.site))
         except BadTime as error:
@@ -95,20 +97,96 @@ def _mode(who: Who) -> Asked:
     name, mode, until_ms = who.loadpoint(), who.parameters["mode"], who.until_ms()
     if mode not in MODES:
         raise _refused(f"{name} has no mode {mode!r}", f"Modes of a plug: {', '.join(MODES)}.")
-    point = who.site.loadpoints[name]
+    point, from_pct = who.site.loadpoints[name], _level(who, name, mode)
     if (
         mode == mode_of(who.site, name)
         and until_ms == point.mode_until_ms
         and (mode == "off") is (point.session is None)
+        and from_pct is None
     ):
         return Asked((), f"{name}: already {mode}{who.until_text(until_ms)}.")
     then = f", then {'off' if mode != 'off' else 'as configured'} again" if until_ms is not None else ""
-    if mode == "fast":
+    if mode == "fast" and from_pct is not None:
+        profile = settings_of(who.site, name).profile
+        after = energy(profile.storage_wh(from_pct) or 0.0)
+        then = then or f", from {from_pct:g} % to {profile.storage_pct:g} %, which is {after} at the socket"
+    elif mode == "fast":
         target = target_of(who.site, name)
         stop_w = settings_of(who.site, name).profile.stop_w(target)
         then = then or f", to {target} (until below {power(stop_w)})"
-    fact = ModeSet(name, mode, who.by, until_ms, who.request)
-    return Asked((fact,), f"{name}: {mode}{who.until_text(until_ms)}{then}.")
+    fact = ModeSet(name, mode, who.by, until_ms, who.request, from_pct)
+    dropped = mode == "off" and point.plan is not None
+    notes = (f"Its plan, {_plan_text(who, point.plan)}, is dropped.",) if dropped and point.plan is not None else ()
+    return Asked((fact,), f"{name}: {mode}{who.until_text(until_ms)}{then}.", notes)
+
+
+def _level(who: Who, name: str, mode: str) -> float | None:
+    """The level that the person says the battery has; it counts towards a storage level and nothing else."""
+    from_pct: float | None = who.parameters.get("from_pct")
+    if from_pct is None:
+        return None
+    profile, point = settings_of(who.site, name).profile, who.site.loadpoints[name]
+    if not 0 <= from_pct <= 100:
+        raise _refused(f"a level lies between 0 and 100 %, not {from_pct:g}", "35 is 35 %.")
+    if mode == "off" or target_of(who.site, name) != "storage":
+        raise _refused("a known level is of use for the target storage only", f"chargerctl target {name} storage")
+    if profile.capacity_wh is None:
+        text = f"the content of {name}'s pack is not known, so a level cannot be counted"
+        raise _refused(text, f"Write capacity_ah = 14 into [vehicle.{profile.name}].")
+    if from_pct >= profile.storage_pct:
+        text = f"{from_pct:g} % is no less than the level to store at, which is {profile.storage_pct:g} %"
+        raise _refused(text, f"Store it as it is, or: chargerctl set {name} storage_pct=70")
+    if point.session is not None:
+        raise _refused(f"{name} is being charged already", f"chargerctl mode {name} off, then begin again.")
+    return from_pct
+
+
+def _plan(who: Who) -> Asked:
+    name, target = who.loadpoint(), who.parameters["target"]
+    plan = who.site.loadpoints[name].plan
+    if target == "none":
+        if plan is None:
+            return Asked((), f"{name}: there is no plan.")
+        fact = PlanSet(name, None, who.by, request=who.request)
+        return Asked((fact,), f"{name}: {_plan_text(who, plan)} is dropped; a charge that runs goes on.")
+    if target not in TARGETS or target == "storage":
+        raise _refused(f"there is no plan for {target!r}", "Plans are for nominal and full; none takes the plan away.")
+    ready_at_ms = who.until_ms("ready_by")
+    if ready_at_ms is None:
+        raise _refused("the time is missing", f"chargerctl plan {name} {target} by 07:00")
+    if plan is not None and (plan.target, plan.ready_at_ms) == (target, ready_at_ms):
+        return Asked((), f"{name}: already {_plan_text(who, plan)}.")
+    new = Plan(target, who.by, ready_at_ms, who.now_ms)
+    notes = _plan_notes(who, name, new)
+    return Asked((PlanSet(name, target, who.by, ready_at_ms, who.request),), f"{name}: {_plan_text(who, new)}.", notes)
+
+
+def _plan_notes(who: Who, name: str, plan: Plan) -> tuple[str, ...]:
+    """What will happen when, and what may come to little. Raises `CallError` for what cannot be reached at all."""
+    needed_s, measured = plans.top_up_s(who.site, name) if plan.target == "full" else plans.charge_s(who.site, name)
+    begin_ms = plans.last_start_ms(who.site, name, plan)
+    took = (
+        f"{duration(needed_s)}, {'as this pack took before' if measured else 'a cautious guess until it is measured'}"
+    )
+    zone = zone_of(who.parameters, who.site)
+    begins = clock_text(begin_ms, who.now_ms, zone)
+    if begin_ms < who.now_ms:
+        if plan.target == "full" and not who.parameters.get("best_effort"):
+            text = f"{name} cannot be sure to be full by {clock_text(plan.ready_at_ms, who.now_ms, zone)}"
+            hint = f"Try all the same: chargerctl plan {name} full by … --best-effort"
+            raise _refused(f"{text}: topping up takes {took}", hint)
+        return (f"It begins at once; it may take {took}.",)
+    if plan.target != "full":
+        return (f"It begins at {begins}: it may take {took}.",)
+    longest_s, _ = plans.charge_s(who.site, name)
+    notes = [f"Charges to nominal now and waits there; tops up from {begins} ({took})."]
+    if who.now_ms + longest_s * 1000 > begin_ms:
+        notes.append(f"An empty pack may not be there in time: it may take {duration(longest_s + needed_s)} in all.")
+    return tuple(notes)
+
+
+def _plan_text(who: Who, plan: Plan) -> str:
+    return f"{plan.target} by {clock_text(plan.ready_at_ms, who.now_ms, zone_of(who.parameters, who.site))}"
 
 
 def _target(who: Who) -> Asked:
@@ -141,6 +219,8 @@ def _target(who: Who) -> Asked:
 
 def _is_aimed(site: Site, name: str, target: str | None, once: bool, until_ms: int | None) -> bool:
     point = site.loadpoints[name]
+    if target == "storage" and point.stored:
+        return False  # asking again allows as many charges again
     return (point.target, point.target_once, point.target_until_ms) == (target, once and target is not None, until_ms)
 
 
@@ -158,6 +238,9 @@ def _target_text(who: Who, names: list[str], target: str, once: bool, until_ms: 
 def _setting(who: Who) -> Asked:
     name, until_ms = who.loadpoint(), who.until_ms()
     values: dict[str, Any] = who.parameters["values"]
+    once = bool(who.parameters.get("once"))
+    if once and until_ms is not None:
+        raise _refused("an end and one session are two different ends", "Leave one of them out.")
     if not values:
         raise _refused("no setting was given", f"chargerctl set {name} nominal_stop_w=80")
     wanted = {key: _checked(name, key, value) for key, value in values.items()}
@@ -173,13 +256,16 @@ def _setting(who: Who) -> Asked:
     said: list[str] = []
     for key, value in wanted.items():
         old = point.overrides.get(key)
-        if (value is None and old is None) or (old is not None and (old.value, old.until_ms) == (value, until_ms)):
+        if (value is None and old is None) or (
+            old is not None and (old.value, old.until_ms, old.once) == (value, until_ms, once)
+        ):
             continue
-        facts.append(LimitSet(name, key, value, who.by, until_ms, who.request if not facts else ""))
+        facts.append(LimitSet(name, key, value, who.by, until_ms, who.request if not facts else "", once))
         said.append(f"{key} {_with_unit(key, in_force(after, key))} (was {_with_unit(key, in_force(before, key))})")
     if not facts:
         return Asked((), f"{name}: already so.")
-    return Asked(tuple(facts), f"{name}: {', '.join(said)}{who.until_text(until_ms)}.")
+    ends = " for this session" if once and point.session is not None else " for the next session" if once else ""
+    return Asked(tuple(facts), f"{name}: {', '.join(said)}{who.until_text(until_ms)}{ends}.")
 
 
 def _with_unit(key: str, value: Scalar) -> str:
@@ -243,15 +329,18 @@ def _add(who: Who) -> Asked:
         raise _refused(f"{name} has no mode {mode!r}", f"Modes of a plug: {', '.join(MODES)}.")
     if target is not None and target not in TARGETS:
         raise _refused(f"there is no target {target!r}", f"Targets: {', '.join(TARGETS)}.")
-    entries = schedule_of(who.site)
+    ready, entries = bool(who.parameters.get("ready")), schedule_of(who.site)
+    if ready and (target or who.site.configuration.loadpoints[name].target) == "storage":
+        raise _refused("nobody rides at storage level, so it is not planned for a time", "Give --target full.")
     for entry in entries:
-        if (entry.loadpoint, entry.days, entry.at_min, entry.mode, entry.target) == (name, days, at_min, mode, target):
+        same = (entry.loadpoint, entry.days, entry.at_min, entry.mode, entry.target, entry.ready)
+        if same == (name, days, at_min, mode, target, ready):
             return Asked((), f"{name}: already scheduled so, as {entry.entry}.", entry=entry.entry)
     taken = {entry.entry for entry in entries} | set(who.site.removed_schedule)
     entry_name = next(f"{name}.{n}" for n in range(1, len(taken) + 2) if f"{name}.{n}" not in taken)
-    fact = ScheduleAdded(entry_name, name, days, at_min, who.by, mode, target, who.request)
+    fact = ScheduleAdded(entry_name, name, days, at_min, who.by, mode, target, who.request, ready)
     aim, clock = f" to {target}" if target else "", f"{at_min // 60:02}:{at_min % 60:02}"
-    text = f"{name}: {mode}{aim} {times.written(days)} at {clock}, as {entry_name}."
+    text = f"{name}: {mode}{aim} {times.written(days)} {'by' if ready else 'at'} {clock}, as {entry_name}."
     return Asked((fact,), text, entry=entry_name)
 
 
@@ -308,6 +397,7 @@ _MAKERS: dict[str, Callable[[Who], Asked]] = {
     "SetMode": _mode,
     "SetTarget": _target,
     "SetSetting": _setting,
+    "SetPlan": _plan,
     "Hold": _hold,
     "Release": _release,
     "AddSchedule": _add,

@@ -33,6 +33,7 @@ TYPES = (
     "mode",
     "target",
     "set",
+    "plan",
     "hold",
     "schedule",
     "decided",
@@ -125,8 +126,21 @@ def _target(_event: e.Event, fact: e.TargetSet, context: Context) -> Said:
 
 def _limit(_event: e.Event, fact: e.LimitSet, context: Context) -> Said:
     value = "as configured" if fact.value is None else shown(fact.key, fact.value)
-    text = f"{fact.key} {value}{_until(fact.until_ms, context)} by {fact.by}"
+    once = " for one session" if fact.once else ""
+    text = f"{fact.key} {value}{once}{_until(fact.until_ms, context)} by {fact.by}"
     return Said("set", fact.loadpoint, text, by=fact.by)
+
+
+def _plan(_event: e.Event, fact: e.PlanSet, context: Context) -> Said:
+    if fact.target is None or fact.ready_at_ms is None:
+        return Said("plan", fact.loadpoint, f"plan dropped by {fact.by}", by=fact.by)
+    return Said("plan", fact.loadpoint, f"{fact.target} by {context.clock(fact.ready_at_ms)} by {fact.by}", by=fact.by)
+
+
+def _plan_fired(_event: e.Event, fact: e.PlanFired, _context: Context) -> Said:
+    over = "the time has come, reached" if fact.reached else "the time has come, not reached"
+    steps = {"hold": "charges to nominal and waits there", "last": "the last part begins", "over": over}
+    return Said("plan", fact.loadpoint, steps.get(fact.step, fact.step))
 
 
 def _hold(_event: e.Event, fact: e.HoldSet, context: Context) -> Said:
@@ -140,6 +154,7 @@ def _release(_event: e.Event, fact: e.HoldCleared, _context: Context) -> Said:
 def _schedule_added(_event: e.Event, fact: e.ScheduleAdded, _context: Context) -> Said:
     when = f"{days_text(fact.days)} {fact.at_min // 60:02}:{fact.at_min % 60:02}"
     target = f", target {fact.target}" if fact.target else ""
+    when = f"by {when}" if fact.ready else when
     return Said("schedule", fact.loadpoint, f"added {when}: {fact.mode}{target} by {fact.by}", fact.entry, fact.by)
 
 
@@ -228,6 +243,8 @@ _TELLERS: dict[type, Callable[[e.Event, Any, Context], Said]] = {
     e.ModeSet: _mode,
     e.TargetSet: _target,
     e.LimitSet: _limit,
+    e.PlanSet: _plan,
+    e.PlanFired: _plan_fired,
     e.HoldSet: _hold,
     e.HoldCleared: _release,
     e.ScheduleAdded: _schedule_added,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from chargerd.daemon.context import Context, chosen, no_device
+from chargerd.engine import plans
 from chargerd.engine.describe import (
     Problem,
     headline,
@@ -17,7 +18,7 @@ from chargerd.engine.describe import (
     target_of,
 )
 from chargerd.model.events import Reason
-from chargerd.model.reasons import OUTCOMES, duration, next_step, past, power, sentence, word
+from chargerd.model.reasons import OUTCOMES, duration, energy, next_step, past, power, sentence, word
 from chargerd.model.settings import LoadpointSettings, Profile
 from chargerd.model.state import Session
 
@@ -85,11 +86,12 @@ def loadpoint_row(context: Context, name: str) -> dict[str, Any]:
         "power_w": None if state == "unknown" or charger is None else charger.power_w,
         "enabled": None if charger is None else charger.enabled,
         "mode": mode_of(site, name),
+        "plan": plan_row(context, name),
         "mode_by": loadpoint.mode_by,
         "mode_until": context.utc(loadpoint.mode_until_ms),
         "mode_until_local": context.local(loadpoint.mode_until_ms),
         "target": target_of(site, name),
-        "target_text": target_text(settings, target_of(site, name)),
+        "target_text": _aim_text(context, name),
         "held_by": None if held is None else held.by,
         "charger": settings.charger,
         "profile": settings.profile.name,
@@ -99,6 +101,50 @@ def loadpoint_row(context: Context, name: str) -> dict[str, Any]:
         "read_age_s": None if charger is None else _age_s(context, charger.at_ms),
         "session": None if session is None else session_row(context, session, settings.profile),
     }
+
+
+def _aim_text(context: Context, name: str) -> str:
+    """The target in force, and what the session that runs makes of it."""
+    settings, session = settings_of(context.site, name), context.site.loadpoints[name].session
+    if session is None or not (session.balance or session.stop_wh is not None):
+        return target_text(settings, target_of(context.site, name))
+    if session.stop_wh is not None:
+        to_pct = settings.profile.storage_pct
+        return f"storage, {energy(session.stop_wh)} from {session.from_pct:g} % to {to_pct:g} %, counted"
+    last_ms = context.site.loadpoints[name].full_at_ms
+    ago = "never seen full" if last_ms is None else f"last full {duration((context.now_ms - last_ms) / 1000)} ago"
+    return f"{target_text(settings, 'full')} (balance charge, {ago})"
+
+
+def plan_row(context: Context, name: str) -> dict[str, Any] | None:
+    """A loadpoint's target with a time, None without one."""
+    plan = context.site.loadpoints[name].plan
+    if plan is None:
+        return None
+    needed = plans.top_up_s if plan.target == "full" else plans.charge_s
+    begins_ms = max(plan.since_ms, plans.last_start_ms(context.site, name, plan))
+    does = {"": "begins", "hold": "nominal until then, tops up", "last": "under way since"}[plan.step]
+    from_ = "" if plan.step == "last" else " from"
+    return {
+        "kind": "plan",
+        "loadpoint": name,
+        "target": plan.target,
+        "by": plan.by,
+        "ready_at": context.utc(plan.ready_at_ms),
+        "ready_local": context.local(plan.ready_at_ms),
+        "begins_at": context.utc(begins_ms),
+        "begins_local": context.local(begins_ms),
+        "step": plan.step,
+        "measured": needed(context.site, name)[1],
+        "text": f"{plan.target} by {context.clock(plan.ready_at_ms)}; {does}{from_} {context.clock(begins_ms)}",
+    }
+
+
+def plans_of(context: Context, names: list[str] | None) -> dict[str, Any]:
+    """The reply of GetPlans."""
+    found = [plan_row(context, name) for name in chosen(names, context.site)]
+    rows = [row for row in found if row is not None]
+    return context.stamped("plan-list", f"{len(rows)} plan{'' if len(rows) == 1 else 's'}", plans=rows)
 
 
 def session_row(

@@ -20,6 +20,7 @@ _DATED = re.compile(
     r"([0-9]{4})-([0-9]{2})-([0-9]{2})(?:[ t]([0-9]{1,2}):([0-9]{2})(?::([0-9]{2})(?:\.[0-9]+)?)?(z|[+-][0-9]{2}:[0-9]{2})?)?"
 )
 _NAMED = re.compile(r"(today|yesterday|tomorrow)(?: +([0-9:]+))?")
+_WEEKDAY = re.compile(r"(mon|tue|wed|thu|fri|sat|sun)[a-z]* +([0-9:]+)")
 _FORMS = 'write 18:00, "2026-05-11 18:00", today, yesterday, "yesterday 16:20", -2h or +45min'
 
 
@@ -59,8 +60,13 @@ def parse_time(text: str, now_ms: int, zone: tzinfo) -> int:
 
 
 def parse_end(text: str, now_ms: int, zone: tzinfo) -> int:
-    """When something is to end: a time to come, or a duration from now. A time of day is the next one. Raises `BadTime`."""
+    """When something is to end: a time to come, or a duration from now. A time of day is the next one. Raises `BadTime`.
+
+    With a day of the week, as in "sat 07:00", it is that time on the next such day.
+    """
     lowered = text.strip().lower()
+    if named := _WEEKDAY.fullmatch(lowered):
+        return _next(named, now_ms, zone, text)
     if times.is_duration(lowered) and not _CLOCK.fullmatch(lowered) and not _DATED.fullmatch(lowered):
         lowered = f"+{lowered}"
     end_ms = parse_time(lowered, now_ms, zone)
@@ -72,6 +78,13 @@ def parse_end(text: str, now_ms: int, zone: tzinfo) -> int:
     if end_ms - now_ms > LONGEST_MS:
         raise BadTime(f'"{text[:40]}" is more than ten years away')
     return end_ms
+
+
+def _next(named: re.Match[str], now_ms: int, zone: tzinfo, text: str) -> int:
+    today = datetime.fromtimestamp(now_ms / 1000, zone).date()
+    ahead = (times.DAYS.index(named[1]) - today.weekday()) % 7
+    at_ms = _at(today + timedelta(days=ahead), named[2], zone, text)
+    return at_ms if at_ms > now_ms else _at(today + timedelta(days=7), named[2], zone, text)
 
 
 def _at(day: date, clock: str, zone: tzinfo, text: str) -> int:

@@ -158,6 +158,10 @@ def _loadpoint_problems(site: Site) -> Iterator[Problem]:
         if charger is not None and charger.enabled and charger.asked is False and charger.attempts >= UNSWITCHABLE:
             text = f"does not switch off, told {charger.attempts} times"
             yield Problem("does-not-switch-off", 3, name, text, None, "pull the plug by hand")
+        if loadpoint.missed is not None:
+            missed = loadpoint.missed
+            text = f"was not {missed.target} at the time of its plan"
+            yield Problem("plan-missed", 4, name, text, missed.ready_at_ms, f"chargerctl log {name}")
         last = loadpoint.last_session
         if loadpoint.session is None and loadpoint.mode is None and last is not None and last.outcome in ALARMS:
             reason = last.reason

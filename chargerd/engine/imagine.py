@@ -24,9 +24,11 @@ BY = "why"
 SO_FAR = tuple(
     field
     for field, kind in Session.__annotations__.items()
-    if kind in ("int", "float") and field != "number" and not field.endswith(("_t_ms", "_at_ms", "_w"))
+    if kind in ("int", "float")
+    and field not in ("number", "course", "taper_limit_s")
+    and not field.endswith(("_t_ms", "_at_ms", "_w"))
 )
-"""What a session has added up: its numbers that are neither a moment nor a level of power."""
+"""What a session has added up: its numbers that are neither a moment nor a level of power, nor known from before."""
 COUNTERS = tuple(field for field in SO_FAR if Session.__annotations__[field] == "int" and not field.endswith("_ms"))
 """Those of them that go up by one with a reading, however long after the one before it comes."""
 

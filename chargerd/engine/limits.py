@@ -22,6 +22,10 @@ KEEP = SetPoint()
 OVER_POWER_S = 30  # a peak shorter than this is the charger's inrush
 FUTILE_ATTEMPTS = 3  # switching on without effect this often is a fault; switching off is tried for ever
 STOPPING_LEASE_S = 120  # what is left on at the daemon's end: enough for an upgrade, not for a forgotten charge
+ODD_SHARE = 0.25  # a plateau so far from the usual one is another pack: cold and age move it by a tenth
+ODD_LOW_S = 1800  # a pack that was nearly full is below the usual plateau too, but does not stay at one level
+PULSES = 4  # coming up from rest so often …
+PULSES_S = 3600  # … within this is no single bad reading
 DAY_MS = 86_400_000
 
 
@@ -143,7 +147,76 @@ def _no_effect(case: Case, session: Session) -> Granted | None:
     return Granted(OFF, Reason("no-effect", values, (charger.seq,)), "fault")
 
 
-_CAPS: tuple[Callable[[Case, Session], Granted | None], ...] = (_power_limit, _energy_limit, _time_limit, _no_effect)
+def _foreign_pack(case: Case, session: Session) -> Granted | None:
+    """A pack or a charger that keeps to another power than this loadpoint's have done."""
+    usual_w, plateau_w = session.usual_w, session.plateau_w
+    if not usual_w or not plateau_w or case.charger is None:
+        return None
+    settled_s = (case.charger.t_ms - session.flat_t_ms) / 1000
+    low = plateau_w < (1 - ODD_SHARE) * usual_w and settled_s >= ODD_LOW_S
+    if plateau_w <= (1 + ODD_SHARE) * usual_w and not low:
+        return None
+    values: dict[str, Scalar] = {"plateau_w": plateau_w, "usual_w": usual_w, "loadpoint": case.settings.name}
+    return Granted(OFF, Reason("foreign-pack", values, (case.charger.seq,)), "foreign-pack")
+
+
+def _taper_stalled(case: Case, session: Session) -> Granted | None:
+    """Power that has left its plateau and does not come down to the cut-off: a worn cell, a pack that warms up."""
+    charger = case.charger
+    if session.taper_t_ms is None or not session.plateau_w or not session.taper_limit_s or charger is None:
+        return None
+    falling_s = (charger.t_ms - session.taper_t_ms) / 1000
+    if falling_s < session.taper_limit_s:
+        return None
+    values: dict[str, Scalar] = {
+        "power_w": charger.power_w,
+        "stop_w": session.stop_w,
+        "falling_s": falling_s,
+        "longest_s": session.taper_limit_s,
+        "loadpoint": case.settings.name,
+    }
+    return Granted(OFF, Reason("taper-stalled", values, (charger.seq,)), "taper-stalled")
+
+
+def _restart_pulses(case: Case, session: Session) -> Granted | None:
+    """A charger that comes up from rest again and again: full and pulsing, or a pack whose electronics cut in and out."""
+    charger = case.charger
+    if charger is None:
+        return None
+    pulses = [t_ms for t_ms in session.pulses if charger.t_ms - t_ms <= PULSES_S * 1000]
+    if len(pulses) < PULSES:
+        return None
+    values: dict[str, Scalar] = {
+        "pulses": len(pulses),
+        "within_s": (charger.t_ms - pulses[0]) / 1000,
+        "loadpoint": case.settings.name,
+    }
+    return Granted(OFF, Reason("restart-pulses", values, (charger.seq,)), "restart-pulses")
+
+
+def _storage_cycles(case: Case, session: Session) -> Granted | None:
+    """A pack in storage that has been charged up often enough: it loses charge by itself, or it is being used."""
+    allowed = case.settings.profile.storage_cycles
+    if session.target != "storage" or not allowed or case.started or case.loadpoint.stored < allowed:
+        return None
+    values: dict[str, Scalar] = {
+        "cycles": case.loadpoint.stored,
+        "allowed": allowed,
+        "loadpoint": case.settings.name,
+    }
+    return Granted(OFF, Reason("storage-cycles", values), "storage-cycles")
+
+
+_CAPS: tuple[Callable[[Case, Session], Granted | None], ...] = (
+    _power_limit,
+    _energy_limit,
+    _foreign_pack,
+    _taper_stalled,
+    _restart_pulses,
+    _time_limit,
+    _no_effect,
+    _storage_cycles,
+)
 
 
 # What takes permission away

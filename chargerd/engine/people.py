@@ -13,6 +13,8 @@ from chargerd.model.events import (
     HoldSet,
     LimitSet,
     ModeSet,
+    PlanFired,
+    PlanSet,
     Reason,
     ScheduleAdded,
     ScheduleFired,
@@ -20,7 +22,7 @@ from chargerd.model.events import (
     TargetSet,
 )
 from chargerd.model.settings import ScheduleEntry
-from chargerd.model.state import Hold, Loadpoint, Override
+from chargerd.model.state import Hold, Loadpoint, Override, Plan
 
 KEPT_REQUESTS = 256
 
@@ -39,6 +41,8 @@ def mode_set(draft: Draft, event: Event, fact: ModeSet) -> None:
     if fact.mode == "off":
         code = "switched-off-elsewhere" if fact.by == "device" else "stopped"
         loadpoint = ended(draft, loadpoint, event.at_ms, "stopped", Reason(code, {"by": fact.by}, (event.seq,)))
+        if fact.by != "until":  # whoever stops it does not want it charged on later for the same plan
+            loadpoint = structs.replace(loadpoint, plan=None)
     elif loadpoint.session is None:
         loadpoint = structs.replace(loadpoint, session=opened(draft, event, loadpoint, fact))
     draft.loadpoints[fact.loadpoint] = loadpoint
@@ -57,7 +61,10 @@ def target_set(draft: Draft, event: Event, fact: TargetSet) -> None:
         target_once=fact.once,
         target_until_ms=fact.until_ms,
         standing_target=standing,
+        stored=0,
     )
+    if loadpoint.session is not None and loadpoint.session.balance:
+        loadpoint = structs.replace(loadpoint, session=structs.replace(loadpoint.session, balance=False))
     draft.loadpoints[fact.loadpoint] = reaimed(draft, fact.loadpoint, loadpoint)
 
 
@@ -69,7 +76,7 @@ def limit_set(draft: Draft, event: Event, fact: LimitSet) -> None:
     overrides = {key: value for key, value in loadpoint.overrides.items() if key != fact.key}
     if fact.value is not None:
         configured = value_of(draft.configuration.loadpoints[fact.loadpoint], fact.key)
-        overrides[fact.key] = Override(fact.value, fact.by, event.at_ms, fact.until_ms, configured)
+        overrides[fact.key] = Override(fact.value, fact.by, event.at_ms, fact.until_ms, configured, fact.once)
     draft.loadpoints[fact.loadpoint] = reaimed(draft, fact.loadpoint, structs.replace(loadpoint, overrides=overrides))
 
 
@@ -78,7 +85,31 @@ def reaimed(draft: Draft, name: str, loadpoint: Loadpoint) -> Loadpoint:
         return loadpoint
     configured = draft.configuration.loadpoints[name]
     settings = overridden(configured, loadpoint)
-    return structs.replace(loadpoint, session=aimed(loadpoint.session, settings, loadpoint.target or configured.target))
+    target = "full" if loadpoint.session.balance else loadpoint.target or configured.target
+    return structs.replace(loadpoint, session=aimed(loadpoint.session, settings, target))
+
+
+def plan_set(draft: Draft, event: Event, fact: PlanSet) -> None:
+    _remember(draft, event, fact.request)
+    loadpoint = draft.loadpoints.get(fact.loadpoint)
+    if loadpoint is None:
+        return
+    plan: Plan | None = None
+    if fact.target is not None and fact.ready_at_ms is not None:
+        plan = Plan(fact.target, fact.by, fact.ready_at_ms, event.at_ms)
+    draft.loadpoints[fact.loadpoint] = structs.replace(loadpoint, plan=plan, missed=None)
+
+
+def plan_fired(draft: Draft, event: Event, fact: PlanFired) -> None:
+    loadpoint = draft.loadpoints.get(fact.loadpoint)
+    plan = None if loadpoint is None else loadpoint.plan
+    if loadpoint is None or plan is None:
+        return
+    if fact.step == "over":
+        loadpoint = structs.replace(loadpoint, plan=None, missed=None if fact.reached else plan)
+    else:
+        loadpoint = structs.replace(loadpoint, plan=structs.replace(plan, step=fact.step))
+    draft.loadpoints[fact.loadpoint] = loadpoint
 
 
 def hold_set(draft: Draft, event: Event, fact: HoldSet) -> None:
@@ -102,7 +133,7 @@ def hold_cleared(draft: Draft, event: Event, fact: HoldCleared) -> None:
 
 def schedule_added(draft: Draft, event: Event, fact: ScheduleAdded) -> None:
     _remember(draft, event, fact.request)
-    entry = ScheduleEntry(fact.entry, fact.loadpoint, fact.days, fact.at_min, fact.mode, fact.target)
+    entry = ScheduleEntry(fact.entry, fact.loadpoint, fact.days, fact.at_min, fact.mode, fact.target, fact.ready)
     draft.added_schedule = (*(e for e in draft.added_schedule if e.entry != fact.entry), entry)
     draft.removed_schedule = tuple(name for name in draft.removed_schedule if name != fact.entry)
     draft.fired = {**draft.fired, fact.entry: event.at_ms + draft.skew_ms}  # what was due before is not made up for

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from msgspec import structs
 
+from chargerd.engine import course
 from chargerd.engine.draft import Draft
 from chargerd.engine.settings import overridden
 from chargerd.model.events import Event, ModeSet, Reason
@@ -35,10 +36,13 @@ def opened(draft: Draft, event: Event, loadpoint: Loadpoint, fact: ModeSet) -> S
         started_at_ms=event.at_ms,
         started_t_ms=draft.t_ms,
         flat_t_ms=draft.t_ms,
+        from_pct=fact.from_pct,
     )
+    settings = overridden(configured, loadpoint)
+    target, balance = course.aim_of(settings, loadpoint, event.at_ms)
     cost, _, currency = priced(session, 0.0, draft.configuration)
-    session = structs.replace(session, cost=cost, currency=currency)
-    return aimed(session, overridden(configured, loadpoint), loadpoint.target or configured.target)
+    session = structs.replace(session, cost=cost, currency=currency, balance=balance)
+    return course.expecting(aimed(session, settings, target), loadpoint, fact.by)
 
 
 def ended(draft: Draft, loadpoint: Loadpoint, at_ms: int, outcome: str, reason: Reason) -> Loadpoint:
@@ -49,6 +53,10 @@ def ended(draft: Draft, loadpoint: Loadpoint, at_ms: int, outcome: str, reason: 
     together = bool(draft.ended) and draft.ended[0].ended_at_ms == at_ms
     draft.ended = (*(draft.ended if together else draft.ended[1 - KEPT :]), session)
     loadpoint = structs.replace(loadpoint, session=None, last_session=session)
+    loadpoint = course.recorded(loadpoint, session, at_ms, draft.t_ms)
+    if any(override.once for override in loadpoint.overrides.values()):
+        lasting = {key: override for key, override in loadpoint.overrides.items() if not override.once}
+        loadpoint = structs.replace(loadpoint, overrides=lasting)
     if loadpoint.target_once:
         back = loadpoint.standing_target
         loadpoint = structs.replace(loadpoint, target=back, target_by="", target_once=False, target_until_ms=None)
@@ -92,18 +100,8 @@ def measured(
         if dt_ms > GAP_MS or unknown_ms:
             estimated_wh += added_wh
     if not enabled:
-        return structs.replace(
-            session,
-            energy_wh=energy_wh,
-            estimated_wh=estimated_wh,
-            on_ms=on_ms,
-            below_t_ms=None,
-            near_t_ms=None,
-            over_t_ms=None,
-            cost=cost,
-            priced_wh=priced_wh,
-            currency=currency,
-        )
+        sums = {"energy_wh": energy_wh, "estimated_wh": estimated_wh, "on_ms": on_ms}
+        return _unwatched(structs.replace(session, **sums, cost=cost, priced_wh=priced_wh, currency=currency))
     stop_w = session.stop_w
     below = power_w < stop_w
     low = session.low_readings + 1 if power_w < 1.05 * stop_w else session.low_readings
@@ -115,6 +113,7 @@ def measured(
     if (moved_w > FLAT_W and moved_w > FLAT_SHARE * flat_w) or (-moved_w > FLAT_W and -moved_w > FLAT_SHARE * flat_w):
         stepped = near_t_ms is not None and (power_w < before_w / 2 or (stepped and power_w < 2 * flat_w))
         flat_w, flat_t_ms = power_w, t_ms
+    nominal_t_ms, plateau_w, taper_t_ms, way, pulses = course.followed(session, power_w, flat_t_ms, t_ms)
     return Session(
         session.number, session.loadpoint, session.profile, session.target, stop_w, session.near_w, session.by,
         session.started_at_ms, session.started_t_ms, energy_wh, estimated_wh, on_ms,
@@ -122,23 +121,38 @@ def measured(
         (t_ms if session.below_t_ms is None else session.below_t_ms) if below else None,
         session.above_w if below else power_w,
         low, near_t_ms, flat_w, flat_t_ms, stepped, over_t_ms, session.limit_w,
-        cost=cost, priced_wh=priced_wh, currency=currency,
+        None, None, None, cost, priced_wh, currency, session.stop_wh, session.from_pct, session.balance,
+        session.nominal_w, nominal_t_ms, session.rest_w, plateau_w, taper_t_ms, way, pulses,
+        session.usual_w, session.taper_limit_s,
     )  # fmt: skip
+
+
+def _unwatched(session: Session) -> Session:
+    """With the relay off nothing is seen of the battery: what was watched begins again when it is on."""
+    watched = {"below_t_ms": None, "near_t_ms": None, "over_t_ms": None, "nominal_t_ms": None, "taper_t_ms": None}
+    return structs.replace(session, **watched, course=0)
 
 
 def aimed(session: Session, settings: LoadpointSettings, target: str) -> Session:
     """The session with its watched levels set for a target; what was counted against another level is forgotten."""
-    stop_w = settings.profile.stop_w(target)
-    near_w, limit_w = stop_w + settings.profile.margin_w, settings.profile.power_limit_w
-    if (session.target, session.stop_w, session.near_w, session.limit_w) == (target, stop_w, near_w, limit_w):
-        return session
+    profile = settings.profile
+    stop_wh = profile.storage_wh(session.from_pct) if target == "storage" and session.from_pct is not None else None
+    # A pack that is charged by counted energy is still on its plateau; power says only that it is fuller than was thought.
+    stop_w = profile.stop_w(target) if stop_wh is None else profile.nominal_stop_w
     levels = {
+        "profile": profile.name,
         "target": target,
         "stop_w": stop_w,
-        "near_w": near_w,
-        "limit_w": limit_w,
-        "profile": settings.profile.name,
+        "stop_wh": stop_wh,
+        "near_w": stop_w + profile.margin_w,
+        "limit_w": profile.power_limit_w,
+        "nominal_w": profile.nominal_stop_w,
+        "rest_w": course.rest_w(profile),
     }
+    if all(getattr(session, level) == value for level, value in levels.items()):
+        return session
+    if session.target and target != session.target:
+        levels["taper_limit_s"] = course.TAPER_S[target]
     return structs.replace(
         session, **levels, below_t_ms=None, near_t_ms=None, low_readings=0, above_w=0.0, over_t_ms=None
     )

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from chargerd.engine import plans
 from chargerd.engine.settings import schedule_of
 from chargerd.model import windows
-from chargerd.model.events import Body, HoldCleared, LimitSet, ModeSet, ScheduleFired, TargetSet
+from chargerd.model.events import Body, HoldCleared, LimitSet, ModeSet, PlanSet, ScheduleFired, TargetSet
 from chargerd.model.state import Site
 
 LATE_MS = 4 * 3_600_000  # a recurring start missed by more than this (daemon down, clock wrong) is left out
@@ -17,6 +18,7 @@ def due(site: Site, wall_ms: int) -> Iterator[Body]:
     yield from _ends(site, wall_ms)
     yield from _moved(site)
     yield from _starts(site, wall_ms)
+    yield from plans.due(site, wall_ms)
 
 
 def wakes(site: Site, t_ms: int) -> Iterator[int]:
@@ -24,11 +26,14 @@ def wakes(site: Site, t_ms: int) -> Iterator[int]:
     ahead_ms = t_ms - site.wall_ms
     for until_ms in _untils(site):
         yield until_ms + ahead_ms
+    for plan_ms in plans.wakes(site):
+        yield plan_ms + ahead_ms
     zone = windows.zone(site.configuration.timezone)
     for entry in schedule_of(site):
-        due_ms = windows.next_due_ms(entry, site.wall_ms, zone)
+        from_ms = plans.entry_due_ms(site, entry, site.wall_ms)
+        due_ms = windows.next_due_ms(entry, from_ms, zone)
         if due_ms is not None:
-            yield due_ms + ahead_ms
+            yield due_ms - from_ms + t_ms
     for name, settings in site.configuration.loadpoints.items():
         change_ms = windows.next_change_ms(settings.windows, site.wall_ms, zone)
         if change_ms is not None and site.loadpoints[name].session is not None:
@@ -87,13 +92,17 @@ def _moved(site: Site) -> Iterator[Body]:
 def _starts(site: Site, wall_ms: int) -> Iterator[Body]:
     zone = windows.zone(site.configuration.timezone)
     for entry in schedule_of(site):
-        due_ms = windows.last_due_ms(entry, wall_ms, zone)
+        due_ms = windows.last_due_ms(entry, plans.entry_due_ms(site, entry, wall_ms), zone)
         if due_ms is None or due_ms <= site.fired.get(entry.entry, 0) or wall_ms - due_ms > LATE_MS:
             continue
         yield ScheduleFired(entry.entry, entry.loadpoint, due_ms)
         point = site.loadpoints[entry.loadpoint]
         if point.mode_until_ms is not None and point.mode_until_ms > wall_ms:
             continue  # a person has asked for something until then, and people win
+        if entry.ready:
+            if due_ms > wall_ms:
+                yield PlanSet(entry.loadpoint, plans.planned(site, entry), "schedule", due_ms)
+            continue
         if entry.target is not None:
             yield TargetSet(entry.loadpoint, entry.target, by="schedule", once=True)
         yield ModeSet(entry.loadpoint, entry.mode, by="schedule")

@@ -103,13 +103,17 @@ class DeviceRemoved(Fact, frozen=True):
 
 
 class ModeSet(Fact, frozen=True):
-    """A person or a schedule wants another mode; ``until_ms`` is when the configured one comes back (None: stays)."""
+    """A person or a schedule wants another mode; ``until_ms`` is when the configured one comes back (None: stays).
+
+    ``from_pct`` is the level that somebody says the battery has now, in percent of its content.
+    """
 
     loadpoint: str
     mode: str
     by: str
     until_ms: int | None = None
     request: str = ""
+    from_pct: float | None = None
 
 
 class TargetSet(Fact, frozen=True):
@@ -124,7 +128,10 @@ class TargetSet(Fact, frozen=True):
 
 
 class LimitSet(Fact, frozen=True):
-    """A setting of a loadpoint or of its profile is overridden; ``value`` None takes the override away."""
+    """A setting of a loadpoint or of its profile is overridden; ``value`` None takes the override away.
+
+    ``once``: until the end of the charging session that runs, or else of the next one.
+    """
 
     loadpoint: str
     key: str
@@ -132,6 +139,28 @@ class LimitSet(Fact, frozen=True):
     by: str
     until_ms: int | None = None
     request: str = ""
+    once: bool = False
+
+
+class PlanSet(Fact, frozen=True):
+    """A loadpoint is to have reached a target at a time, UTC; ``target`` None takes the plan away."""
+
+    loadpoint: str
+    target: str | None
+    by: str
+    ready_at_ms: int | None = None
+    request: str = ""
+
+
+class PlanFired(Fact, frozen=True):
+    """A plan goes on: "hold" charges to nominal and waits there, "last" charges to the target, "over" is its end.
+
+    The `ModeSet` and `TargetSet` it means follow. ``reached``: at the end, whether the target was reached in time.
+    """
+
+    loadpoint: str
+    step: str
+    reached: bool = False
 
 
 class HoldSet(Fact, frozen=True):
@@ -152,7 +181,10 @@ class HoldCleared(Fact, frozen=True):
 
 
 class ScheduleAdded(Fact, frozen=True):
-    """A recurring start beyond those in the configuration file. ``days`` are 0 (Monday) to 6, ``at_min`` minutes after midnight."""
+    """A recurring start beyond those in the configuration file. ``days`` are 0 (Monday) to 6, ``at_min`` minutes after midnight.
+
+    With ``ready`` that is not when to start but when to have reached the target.
+    """
 
     entry: str
     loadpoint: str
@@ -162,6 +194,7 @@ class ScheduleAdded(Fact, frozen=True):
     mode: str = "fast"
     target: str | None = None
     request: str = ""
+    ready: bool = False
 
 
 class ScheduleRemoved(Fact, frozen=True):
@@ -317,6 +350,8 @@ Body = (
     | ModeSet
     | TargetSet
     | LimitSet
+    | PlanSet
+    | PlanFired
     | HoldSet
     | HoldCleared
     | ScheduleAdded

@@ -54,9 +54,11 @@ REASONS: dict[str, Text] = {
     "confirming-plateau": Text(
         "power has settled at {power_w} near {stop_w}; full after {confirm_s} of it", "charging"
     ),
+    "charging-to-energy": Text("drawing {power_w}, {left_wh} to go to storage level", "charging"),
     "no-reading": Text("the charger has not been read yet", "unknown"),
     # policy threshold: the ways out
     "cutoff-reached": Text("cut off: below {stop_w} for {below_s}", "finished"),
+    "energy-reached": Text("cut off: {energy_wh} taken, which brings it from {from_pct} to storage level", "finished"),
     "cutoff-counted": Text("cut off: {readings} readings below {stop_w}", "finished"),
     "plateau-reached": Text("cut off: full, power has kept to {power_w} for {flat_s}", "finished"),
     "step-reached": Text(
@@ -83,6 +85,26 @@ REASONS: dict[str, Text] = {
         "draws {power_w}, more than this charger can ({limit_w})",
         "stopped",
         "is something else on this plug? If the charger is larger than configured: charger_a or max_power_w",
+    ),
+    "foreign-pack": Text(
+        "power keeps to {plateau_w}, and this pack's charges have kept to {usual_w}: another pack or another charger?",
+        "stopped",
+        "if it is all right, begin again and it is learnt: chargerctl mode {loadpoint} fast",
+    ),
+    "taper-stalled": Text(
+        "power has been falling for {falling_s} and still is {power_w}, not below {stop_w}; {longest_s} is the longest",
+        "stopped",
+        "feel whether the pack is warm; a worn pack does this. Begin again: chargerctl mode {loadpoint} fast",
+    ),
+    "restart-pulses": Text(
+        "the charger has come up from rest {pulses} times in {within_s}: full and pulsing, or a pack that cuts in and out",
+        "stopped",
+        "look at the curve: chargerctl log {loadpoint} --all; begin again: chargerctl mode {loadpoint} fast",
+    ),
+    "storage-cycles": Text(
+        "charged to storage {cycles} times already; {allowed} are allowed",
+        "stored",
+        "to allow as many again: chargerctl target {loadpoint} storage",
     ),
     "no-effect": Text(
         "the charger was switched on {attempts} times and stays off",
@@ -128,8 +150,10 @@ PAST: dict[str, str] = {
     "charging-to-cutoff": "it drew {power_w} and was to stop below {stop_w}",
     "confirming-cutoff": "it drew {power_w}, had been below {stop_w} for {below_s}, and is cut off after {confirm_s} of that",
     "confirming-plateau": "power had settled at {power_w} near {stop_w}, which means full after {confirm_s}",
+    "charging-to-energy": "it drew {power_w}, with {left_wh} to go to storage level",
     "no-reading": "the charger had not been read yet",
     "cutoff-reached": "it had been below {stop_w} for {below_s} and was cut off",
+    "energy-reached": "{energy_wh} had been taken, which brought it from {from_pct} to storage level",
     "cutoff-counted": "{readings} readings had been below {stop_w} and it was cut off",
     "plateau-reached": "power had kept to {power_w} for {flat_s}, which is full, and it was cut off",
     "step-reached": "power had fallen to {power_w} in one step and stayed there for {flat_s}, which is full",
@@ -138,6 +162,10 @@ PAST: dict[str, str] = {
     "time-limit": "it had been on for {on_s}, the longest a session may take",
     "energy-limit": "{energy_wh} had been taken, more than this pack can hold ({limit_wh})",
     "power-limit": "it drew {power_w}, more than this charger can ({limit_w})",
+    "foreign-pack": "power kept to {plateau_w} where this pack's charges had kept to {usual_w}",
+    "taper-stalled": "power had been falling for {falling_s} and was still {power_w}, not below {stop_w}",
+    "restart-pulses": "the charger had come up from rest {pulses} times in {within_s}",
+    "storage-cycles": "it had been charged to storage {cycles} times, and {allowed} were allowed",
     "no-effect": "the charger had been switched on {attempts} times and stayed off",
     "stopping": "chargerd was ending and the plug's own timer took over for {lease_s}",
     "stopping-off": "chargerd was ending and this plug has no timer of its own",
@@ -167,13 +195,20 @@ OUTCOMES: dict[str, str] = {
     "time-limit": "longest time reached",
     "energy-limit": "most energy reached",
     "power-limit": "drew more than it can",
+    "foreign-pack": "another pack or charger than before",
+    "taper-stalled": "power did not come down in time",
+    "restart-pulses": "the charger started again and again",
+    "storage-cycles": "stored often enough",
     "fault": "the plug did not follow",
     "stopped": "stopped by a person",
     "removed-from-configuration": "no longer configured",
 }
 """How a charging session can end."""
 
-ALARMS = frozenset({"never-reached", "time-limit", "energy-limit", "power-limit", "fault", "no-charger", "no-battery"})
+ALARMS = frozenset(
+    {"never-reached", "time-limit", "energy-limit", "power-limit", "foreign-pack", "taper-stalled", "restart-pulses", "fault",
+     "no-charger", "no-battery"}
+)  # fmt: skip
 """Outcomes that a person should look at."""
 
 

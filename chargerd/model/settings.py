@@ -42,6 +42,8 @@ class Profile(Setting, frozen=True):
     max_h: float | None = None
     full_readings: int = 0  # end a full charge by counting readings, as S0 does; 0: by time
     never_full_h: float = 5 / 3  # S0: 20 probes of 300 s
+    storage_pct: float = 60.0  # the level to store a pack at, reached by counted energy where its start is known
+    storage_cycles: int = 0  # how often it is charged to storage before somebody must ask again; 0: any number
 
     @property
     def capacity_wh(self) -> float | None:
@@ -75,6 +77,12 @@ class Profile(Setting, frozen=True):
             return 300.0
         return 1.5 * self.charger_a * self.voltage_v * 1.14 / self.efficiency  # 4.2 V against 3.7 V a cell
 
+    def storage_wh(self, from_pct: float) -> float | None:
+        """Energy from the socket that brings the pack from a known level to storage; None if its content is unknown."""
+        if self.capacity_wh is None:
+            return None
+        return max(0.0, self.storage_pct - from_pct) / 100 * self.capacity_wh / self.efficiency
+
     def stop_w(self, target: str) -> float:
         """The cut-off power of a target."""
         return {"nominal": self.nominal_stop_w, "full": self.full_w, "storage": self.storage_stop_w}[target]
@@ -96,7 +104,7 @@ class Window(Setting, frozen=True):
 
 
 class ScheduleEntry(Setting, frozen=True):
-    """A recurring start of a charging session, local time of the site."""
+    """A recurring start of a charging session, local time of the site; with ``ready`` the time to be charged by."""
 
     entry: str
     loadpoint: str
@@ -104,6 +112,7 @@ class ScheduleEntry(Setting, frozen=True):
     at_min: int
     mode: str = "fast"
     target: str | None = None
+    ready: bool = False
 
 
 class DeviceSettings(Setting, frozen=True):
@@ -130,6 +139,7 @@ class LoadpointSettings(Setting, frozen=True):
     min_on_s: float = 300.0
     min_off_s: float = 300.0
     max_starts_per_day: int = 20
+    balance_days: float = 0.0  # a nominal charge becomes a full one when the last full one is so long ago; 0: never
 
 
 class Configuration(Setting, frozen=True):
@@ -174,9 +184,12 @@ ADJUSTABLE: dict[str, tuple[float, float]] = {
     "max_h": (0.05, 48),
     "full_readings": (0, 1000),
     "never_full_h": (0.1, 48),
+    "storage_pct": (10, 95),
+    "storage_cycles": (0, 1000),
     "lease_s": (120, 86_400),
     "min_on_s": (0, 7200),
     "min_off_s": (0, 7200),
     "max_starts_per_day": (1, 1000),
+    "balance_days": (0, 365),
 }
 """What ``chargerctl set`` may change while the daemon runs, with the range that is accepted (both ends included)."""

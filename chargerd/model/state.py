@@ -52,6 +52,7 @@ class Session(Struct, frozen=True, gc=False):
 
     Energy is power integrated over event times, in Wh at the socket; ``estimated_wh`` is the part of it that lies in
     gaps between readings. The fields from ``peak_w`` to ``limit_w`` watch the power fall (policy threshold).
+    ``plateau_w`` to ``pulses`` hold the charge against those before it; ``usual_w`` and ``taper_limit_s`` are what those say.
     ``cost`` is that of ``priced_wh``, the part of the energy that was taken while a price was known, in ``currency``; None
     and "" while there has been no price at all.
     """
@@ -84,6 +85,40 @@ class Session(Struct, frozen=True, gc=False):
     cost: float | None = None
     priced_wh: float = 0.0
     currency: str = ""
+    stop_wh: float | None = None  # ends at this energy: a storage level counted from a start that somebody knew
+    from_pct: float | None = None  # that start
+    balance: bool = False  # full instead of nominal, because the last full charge is long ago
+    nominal_w: float = 0.0
+    nominal_t_ms: int | None = None  # since when power has been below nominal_w
+    rest_w: float = 0.0  # below this a charger rests: full, or without a battery
+    plateau_w: float = 0.0  # the highest level that power has kept to for ten minutes
+    taper_t_ms: int | None = None  # since when power has been falling from there
+    course: int = 0  # 0: not up yet since switched on, 1: up, 2: at rest after that
+    pulses: tuple[int, ...] = ()  # t_ms at which it came up again from rest by itself
+    usual_w: float = 0.0  # plateau of this pack's charges before, 0: not known
+    taper_limit_s: float = 0.0  # longest that power may take from the plateau to the cut-off, 0: not watched
+
+
+class Charge(Struct, frozen=True, gc=False):
+    """What a charge that reached its target was like, to hold later ones of the same profile against."""
+
+    profile: str
+    target: str
+    plateau_w: float
+    taper_s: float | None
+    top_up_s: float | None  # from the nominal cut-off to full
+    on_s: float
+    energy_wh: float
+
+
+class Plan(Struct, frozen=True, gc=False):
+    """A target with a time. ``step`` is what of it has begun: "", "hold" or "last"; ``since_ms`` when it was set, UTC."""
+
+    target: str
+    by: str
+    ready_at_ms: int
+    since_ms: int
+    step: str = ""
 
 
 class Hold(Struct, frozen=True, gc=False):
@@ -102,6 +137,7 @@ class Override(Struct, frozen=True, gc=False):
     at_ms: int
     until_ms: int | None = None
     configured: Scalar = None
+    once: bool = False
 
 
 class Loadpoint(Struct, frozen=True, gc=False):
@@ -123,6 +159,11 @@ class Loadpoint(Struct, frozen=True, gc=False):
     decided_seq: int = 0
     decided_at_ms: int = 0
     state_since_ms: int = 0
+    plan: Plan | None = None
+    missed: Plan | None = None  # the last plan, if it was not reached in time
+    record: tuple[Charge, ...] = ()  # the last charges that reached their target, oldest first
+    full_at_ms: int | None = None  # end of the last full charge, UTC
+    stored: int = 0  # charges to storage since somebody asked for that target
 
 
 class Device(Struct, frozen=True, gc=False):

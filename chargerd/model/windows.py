@@ -55,6 +55,25 @@ def next_opening_ms(windows: tuple[Window, ...], wall_ms: int, tz: tzinfo) -> in
     return min((opens for opens, _ in _around(windows, wall_ms, tz) if opens > wall_ms), default=None)
 
 
+def latest_start_ms(windows: tuple[Window, ...], end_ms: int, needed_ms: int, tz: tzinfo) -> int:
+    """The latest instant from which ``needed_ms`` lie inside the windows before ``end_ms``.
+
+    Where the windows of the two days before do not hold so much, the first opening among them: the best that can be done.
+    """
+    if not windows:
+        return end_ms - needed_ms
+    begin_ms, left_ms = end_ms, needed_ms
+    for opens, closes in sorted(_around(windows, end_ms, tz), reverse=True):
+        last_ms = min(closes, begin_ms)
+        if last_ms <= opens:
+            continue
+        if last_ms - opens >= left_ms:
+            return last_ms - left_ms
+        left_ms -= last_ms - opens
+        begin_ms = opens
+    return begin_ms if begin_ms < end_ms else end_ms - needed_ms
+
+
 def last_due_ms(entry: ScheduleEntry, wall_ms: int, tz: tzinfo) -> int | None:
     """The latest instant, up to now, at which a schedule entry was due; None if it names no day."""
     return max((due for due in _dues(entry, wall_ms, tz, range(-DAYS_AHEAD, 1)) if due <= wall_ms), default=None)

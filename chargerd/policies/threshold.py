@@ -20,6 +20,7 @@ CONFIRM_MAX_S = 120
 CONFIRM_WH = 1.0  # energy that waiting for confirmation may cost: 40 s at 90 W; with the reading pace on top it stays below 1.5 Wh
 PLATEAU_FACTOR = 1.4  # a flat tail up to this times the full cut-off is a full pack (seen: 6.3 W for a cut-off of 5 W)
 PLATEAU_S = 30 * 60  # the recorded tail that sits at 5 to 6 W needs an hour to get below 5 W
+NEAR_WH = 5.0  # with so little left to a counted level the plug is read at the fast pace
 STEP_S = 10 * 60  # … and began with a step from 17.7 to 5.2 W, after which waiting that long tells nothing new
 
 ON = SetPoint(enabled=True)
@@ -52,7 +53,7 @@ def _begin(view: View, session: Session, charger: Charger, memory: Memory) -> De
     power_w = charger.power_w or 0.0
     on_s = (charger.t_ms - charger.enabled_t_ms) / 1000
     if power_w > profile.idle_w:
-        start_w = profile.start_w(session.target)
+        start_w = profile.start_w(session.target) if session.stop_wh is None else 0.0
         if power_w > start_w:
             return Decision(ON, _seen("charging-to-cutoff", charger, session), {"started": True}, near=True)
         if on_s < START_GRACE_S:
@@ -90,6 +91,9 @@ def _end(view: View, session: Session, charger: Charger, memory: Memory) -> Deci
     settled_ms = charger.enabled_t_ms + START_GRACE_S * 1000  # after a pause the charger has to come up again
     values: dict[str, Scalar] = {"power_w": power_w, "stop_w": session.stop_w}
     full = session.target == "full"
+    if session.stop_wh is not None and session.energy_wh >= session.stop_wh:
+        counted: dict[str, Scalar] = {"energy_wh": session.energy_wh, "from_pct": session.from_pct}
+        return _done("finished", Reason("energy-reached", counted, (charger.seq,)), memory)
     if full and profile.full_readings and session.low_readings >= profile.full_readings:
         return _done(
             "finished", Reason("cutoff-counted", {**values, "readings": session.low_readings}, (charger.seq,)), memory
@@ -109,9 +113,12 @@ def _end(view: View, session: Session, charger: Charger, memory: Memory) -> Deci
                 Reason("never-full", _named(view, {**values, "near_s": near_s}), (charger.seq,)),
                 memory,
             )
-    return Decision(
-        ON, Reason("charging-to-cutoff", values, (charger.seq,)), memory, near=session.near_t_ms is not None
-    )
+    near = session.near_t_ms is not None
+    if session.stop_wh is not None:
+        left: dict[str, Scalar] = {"power_w": power_w, "left_wh": session.stop_wh - session.energy_wh}
+        near = near or session.stop_wh - session.energy_wh < NEAR_WH
+        return Decision(ON, Reason("charging-to-energy", left, (charger.seq,)), memory, near=near)
+    return Decision(ON, Reason("charging-to-cutoff", values, (charger.seq,)), memory, near=near)
 
 
 def _confirm(

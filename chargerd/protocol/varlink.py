@@ -10,7 +10,8 @@ from typing import Any
 
 from chargerd import __version__
 from chargerd.protocol.framing import INTERFACE, SERVICE, CallError
-from chargerd.protocol.table import ERRORS, METHODS, TYPES, Fields, Method
+from chargerd.protocol.table import ERRORS, METHODS, Method
+from chargerd.protocol.types import TYPES, Fields
 
 ERROR_FIELDS: Fields = {
     "message": ("string", "what did not happen"),

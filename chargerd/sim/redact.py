@@ -18,7 +18,7 @@ from chargerd.model.state import Site
 
 REMOVED = "(removed)"
 DAEMON, ENGINE = "daemon", "engine"
-NOBODY = frozenset({"", "schedule", "until", "device", "configuration", "start", "reload", DAEMON, ENGINE})
+NOBODY = frozenset({"", "schedule", "plan", "until", "device", "configuration", "start", "reload", DAEMON, ENGINE})
 """Words of our own where else a person's name stands."""
 ERRORS = frozenset({"", "unreachable", "access-denied", "unexpected-answer", "not-recorded"})
 ENDS = frozenset({"", "told to stop", "stop"})
@@ -162,6 +162,12 @@ RULES: dict[str, Rule] = {
     "LimitSet.value": _kept,
     "LimitSet.by": _person,
     "LimitSet.request": _of("request"),
+    "PlanSet.loadpoint": _of("loadpoint"),
+    "PlanSet.target": _kept,
+    "PlanSet.by": _person,
+    "PlanSet.request": _of("request"),
+    "PlanFired.loadpoint": _of("loadpoint"),
+    "PlanFired.step": _kept,
     "HoldSet.by": _person,
     "HoldSet.loadpoint": _of("loadpoint"),
     "HoldSet.request": _of("request"),
@@ -208,6 +214,11 @@ RULES: dict[str, Rule] = {
     "Session.by": _person,
     "Session.outcome": _kept,
     "Session.currency": _kept,
+    "Charge.profile": _of("profile"),
+    "Charge.target": _kept,
+    "Plan.target": _kept,
+    "Plan.by": _person,
+    "Plan.step": _kept,
     "Hold.by": _person,
     "Override.value": _kept,
     "Override.by": _person,

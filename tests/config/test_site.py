@@ -33,7 +33,7 @@ def _with(line: str) -> str:
         ("window = 5", "must be a list: [ … ]", ""),
         ('schedule = "sat 00:00"', "must be a list: [ … ]", ""),
         ("wnidow = []", "is not known here", "Did you mean window?"),
-        ("colour = 1", "is not known here", "Known: charger, lease_s"),
+        ("colour = 1", "is not known here", "Known: balance_days, charger, lease_s"),
     ],
 )
 def test_a_wrong_value_is_refused_with_what_is_allowed(tmp_path: Path, line: str, text: str, hint: str):
@@ -113,3 +113,25 @@ def test_files_accept_the_very_range_that_a_person_may_set():
     for key in ("lease_s", "min_on_s", "min_off_s", "max_starts_per_day"):
         rules = LoadpointTable.model_fields[key].metadata
         assert tuple(getattr(rule, "ge", getattr(rule, "le", None)) for rule in rules) == ADJUSTABLE[key]
+
+
+@pytest.mark.parametrize(
+    ("entry", "says"),
+    [
+        ('{ days = "sat" }', "needs one time"),
+        ('{ at = "00:00", by = "07:00" }', "needs one time"),
+        ('{ by = "7" }', "is no time of day"),
+        ('{ by = "07:00", target = "storage" }', "nobody rides at storage level"),
+    ],
+)
+def test_a_start_has_one_time_and_storage_none_to_be_ready_by(tmp_path: Path, entry: str, says: str):
+    """At or by, not both and not neither."""
+    (found,) = problems(tmp_path, _with(f"schedule = [ {entry} ]"))
+    assert says in found.text
+
+
+def test_a_time_to_be_charged_by_becomes_a_recurring_plan(tmp_path: Path):
+    """by = "07:00": its entry has a name of its own beside one that starts at that time."""
+    text = _with('schedule = [ { days = "sat", by = "07:00", target = "full" } ]')
+    (entry,) = loaded(tmp_path, text).configuration.schedule
+    assert (entry.entry, entry.at_min, entry.target, entry.ready) == ("bike-1/sat<07:00", 420, "full", True)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from chargerd.protocol.framing import CallError
-from chargerd.protocol.table import METHODS, TYPES, Fields
+from chargerd.protocol.table import METHODS
+from chargerd.protocol.types import TYPES, Fields
 
 NOW = {"now": "2026-05-11T12:14:41Z", "now_local": "2026-05-11T14:14:41+02:00"}
 
@@ -69,6 +70,7 @@ def loadpoint(name: str, **changes: Any) -> dict[str, Any]:
         "power_w": 118.2,
         "enabled": True,
         "mode": "fast",
+        "plan": None,
         "mode_by": "anna",
         "mode_until": None,
         "mode_until_local": None,
@@ -86,6 +88,20 @@ def loadpoint(name: str, **changes: Any) -> dict[str, Any]:
     }
 
 
+PLAN = {
+    "kind": "plan",
+    "loadpoint": "bike-2",
+    "target": "full",
+    "by": "anna",
+    "ready_at": "2026-05-16T05:00:00Z",
+    "ready_local": "2026-05-16T07:00:00+02:00",
+    "begins_at": "2026-05-16T02:30:00Z",
+    "begins_local": "2026-05-16T04:30:00+02:00",
+    "step": "hold",
+    "measured": False,
+    "text": "full by Sat 07:00; nominal until then, tops up from Sat 04:30",
+}
+
 ENDED = {"ended_at": "2026-05-11T12:12:03Z", "ended_local": "2026-05-11T14:12:03+02:00"}
 
 BIKE_1 = loadpoint("bike-1")
@@ -99,6 +115,7 @@ BIKE_2 = loadpoint(
     power_w=0.0,
     enabled=False,
     mode="off",
+    plan=PLAN,
     mode_by="",
     session=session("bike-2", **ENDED, outcome="finished", energy_wh=402.0, text="reached its target"),
 )
@@ -362,18 +379,23 @@ REPLIES: dict[str, Any] = {
         total={"energy_wh": 1917.4, "priced_wh": 622.8, "cost": 0.2, "currency": "EUR"},
         warnings=[],
     ),
+    "GetPlans": answer("plan-list", "1 plan", plans=[PLAN]),
+    "SetPlan": changed(
+        "bike-1: full by Sat 07:00.",
+        notes=["Charges to nominal now and waits there; tops up from Sat 04:30 (2 h 30 min, a cautious guess)."],
+    ),
     "GetSchedule": answer(
         "schedule",
         "2 entries",
         schedule=[
             {
                 "kind": "schedule", "entry": "bike-1-1", "loadpoint": "bike-1", "when": "Mon–Fri 06:30",
-                "does": "fast", "mode": "fast", "target": None, "origin": "added",
+                "does": "fast", "mode": "fast", "target": None, "ready": False, "origin": "added",
                 "next": "2026-05-12T04:30:00Z", "next_local": "2026-05-12T06:30:00+02:00",
             },
             {
                 "kind": "schedule", "entry": "scooter-sat", "loadpoint": "scooter", "when": "Sat 00:00",
-                "does": "fast, target full", "mode": "fast", "target": "full", "origin": "file",
+                "does": "fast, target full", "mode": "fast", "target": "full", "ready": False, "origin": "file",
                 "next": "2026-05-15T22:00:00Z", "next_local": "2026-05-16T00:00:00+02:00",
             },
         ],

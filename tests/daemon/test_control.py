@@ -146,7 +146,14 @@ def test_change_is_answered_when_the_main_loop_has_done_it(folder, hub):
         client.send("SetMode", {**FAST, "request": "abc"})
         eventually(lambda: hub.submitted)
         request, reply = hub.submitted[0]
-        assert request.parameters == {**FAST, "until": None, "dry_run": None, "request": "abc", "zone": None}
+        assert request.parameters == {
+            **FAST,
+            "from_pct": None,
+            "until": None,
+            "dry_run": None,
+            "request": "abc",
+            "zone": None,
+        }
         reply.set_result(CHANGED)
         answer = client.receive()["parameters"]
     assert (answer["text"], answer["seq"], answer["kind"]) == ("bike-1: fast.", 7, "change")

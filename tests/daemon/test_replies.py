@@ -13,7 +13,8 @@ from chargerd.model.events import ChargerRead, ConfigLoaded, DeviceAdded, Event,
 from chargerd.model.settings import Configuration
 from chargerd.model.state import Site
 from chargerd.protocol.framing import CallError
-from chargerd.protocol.table import METHODS, TYPES
+from chargerd.protocol.table import METHODS
+from chargerd.protocol.types import TYPES
 from tests.house import configuration, loadpoint
 
 SITE = fold(Site(), [Event(1, 0, 0, 1, "daemon", ConfigLoaded(configuration(loadpoint("bike"), loadpoint("trike"))))])

@@ -17,6 +17,7 @@ from chargerd.model.events import (
     HoldSet,
     LimitSet,
     ModeSet,
+    PlanSet,
     ScheduleAdded,
     ScheduleRemoved,
     TargetSet,
@@ -30,6 +31,7 @@ from tests.house import MONDAY_MS, RAD, Day, configuration, loadpoint
 
 HOUR_MS = 3_600_000
 NOON_MS = MONDAY_MS + 12 * HOUR_MS
+SATURDAY_MS = MONDAY_MS + (5 * 24 + 7) * HOUR_MS  # 07:00 of that week
 
 
 def home(*facts: Body) -> Site:
@@ -73,6 +75,11 @@ PLAIN: list[tuple[str, dict[str, Any], Body]] = [
     ("SetMode", {"name": "bike", "mode": "fast"}, ModeSet("bike", "fast", "anna", None, "a1")),
     ("SetTarget", {"name": "bike", "target": "full"}, TargetSet("bike", "full", "anna", False, None, "a1")),
     ("SetSetting", {"name": "bike", "values": {"max_h": 3}}, LimitSet("bike", "max_h", 3.0, "anna", None, "a1")),
+    (
+        "SetPlan",
+        {"name": "bike", "target": "full", "ready_by": "sat 07:00"},
+        PlanSet("bike", "full", "anna", SATURDAY_MS, "a1"),
+    ),
     ("Hold", {}, HoldSet("anna", "", None, "a1")),
     ("Hold", {"name": "bike"}, HoldSet("anna", "bike", None, "a1")),
     (

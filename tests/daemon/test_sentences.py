@@ -6,7 +6,7 @@ from chargerd.daemon.sentences import TYPES, command_text, row, said
 from chargerd.model import events as e
 from chargerd.model.codec import TYPES as KINDS
 from chargerd.model.commands import SetEnabled
-from chargerd.protocol.table import TYPES as OBJECTS
+from chargerd.protocol.types import TYPES as OBJECTS
 from tests.daemon.hub import context
 from tests.house import Day, configuration, loadpoint
 from tests.protocol.conform import wrong_fields
@@ -37,6 +37,16 @@ SENTENCES = [
     (e.TargetSet("bike-1", None, "anna"), "target", "bike-1", "as configured by anna"),
     (e.LimitSet("bike-1", "nominal_stop_w", 80, "anna"), "set", "bike-1", "nominal_stop_w 80 W by anna"),
     (e.LimitSet("bike-1", "nominal_stop_w", None, "anna"), "set", "bike-1", "nominal_stop_w as configured by anna"),
+    (
+        e.LimitSet("bike-1", "full_w", 6, "anna", once=True),
+        "set",
+        "bike-1",
+        "full_w 6 W for one session by anna",
+    ),
+    (e.PlanSet("bike-1", "full", "anna", SIX_MS), "plan", "bike-1", "full by 06:00 by anna"),
+    (e.PlanSet("bike-1", None, "anna"), "plan", "bike-1", "plan dropped by anna"),
+    (e.PlanFired("bike-1", "hold"), "plan", "bike-1", "charges to nominal and waits there"),
+    (e.PlanFired("bike-1", "over"), "plan", "bike-1", "the time has come, not reached"),
     (e.HoldSet("anna"), "hold", "all", "on hold by anna"),
     (e.HoldCleared("anna", "bike-1"), "hold", "bike-1", "released by anna"),
     (

@@ -18,6 +18,11 @@ def at(text: str) -> int:
     return round(datetime.fromisoformat(text).timestamp() * 1000)
 
 
+def here(text: str) -> int:
+    """UTC milliseconds of a local time in Berlin."""
+    return round(datetime.fromisoformat(text).replace(tzinfo=BERLIN).timestamp() * 1000)
+
+
 @pytest.mark.parametrize(
     ("day", "minute", "utc"),
     [
@@ -83,3 +88,24 @@ def test_entry_in_the_spring_gap_is_due_once():
 def test_utc_is_what_the_log_keeps():
     """The zone appears nowhere but here."""
     assert windows.instant_ms(date(2024, 5, 1), 0, UTC) == at("2024-05-01T00:00+00:00")
+
+
+def test_latest_start_leaves_the_time_needed_inside_the_windows():
+    """Without windows it is simple; with two of them the time runs on in the earlier one; too little: the first opening."""
+    noon = here("2024-03-05 12:00")
+    assert windows.latest_start_ms((), noon, 2 * 3_600_000, BERLIN) == here("2024-03-05 10:00")
+    night, morning = Window(0, 360), Window(480, 600)
+    assert windows.latest_start_ms((night,), noon, 2 * 3_600_000, BERLIN) == here("2024-03-05 04:00")
+    assert windows.latest_start_ms((night, morning), noon, 3 * 3_600_000, BERLIN) == here("2024-03-05 05:00")
+    assert windows.latest_start_ms((Window(540, 1020),), noon, 2 * 3_600_000, BERLIN) == here("2024-03-05 10:00")
+    assert windows.latest_start_ms((Window(0, 600), Window(480, 660)), noon, 2 * 3_600_000, BERLIN) == here(
+        "2024-03-05 09:00"
+    )
+    assert windows.latest_start_ms((Window(0, 60),), noon, 9 * 3_600_000, BERLIN) == here("2024-03-03 00:00")
+
+
+def test_latest_start_across_the_change_of_clocks_counts_real_hours():
+    """The night of 31 March 2024 in Berlin has no hour from 2 to 3: four hours before 06:00 is 01:00."""
+    assert windows.latest_start_ms((Window(0, 360),), here("2024-03-31 06:00"), 4 * 3_600_000, BERLIN) == here(
+        "2024-03-31 01:00"
+    )

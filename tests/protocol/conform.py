@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from chargerd.protocol.table import TYPES, Fields
+from chargerd.protocol.types import TYPES, Fields
 
 
 def wrong(value: Any, kind: str, place: str = "reply") -> list[str]:

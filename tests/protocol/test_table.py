@@ -2,7 +2,8 @@
 
 import re
 
-from chargerd.protocol.table import ERRORS, METHODS, TYPES
+from chargerd.protocol.table import ERRORS, METHODS
+from chargerd.protocol.types import TYPES
 
 PLAIN = {"bool", "int", "float", "string", "object"}
 

@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chargerd.protocol.framing import CallError
-from chargerd.protocol.table import ERRORS, METHODS, TYPES
+from chargerd.protocol.table import ERRORS, METHODS
+from chargerd.protocol.types import TYPES
 from chargerd.protocol.varlink import SERVICE_TEXT, checked, interface_text, service_answer
 
 TOKEN = re.compile(r"\s+|#[^\n]*\n|(->|[():,?]|\[\]|\[string\]|[A-Za-z][A-Za-z0-9_.]*)")
@@ -139,7 +140,8 @@ def test_wrong_parameter_is_refused_by_its_name(parameters, named):
 def test_what_is_left_out_is_none():
     """Optional parameters are there after the check, so that nobody has to ask."""
     filled = checked(METHODS["SetMode"], {"name": "bike-1", "mode": "fast"})
-    assert filled == {"name": "bike-1", "mode": "fast", "until": None, "dry_run": None, "request": None, "zone": None}
+    left_out = ("from_pct", "until", "dry_run", "request", "zone")
+    assert filled == {"name": "bike-1", "mode": "fast", **dict.fromkeys(left_out)}
     assert checked(METHODS["GetStatus"], None) == {"names": None, "at": None, "zone": None}
 
 

@@ -11,6 +11,7 @@ REGISTRY: dict[str, tuple[str, str, str]] = {
     "status": ("look", "status", "what every loadpoint does now, why, and what is wrong"),
     "watch": ("look", "watch", "the same, as it changes"),
     "sessions": ("look", "sessions", "charging sessions: when, how much, how they ended"),
+    "plan": ("look", "plan", "a target with a time: show plans, set one, drop one"),
     "schedule list": ("look", "schedule", "recurring starts"),
     "get": ("look", "get", "single values of a loadpoint, for scripts"),
     "wait": ("look", "wait", "wait until a loadpoint is in a state"),

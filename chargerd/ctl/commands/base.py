@@ -29,10 +29,11 @@ class Command:
     """A command. ``run`` does it and gives the exit code; ``add`` adds its arguments to a parser.
 
     ``method`` is the row of the protocol's table whose reply ``--json`` prints; ``lines`` says what ``--json`` prints
-    line by line in its place, if it does. ``fields`` are those of a JSON document that no method replies.
+    line by line in its place, if it does. ``fields`` are those of a JSON document that no method replies. ``changes`` is the
+    method of a command that shows something without further words, and changes it with them.
     """
 
-    __slots__ = ("add", "examples", "fields", "lines", "method", "more", "run")
+    __slots__ = ("add", "changes", "examples", "fields", "lines", "method", "more", "run")
 
     def __init__(
         self,
@@ -47,6 +48,7 @@ class Command:
         self.add = add
         self.fields = fields or {}
         self.method = marks.get("method", "")
+        self.changes = marks.get("changes", "")
         self.lines = marks.get("lines", "")
         self.more = marks.get("more", "")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from chargerd.ctl.commands.base import Command, add_ends, add_name, changed, completes, end
+from chargerd.ctl.errors import usage
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -13,20 +14,37 @@ if TYPE_CHECKING:
 
 def run(call: Call) -> int:
     """Ask for the mode."""
-    return changed(call, "SetMode", name=call.arguments.name, mode=call.arguments.mode, until=end(call))
+    asked = call.arguments
+    from_pct = None if asked.level is None else percent(asked.level)
+    return changed(call, "SetMode", name=asked.name, mode=asked.mode, from_pct=from_pct, until=end(call))
+
+
+def percent(text: str) -> float:
+    """A level such as "35%" or "35". Raises `Failure`."""
+    digits = text.removesuffix("%").strip()
+    if not digits.replace(".", "", 1).isdecimal() or not digits.isascii() or len(digits) > 8:
+        raise usage(f'"{text}" is no level; write 35%', "mode")
+    return float(digits)
 
 
 def add(parser: argparse.ArgumentParser) -> None:
     """Arguments."""
     add_name(parser)
     completes(parser.add_argument("mode", metavar="MODE", help="fast (charge) or off"), "off fast")
+    parser.add_argument(
+        "--from", dest="level", metavar="LEVEL", help="level of the battery now, to count up to storage level: 35%%"
+    )
     add_ends(parser)
 
 
 COMMANDS = {
     "mode": Command(
         run,
-        ("chargerctl mode bike-1 fast", "chargerctl mode bike-1 fast --for 2h", "chargerctl mode bike-1 off --dry-run"),
+        (
+            "chargerctl mode bike-1 fast",
+            "chargerctl mode bike-1 fast --for 2h",
+            "chargerctl mode bike-1 fast --from 35%",
+        ),
         add,
         method="SetMode",
         more="On a plug, fast begins a charging session that ends at the target; the mode is off again after it.",

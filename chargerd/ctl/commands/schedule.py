@@ -42,9 +42,8 @@ def show(call: Call) -> int:
 def add(call: Call) -> int:
     """Ask for a new entry."""
     asked = call.arguments
-    return changed(
-        call, "AddSchedule", name=asked.name, days=asked.days, at=asked.time, target=asked.target, mode=asked.mode
-    )
+    entry = {"days": asked.days, "at": asked.time, "ready": asked.ready or None}
+    return changed(call, "AddSchedule", name=asked.name, **entry, target=asked.target, mode=asked.mode)
 
 
 def remove(call: Call) -> int:
@@ -60,6 +59,7 @@ def add_add(parser: argparse.ArgumentParser) -> None:
     target = parser.add_argument("--target", metavar="TARGET", help="nominal, full or storage, for that session")
     completes(target, "nominal full storage")
     parser.add_argument("--mode", metavar="MODE", help="mode to set (fast)")
+    parser.add_argument("--ready", action="store_true", help="be charged by TIME, instead of starting then")
     add_dry_run(parser)
 
 
@@ -78,7 +78,10 @@ COMMANDS = {
     ),
     "schedule add": Command(
         add,
-        ("chargerctl schedule add bike-1 sat 00:00 --target full", "chargerctl schedule add bike-1 mon-fri,sun 22:00"),
+        (
+            "chargerctl schedule add bike-1 sat 00:00 --target full",
+            "chargerctl schedule add bike-1 sat 07:00 --ready --target full",
+        ),
         add_add,
         method="AddSchedule",
     ),

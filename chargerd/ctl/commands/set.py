@@ -16,7 +16,12 @@ if TYPE_CHECKING:
 def run(call: Call) -> int:
     """Ask for the overrides, all in one request."""
     return changed(
-        call, "SetSetting", name=call.arguments.name, values=values_of(call.arguments.values), until=end(call)
+        call,
+        "SetSetting",
+        name=call.arguments.name,
+        values=values_of(call.arguments.values),
+        once=call.arguments.once or None,
+        until=end(call),
     )
 
 
@@ -45,6 +50,9 @@ def add(parser: argparse.ArgumentParser) -> None:
     add_name(parser)
     values = parser.add_argument("values", metavar="KEY=VALUE", nargs="+", help="a setting, or KEY=default")
     completes(values, "settings")
+    parser.add_argument(
+        "--once", action="store_true", help="until the end of this charging session, or of the next one"
+    )
     add_ends(parser)
 
 
@@ -54,6 +62,7 @@ COMMANDS = {
         (
             "chargerctl set bike-1 nominal_stop_w=95 --until 22:00",
             "chargerctl set bike-1 max_starts_per_day=30 max_h=6",
+            "chargerctl set bike-1 nominal_stop_w=60 --once",
             "chargerctl set bike-1 nominal_stop_w=default",
         ),
         add,

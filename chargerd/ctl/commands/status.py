@@ -147,6 +147,7 @@ def one(loadpoint: dict[str, Any], now_local: str, width: int, then: str = "") -
         ("State", _state(loadpoint, now_local)),
         ("Mode", _mode(loadpoint, now_local)),
         ("Target", loadpoint["target_text"]),
+        ("Plan", (loadpoint["plan"] or {}).get("text", "")),
         ("Power", power(loadpoint["power_w"])),
         ("Energy", _energy(loadpoint["session"], now_local)),
         ("Lease", _lease(loadpoint)),

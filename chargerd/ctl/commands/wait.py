@@ -21,7 +21,7 @@ STATES = (
 )  # fmt: skip
 WORDS = (
     "charging", "fault", "finished", "full", "held", "no battery", "no charger", "not full", "off", "paused",
-    "removed", "starting", "stopped", "unknown", "waiting",
+    "removed", "starting", "stopped", "stored", "unknown", "waiting",
 )  # fmt: skip
 _UNITS_S = {"s": 1, "sec": 1, "m": 60, "min": 60, "h": 3600, "d": 86400}
 
