@@ -15,7 +15,9 @@ import statistics
 import sys
 import tempfile
 import time
+from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # runnable from a clone that is not installed
@@ -82,16 +84,39 @@ def powers(traces: Path) -> list[float]:
         return [float(row["power_w"]) for row in rows]
 
 
+def charges(traces: Path) -> list[list[tuple[float, float]]]:
+    """Recorded charges, each as (seconds since its start, W)."""
+    found: dict[str, list[tuple[float, float]]] = {}
+    with (traces / "ebike_charge_power.csv").open(encoding="utf-8") as file:
+        for row in csv.DictReader(line for line in file if not line.startswith("#")):
+            at_s = datetime.fromisoformat(row["time"]).replace(tzinfo=UTC).timestamp()
+            found.setdefault(row["run"] + row["charger"], []).append((at_s, float(row["power_w"])))
+    return [[(at_s - c[0][0], power_w) for at_s, power_w in c] for c in found.values() if c[-1][0] - c[0][0] > 3600]
+
+
+def along(charge: list[tuple[float, float]], at_s: float) -> float:
+    """Power of a recorded charge at a time, W; after its end it begins again."""
+    at_s %= charge[-1][0]
+    right = bisect_right(charge, at_s, key=lambda sample: sample[0])
+    (s_0, w_0), (s_1, w_1) = charge[right - 1], charge[right]
+    return w_0 + (w_1 - w_0) * (at_s - s_0) / (s_1 - s_0)
+
+
 def typical_home(traces: Path, hours: float, seed: int = 1) -> Iterator[list[Event]]:
-    """Transactions of the reference load: 12 devices read every 10 s, one command in 2 min, a Tick every 10 s."""
+    """Transactions of the reference load: 12 devices read every 10 s, one command in 2 min, a Tick every 10 s.
+
+    Each device goes along a recorded charge from a place of its own, with the noise of a meter, 0.1 %.
+    """
     chance = random.Random(seed)
-    recorded = powers(traces)
+    recorded = charges(traces)
+    begins = [(chance.choice(recorded), chance.uniform(0, 4 * 3600)) for _ in range(DEVICES)]
     seq, at_ms = 0, 1_760_000_000_000
     counters = [chance.uniform(0, 5000) for _ in range(DEVICES)]
     for second in range(0, int(hours * 3600), TICK_S):
         facts: list[tuple[str, Body]] = []
         for n in range(DEVICES):
-            power_w = max(0.0, chance.choice(recorded) + chance.gauss(0, 0.5))
+            charge, begin_s = begins[n]
+            power_w = max(0.0, along(charge, begin_s + second) * chance.gauss(1, 0.001) + chance.gauss(0, 0.02))
             counters[n] += power_w * TICK_S / 3600
             facts.append((f"plug-{n}", _reading(power_w, chance.gauss(231, 1), counters[n])))
         if second % COMMAND_S == 0:

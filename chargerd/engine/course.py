@@ -10,7 +10,8 @@ from chargerd.model.settings import LoadpointSettings, Profile
 from chargerd.model.state import Charge, Loadpoint, Session
 
 SETTLED_MS = 600_000  # power that has kept its level for so long is a plateau
-FALLING = 0.9  # of the plateau: below it power is on its way down
+FALLING = 0.9  # of the plateau: below it power is on its way down …
+RISEN = 1.005  # … above it the plateau is a higher one
 PULSES_KEPT = 8
 KNOWN_AFTER = 3  # charges that must be on record before another one is held against them
 KEPT = 9  # charges on record
@@ -35,7 +36,7 @@ def followed(
     plateau_w, course, pulses = session.plateau_w, session.course, session.pulses
     nominal_t_ms = None if power_w >= session.nominal_w else t_ms if nominal_t_ms is None else nominal_t_ms
     up_w = 2 * session.rest_w
-    if power_w > plateau_w and power_w > up_w and t_ms - flat_t_ms >= SETTLED_MS:
+    if power_w > RISEN * plateau_w and power_w > up_w and t_ms - flat_t_ms >= SETTLED_MS:
         plateau_w = power_w
     taper_t_ms = None if power_w >= FALLING * plateau_w else t_ms if taper_t_ms is None else taper_t_ms
     if course == 1:

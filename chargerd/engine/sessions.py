@@ -79,7 +79,8 @@ def measured(
     session: Session, old: Charger, enabled: bool | None, power_w: float | None, t_ms: int, configuration: Configuration
 ) -> Session:
     """The session with one more reading counted in."""
-    from_ms = max(old.t_ms, session.started_t_ms)  # what was before it began is not its own
+    old_ms, began_ms = old.t_ms, session.started_t_ms
+    from_ms = old_ms if old_ms > began_ms else began_ms  # what was before it began is not its own
     dt_ms = t_ms - from_ms
     if not enabled and dt_ms > GAP_MS and old.leased_t_ms is not None and old.leased_s is not None:
         dt_ms = max(0, min(dt_ms, old.leased_t_ms + old.leased_s * 1000 - from_ms))  # its own timer ended it then
@@ -90,47 +91,75 @@ def measured(
     if not enabled:
         power_w = 0.0  # some plugs go on reporting their last power with the relay off
     before_w = old.known_w if old.enabled else 0.0
-    unknown_ms = 0
-    if old.enabled and old.power_t_ms is not None:
-        unknown_ms = max(0, old.t_ms - max(old.power_t_ms, session.started_t_ms))
+    unknown_ms, known_ms = 0, old.power_t_ms
+    if old.enabled and known_ms is not None and known_ms != old_ms:
+        unknown_ms = max(0, old_ms - max(known_ms, began_ms))
     added_wh = (before_w + power_w) / 2 * (dt_ms + unknown_ms) / 3_600_000
-    cost, priced_wh, currency = priced(session, added_wh, configuration)
+    cost, priced_wh, currency = session.cost, session.priced_wh, session.currency
     if added_wh:
+        cost, priced_wh, currency = priced(session, added_wh, configuration)
         energy_wh += added_wh
         if dt_ms > GAP_MS or unknown_ms:
             estimated_wh += added_wh
-    if not enabled:
-        sums = {"energy_wh": energy_wh, "estimated_wh": estimated_wh, "on_ms": on_ms}
-        return _unwatched(structs.replace(session, **sums, cost=cost, priced_wh=priced_wh, currency=currency))
-    stop_w = session.stop_w
-    below = power_w < stop_w
-    low = session.low_readings + 1 if power_w < 1.05 * stop_w else session.low_readings
-    near_t_ms, over_t_ms = session.near_t_ms, session.over_t_ms
-    near_t_ms = None if power_w >= session.near_w else t_ms if near_t_ms is None else near_t_ms
-    over_t_ms = None if power_w <= session.limit_w else t_ms if over_t_ms is None else over_t_ms
+    if enabled and session.calm_from_w <= power_w < session.calm_to_w:
+        peak_w = power_w if power_w > session.peak_w else session.peak_w
+        return structs.replace(
+            session, energy_wh=energy_wh, estimated_wh=estimated_wh, on_ms=on_ms, peak_w=peak_w, above_w=power_w,
+            cost=cost, priced_wh=priced_wh, currency=currency,
+        )  # fmt: skip
+    if enabled:
+        return _watched(session, power_w, before_w, t_ms, (energy_wh, estimated_wh, on_ms), (cost, priced_wh, currency))
+    sums = {"energy_wh": energy_wh, "estimated_wh": estimated_wh, "on_ms": on_ms}
+    return _unwatched(structs.replace(session, **sums, cost=cost, priced_wh=priced_wh, currency=currency))
+
+
+def _watched(
+    session: Session,
+    power_w: float,
+    before_w: float,
+    t_ms: int,
+    sums: tuple[float, float, int],
+    cost: tuple[float | None, float, str],
+) -> Session:
+    """The session with its new sums, and with what its power says: how near the cut-off, how flat, how against before.
+
+    The calm band is worked out here as well: power between the two changes none of it, and is most of a charge.
+    """
+    stop_w, near_w, limit_w = session.stop_w, session.near_w, session.limit_w
+    below, low_w = power_w < stop_w, 1.05 * stop_w
+    near_t_ms = None if power_w >= near_w else t_ms if session.near_t_ms is None else session.near_t_ms
+    over_t_ms = None if power_w <= limit_w else t_ms if session.over_t_ms is None else session.over_t_ms
     flat_w, flat_t_ms, stepped = session.flat_w, session.flat_t_ms, session.stepped
-    moved_w = power_w - flat_w
-    if (moved_w > FLAT_W and moved_w > FLAT_SHARE * flat_w) or (-moved_w > FLAT_W and -moved_w > FLAT_SHARE * flat_w):
+    if abs(power_w - flat_w) > max(FLAT_W, FLAT_SHARE * flat_w):
         stepped = near_t_ms is not None and (power_w < before_w / 2 or (stepped and power_w < 2 * flat_w))
         flat_w, flat_t_ms = power_w, t_ms
     nominal_t_ms, plateau_w, taper_t_ms, way, pulses = course.followed(session, power_w, flat_t_ms, t_ms)
+    calm_from_w, calm_to_w = 1.0, 0.0
+    if way == 1 and over_t_ms is None and nominal_t_ms is None and taper_t_ms is None:
+        room_w = max(FLAT_W, FLAT_SHARE * flat_w)
+        calm_from_w = max(low_w, session.nominal_w, course.FALLING * plateau_w, flat_w - room_w)
+        calm_to_w = min(limit_w, course.RISEN * plateau_w, flat_w + room_w)
+        if near_t_ms is None:
+            calm_from_w = max(calm_from_w, near_w)
+        else:
+            calm_to_w = min(calm_to_w, near_w)
     return Session(
-        session.number, session.loadpoint, session.profile, session.target, stop_w, session.near_w, session.by,
-        session.started_at_ms, session.started_t_ms, energy_wh, estimated_wh, on_ms,
+        session.number, session.loadpoint, session.profile, session.target, stop_w, near_w, session.by,
+        session.started_at_ms, session.started_t_ms, *sums,
         power_w if power_w > session.peak_w else session.peak_w,
         (t_ms if session.below_t_ms is None else session.below_t_ms) if below else None,
         session.above_w if below else power_w,
-        low, near_t_ms, flat_w, flat_t_ms, stepped, over_t_ms, session.limit_w,
-        None, None, None, cost, priced_wh, currency, session.stop_wh, session.from_pct, session.balance,
-        session.nominal_w, nominal_t_ms, session.rest_w, plateau_w, taper_t_ms, way, pulses,
-        session.usual_w, session.taper_limit_s,
+        session.low_readings + 1 if power_w < low_w else session.low_readings,
+        near_t_ms, flat_w, flat_t_ms, stepped, over_t_ms, limit_w, None, None, None, *cost,
+        session.stop_wh, session.from_pct, session.balance, session.nominal_w, nominal_t_ms, session.rest_w, plateau_w,
+        taper_t_ms, way, pulses, session.usual_w, session.taper_limit_s, calm_from_w, calm_to_w,
     )  # fmt: skip
 
 
 def _unwatched(session: Session) -> Session:
     """With the relay off nothing is seen of the battery: what was watched begins again when it is on."""
     watched = {"below_t_ms": None, "near_t_ms": None, "over_t_ms": None, "nominal_t_ms": None, "taper_t_ms": None}
-    return structs.replace(session, **watched, course=0)
+    return structs.replace(session, **watched, course=0, calm_from_w=1.0, calm_to_w=0.0)
 
 
 def aimed(session: Session, settings: LoadpointSettings, target: str) -> Session:
@@ -153,6 +182,5 @@ def aimed(session: Session, settings: LoadpointSettings, target: str) -> Session
         return session
     if session.target and target != session.target:
         levels["taper_limit_s"] = course.TAPER_S[target]
-    return structs.replace(
-        session, **levels, below_t_ms=None, near_t_ms=None, low_readings=0, above_w=0.0, over_t_ms=None
-    )
+    counted = {"below_t_ms": None, "near_t_ms": None, "low_readings": 0, "above_w": 0.0, "over_t_ms": None}
+    return structs.replace(session, **levels, **counted, calm_from_w=1.0, calm_to_w=0.0)

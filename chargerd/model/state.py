@@ -97,6 +97,8 @@ class Session(Struct, frozen=True, gc=False):
     pulses: tuple[int, ...] = ()  # t_ms at which it came up again from rest by itself
     usual_w: float = 0.0  # plateau of this pack's charges before, 0: not known
     taper_limit_s: float = 0.0  # longest that power may take from the plateau to the cut-off, 0: not watched
+    calm_from_w: float = 1.0  # power from here …
+    calm_to_w: float = 0.0  # … to below here adds energy and changes nothing else (see `engine.sessions`)
 
 
 class Charge(Struct, frozen=True, gc=False):

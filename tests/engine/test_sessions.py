@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from msgspec import structs
 
 from chargerd.engine.evolve import fold
+from chargerd.engine.sessions import aimed, measured
 from chargerd.model.events import ChargerRead, ConfigLoaded, Event, ModeSet
-from chargerd.model.state import Session, Site
+from chargerd.model.settings import Configuration
+from chargerd.model.state import Charger, Session, Site
 from tests.house import configuration, loadpoint
 
 BIKE = configuration(loadpoint("bike"))
@@ -101,3 +105,21 @@ def test_sessions_that_end_together_are_all_known():
     later = [ModeSet("bike", "fast", "anna"), ConfigLoaded(configuration(loadpoint("bike-0")))]
     site = fold(site, [Event(50 + n, 90 + n, 90 + n, 1, "daemon", fact) for n, fact in enumerate(later)])
     assert [session.loadpoint for session in site.ended] == [*names[5:], "bike"]
+
+
+@given(
+    st.lists(st.one_of(st.floats(85, 125), st.floats(0, 320), st.sampled_from([90.0, 94.5, 110.0, 103.0])), min_size=1),
+    st.sampled_from(["nominal", "full"]),
+)
+def test_calm_band_leaves_out_nothing(powers, target):
+    """A reading in the band is counted in a shorter way; the session must be what the long way makes of it."""
+    short = long = aimed(Session(1, "bike", "", "", 0.0, 0.0, "anna", 0, 0), loadpoint("bike"), target)
+    charger = Charger(1, 0, 0, True, 103.0, None, None, None, None, None, 0, power_t_ms=0, known_w=103.0)
+    for number, power_w in enumerate([103.0] * 130 + powers + [103.0] * 3, 1):
+        t_ms = number * 5000
+        short = measured(short, charger, True, power_w, t_ms, Configuration())
+        long = measured(
+            structs.replace(long, calm_from_w=1.0, calm_to_w=0.0), charger, True, power_w, t_ms, Configuration()
+        )
+        assert short == long
+        charger = structs.replace(charger, t_ms=t_ms, power_w=power_w, power_t_ms=t_ms, known_w=power_w)
