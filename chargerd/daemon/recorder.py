@@ -22,8 +22,14 @@ from chargerd.model.events import (
     ClockStepped,
     CommandFailed,
     CommandIssued,
+    ConfigLoaded,
     DaemonStarted,
+    DeviceAdded,
+    DeviceRemoved,
     Event,
+    HoldSet,
+    LogSetAside,
+    ModeSet,
     RecordingBack,
     RecordingLost,
     Tick,
@@ -38,6 +44,7 @@ BACKLOG = 50_000  # events kept in memory while the disk is full: half a day of 
 SNAPSHOT_EVENTS = 5000
 PROVISIONAL = f"before {VERSION}"
 """The name of states that rest on what other rules left; whoever finds one folds the log again."""
+STANDING = (DaemonStarted, LogSetAside, ConfigLoaded, DeviceAdded, DeviceRemoved, HoldSet)
 RELAXED = (*READINGS, Tick)  # a power cut may lose the last of these; anything else is durable at once
 
 
@@ -87,6 +94,9 @@ class Recorder:
 
         A log that cannot be written is not an error here: see ``recorded`` in the outcome, and `error`.
         """
+        if self._waited and self.writable() and not self._error:
+            self._announce.append(("daemon", RecordingBack(self._waited)))
+            self._waited = 0
         before = self.site
         announced, self._announce = self._announce, []
         events, closed = self._decided([*self._clock(moment), *announced, *facts], moment)
@@ -149,6 +159,11 @@ class Recorder:
         """Why the log cannot be written; empty while it can."""
         return self._error
 
+    @property
+    def lost(self) -> bool:
+        """Whether the log says, or is about to, that it cannot be written; ends with the next `take` that it can record."""
+        return self._waited > 0
+
     def writable(self) -> bool:
         """Whether a request made now could be recorded; tries what waits in memory first."""
         if self._backlog:
@@ -183,9 +198,6 @@ class Recorder:
         self._write()
         if not self._backlog:
             self._sound = self.site
-            if self._waited:
-                self._announce.append(("daemon", RecordingBack(self._waited)))
-            self._waited = 0
             return True
         if not self._waited:
             self._announce.append(("daemon", RecordingLost(self._error)))
@@ -204,7 +216,17 @@ class Recorder:
         self._backlog, self._also, self._error = [], [], ""
 
     def _start_over(self) -> None:
-        """Too much waits: go back to what the file knows, as if the daemon had been restarted."""
-        dropped = sum(len(batch) for batch in self._backlog)
+        """Too much waits: go back to what the file knows, as if the daemon had been restarted.
+
+        What is so without having been read stays: the configuration, the devices, and that somebody wanted an end.
+        """
+        dropped = [event for batch in self._backlog for event in batch]
         self.site, self._backlog, self._also = self._sound, [], []
-        self._announce = [("daemon", RecordingLost(f"{self._error}; {dropped} events given up"))]
+        self._announce = [(event.source, event.body) for event in dropped if _stays(event.body)]
+        given_up = len(dropped) - len(self._announce)
+        self._announce.append(("daemon", RecordingLost(f"{self._error}; {given_up} events given up")))
+
+
+def _stays(body: Body) -> bool:
+    """Whether a fact is kept when too much waits to be recorded."""
+    return isinstance(body, STANDING) or (isinstance(body, ModeSet) and body.mode == "off")

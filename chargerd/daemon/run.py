@@ -172,10 +172,12 @@ class Daemon:
         if set_aside is not None:
             facts.append(set_aside)
         facts.append(ConfigLoaded(loaded.configuration))
-        self._take([("daemon", fact) for fact in facts])
+        if not self._take([("daemon", fact) for fact in facts]).recorded:
+            self._take([])  # says so
         self._devices.configure(loaded.configuration, loaded.device_configs)
         for number, what in ((signal.SIGTERM, "stop"), (signal.SIGINT, "stop"), (signal.SIGHUP, "reload")):
             signal.signal(number, self._told(what))
+        self._say_status()
         self._notify.notify("READY=1")
         count = len(loaded.configuration.loadpoints)
         if basis is not None:
@@ -248,6 +250,8 @@ class Daemon:
         """A step of looking after the log, while nobody wants anything."""
         if not self._recorder.writable():
             return  # what waits comes first: it may be readings that are given up already
+        if self._recorder.lost:
+            self._take([])  # the log is back, and nobody should have to wait for a reading to learn of it
         drop = self._upkeep.step(self.site())
         if drop is not None:
             self._follow(self._recorder.drop(drop, self._moment()))

@@ -102,9 +102,9 @@ def _open(places: Places, clock: Clock) -> tuple[Recorder, Site | None, LogSetAs
 def _replayed(path: Path) -> tuple[Recorder, Site | None]:
     """The log with the state it stands for, and what that was made from if the rules have changed since.
 
-    A log that cannot be replayed is let go again.
+    A log that cannot be written yet will do: the recorder tries again. One that cannot be replayed is let go.
     """
-    log = Log(path)
+    log = Log(path, wait=True)
     try:
         site, basis = state_to_begin_with(log)
     except LogError:

@@ -48,13 +48,17 @@ _DAMAGE = (
 )
 
 
+_NO_ROOM = (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_SHMSIZE)  # the second: for the file by which a log is shared
+
+
 def refusal(path: Path, error: sqlite3.Error, first_bad_seq: int | None = None) -> LogError:
     """What an error of SQLite says about the file: damaged for good, or not usable just now."""
     code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_MISUSE)
     if is_no_text(error) or code in _DAMAGE or code & 0xFF in _DAMAGE[:2]:
         start = "" if first_bad_seq is None else f" from event {first_bad_seq} on"
         return LogDamaged(f"{path} is damaged{start}: {error}", first_bad_seq)
-    return LogUnusable(f"{path} cannot be used: {error}")
+    text = "no room on its disk" if code in _NO_ROOM else str(error)
+    return LogUnusable(f"{path} cannot be used: {text}")
 
 
 def is_no_text(error: sqlite3.Error) -> bool:

@@ -50,24 +50,38 @@ class Log(Reader):
 
     Raises on opening: `LogBusy` (a second writer), `LogTooNew`, `LogDamaged`, `LogUnusable`. All four leave the file as
     it is. A log is used by one thread at a time; other threads use `open_reader`.
+
+    ``wait``: one that can be read and not written (no room, read-only) is opened all the same, and so is an empty one where
+    none can be made. It refuses with `NotRecorded` until it can be written, as any log whose disk fails it later.
     """
 
-    def __init__(self, path: Path) -> None:
-        self._lock = _lock(path)
+    def __init__(self, path: Path, *, wait: bool = False) -> None:
+        self._lock = -1
+        self._full = False
+        self._broken = False
         try:
-            super().__init__(path, schema.open_writer(path))
+            try:
+                self._lock = _lock(path)
+                db = schema.open_writer(path)
+            except LogUnusable:
+                if not wait:
+                    raise
+                db = schema.open_waiting(path)
+                self._broken = True
+            super().__init__(path, db)
             self._cursor = self._db.cursor()
-            self._full = False
-            self._broken = False
             self._seq, self._digest = self._tail()
             self._check_last_transaction()
         except BaseException:
-            os.close(self._lock)
+            self._unlock()
             raise
 
     def close(self) -> None:
         """Write the write-ahead file back and let the next writer in."""
         super().close()
+        self._unlock()
+
+    def _unlock(self) -> None:
         if self._lock >= 0:
             fcntl.flock(self._lock, fcntl.LOCK_UN)  # also where a child is just being started with a copy of it
             os.close(self._lock)
@@ -183,14 +197,17 @@ class Log(Reader):
     def _reconnect(self) -> None:
         try:
             self._db.close()
-            self._db = schema.open_writer(self.path, make=False)
+            if self._lock < 0:
+                self._lock = _lock(self.path)
+            self._use(schema.open_writer(self.path, make=not self._seq))
             self._cursor = self._db.cursor()
             self._full = False
             found = self._tail()
         except (sqlite3.Error, LogError) as error:
             raise NotRecorded(f"{self.path}: {error}") from error
         if found != (self._seq, self._digest):
-            raise NotRecorded(f"{self.path} ends with event {found[0]}, but event {self._seq} was recorded")
+            text = f"{self.path} ends with event {found[0]}, but event {self._seq} was the last one here"
+            raise NotRecorded(f"{text}: it is another log; systemctl restart chargerd begins with it")
         self._broken = False
 
     def _tail(self) -> tuple[int, str]:

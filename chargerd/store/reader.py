@@ -37,6 +37,9 @@ class Reader:
 
     def __init__(self, path: Path, db: sqlite3.Connection) -> None:
         self.path = path
+        self._use(db)
+
+    def _use(self, db: sqlite3.Connection) -> None:
         self._db = db
         # A log of version 1 that nobody has written to since knows no chunks.
         self._has_chunks = bool(self.query("SELECT 1 FROM sqlite_master WHERE name = 'chunks'"))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 
 from chargerd.store import chunks
@@ -16,6 +16,9 @@ VERSION = 2
 """2: readings of long ago may lie in chunks. A version 1 log is made a version 2 log when it is first opened for writing."""
 PAGE_BYTES = 2048
 """A commit dirties few pages, so small ones spare the flash: 2,048 writes a fifth less than 4,096 and scans as fast."""
+
+AT_REST = "ro&immutable=1"
+"""SQLite's mode for a file that nobody writes: it makes no files beside it and takes no locks."""
 
 SEALED = ", ".join(f"'{kind}'" for kind in chunks.KINDS)
 
@@ -62,8 +65,7 @@ def connect(path: Path, *, mode: str = "rw", timeout_s: float = 1.0) -> sqlite3.
 
 def create(path: Path) -> None:
     """Make an empty log. It appears under its name only when complete, so an empty file of that name is always damage."""
-    if (left_over := _beside(path, "-wal")).exists():
-        raise LogDamaged(f"{path} is gone, but {left_over} is left of it: the log was moved or deleted")
+    _none_was_lost(path)
     new = _beside(path, ".new")
     for suffix in ("", "-wal", "-shm", "-journal"):
         _beside(new, suffix).unlink(missing_ok=True)
@@ -117,12 +119,44 @@ def open_writer(path: Path, *, make: bool = True) -> sqlite3.Connection:
 def open_readonly(path: Path) -> sqlite3.Connection:
     """The log at ``path`` for reading beside the writer. Raises `LogDamaged`, `LogTooNew` or `LogUnusable`."""
     try:
-        return _opened(path, reading_mode(path), timeout_s=5.0)
+        try:
+            return _opened(path, reading_mode(path), timeout_s=5.0)
+        except LogUnusable:
+            if _has_unwritten(path):
+                raise
+            return _opened(
+                path, AT_REST, timeout_s=5.0
+            )  # no room for the files by which it is shared: nobody can write
     except OSError as error:
         raise LogUnusable(f"{path} cannot be read: {error.strerror or error}") from error
 
 
-def _opened(path: Path, mode: str, timeout_s: float) -> sqlite3.Connection:
+def open_waiting(path: Path) -> sqlite3.Connection:
+    """The log at ``path`` for its one writer, who cannot write to it now: to be read, or an empty one in memory.
+
+    Raises `LogDamaged`, `LogTooNew`, or `LogUnusable` if there is one that cannot even be read.
+    """
+    try:
+        if not path.exists():
+            _none_was_lost(path)
+            db = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
+            db.executescript(TABLES)
+            return db
+        with suppress(LogUnusable):
+            return open_readonly(path)
+        # What was written last waits beside it, and there is no room for the index to that: it is kept in memory instead,
+        # which SQLite does for whoever has the file alone.
+        return _opened(path, "rw", timeout_s=1.0, alone=True)
+    except OSError as error:
+        raise LogUnusable(f"{path} cannot be read: {error.strerror or error}") from error
+
+
+def _none_was_lost(path: Path) -> None:
+    if (left_over := _beside(path, "-wal")).exists():
+        raise LogDamaged(f"{path} is gone, but {left_over} is left of it: the log was moved or deleted")
+
+
+def _opened(path: Path, mode: str, timeout_s: float, *, alone: bool = False) -> sqlite3.Connection:
     """A connection to an existing log that is seen to be one."""
     if path.stat().st_size == 0:
         raise LogDamaged(f"{path} is empty: a log is never empty, its content was lost")
@@ -133,6 +167,8 @@ def _opened(path: Path, mode: str, timeout_s: float) -> sqlite3.Connection:
     except UnicodeDecodeError as error:
         raise _torn_schema(path) from error
     try:
+        if alone:
+            db.execute("PRAGMA locking_mode=EXCLUSIVE")
         recognise(db, path)
     except BaseException:
         db.close()
@@ -160,7 +196,7 @@ def recognise(db: sqlite3.Connection, path: Path) -> None:
 
 def reading_mode(path: Path) -> str:
     """The mode in which to read a file beside its writer, or, where nobody can be writing, as one that does not change."""
-    return "ro&immutable=1" if _is_at_rest(path) else "ro"
+    return AT_REST if _is_at_rest(path) else "ro"
 
 
 def _is_at_rest(path: Path) -> bool:
@@ -172,6 +208,12 @@ def _is_at_rest(path: Path) -> bool:
     if any(_beside(path, suffix).exists() for suffix in ("-wal", "-shm")):
         return False
     return not _beside(path, ".lock").exists() or not os.access(path.parent, os.W_OK, effective_ids=True)
+
+
+def _has_unwritten(path: Path) -> bool:
+    """Whether there are transactions beside the file that are not in it yet."""
+    beside = _beside(path, "-wal")
+    return beside.exists() and beside.stat().st_size > 0
 
 
 def _torn_schema(path: Path) -> LogDamaged:

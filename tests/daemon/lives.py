@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from io import StringIO
@@ -15,24 +16,28 @@ from chargerd.daemon.run import Places
 from chargerd.daemon.secrets import Credentials
 from chargerd.daemon.start import serve
 
+LONGEST_S = 20.0
 READY = "watches"
 """Part of the line that a daemon says when it has started."""
 
 
 class Ear(StringIO):
-    """A journal that tells the daemon to stop as soon as it hears certain words. A call may look round before that."""
+    """A journal that tells the daemon to stop as soon as it hears certain words. A call may look round before that, or when
+    it hears others.
+    """
 
-    def __init__(self, stop_at: str, look: Callable[[], None] | None = None) -> None:
+    def __init__(self, stop_at: str, look: Callable[[], None] | None = None, look_at: str | None = None) -> None:
         super().__init__()
         self._stop_at = stop_at
         self._look = look
+        self._look_at = stop_at if look_at is None else look_at
 
     def write(self, text: str) -> int:
         """One line; runs on the main loop's thread, between two of its steps."""
-        if self._stop_at in text:
+        if self._look_at in text and self._look is not None:
             look, self._look = self._look, None
-            if look is not None:
-                look()
+            look()
+        if self._stop_at in text:
             signal.raise_signal(signal.SIGTERM)
         return super().write(text)
 
@@ -53,16 +58,25 @@ def _undisturbed() -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def live(folder: Path, stop_at: str = READY, look: Callable[[], None] | None = None) -> tuple[int, str]:
-    """A daemon lives in a folder until it says ``stop_at``; its exit status and its journal."""
-    ear = Ear(stop_at, look)
+def live(
+    folder: Path, stop_at: str = READY, look: Callable[[], None] | None = None, look_at: str | None = None
+) -> tuple[int, str]:
+    """A daemon lives in a folder until it says ``stop_at``, which must not take long; its exit status and its journal."""
+    ear = Ear(stop_at, look, look_at)
+    late: list[bool] = []
+
+    def end() -> None:
+        late.append(True)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    enough = threading.Timer(LONGEST_S, end)
     places = Places(folder / "state", folder / "run")
+    journal = Journal(DETAIL, ear, under_systemd=True)
     with _undisturbed():
-        status = serve(
-            folder / "chargerd.toml",
-            places,
-            Clock(),
-            Journal(DETAIL, ear, under_systemd=True),
-            Credentials(folder / "secrets"),
-        )
+        enough.start()
+        try:
+            status = serve(folder / "chargerd.toml", places, Clock(), journal, Credentials(folder / "secrets"))
+        finally:
+            enough.cancel()
+    assert not late, f"it did not say {stop_at!r} in {LONGEST_S} s:\n{ear.getvalue()}"
     return status, ear.getvalue()

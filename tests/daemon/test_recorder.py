@@ -116,8 +116,7 @@ def test_asking_whether_the_log_is_writable_does_not_hide_that_it_is_back(tmp_pa
     bench.read(False, 0.0)
     FullDisk.full = False
     assert bench.recorder.writable()
-    bench.take(("anna", ModeSet("bike", "fast", "anna")))
-    outcome = bench.read(False, 0.0)
+    outcome = bench.take(("anna", ModeSet("bike", "fast", "anna")))
     assert outcome.site.recording
     assert [order.command.enabled for order in outcome.orders] == [True]
 
@@ -154,6 +153,35 @@ def test_full_disk_for_too_long_gives_up_what_waits_and_starts_over(tmp_path):
     bench.read(False, 0.0)
     assert bench.read(False, 0.0).recorded
     assert fold(Site(), bench.log.read()) == bench.recorder.site
+
+
+def test_what_is_so_without_being_read_outlives_what_is_given_up(tmp_path):
+    """Full from the start on: devices and configuration are told once, and somebody's off must not be forgotten at night."""
+    bench = Bench(tmp_path / "log.db")
+    bench.take(("anna", ModeSet("bike", "fast", "anna")))
+    bench.log.close()
+    again = FullDisk(tmp_path / "log.db")
+    bench.recorder = Recorder(again, state_after(again))
+    FullDisk.full = True
+    try:
+        conf = configuration(loadpoint("bike"), loadpoint("trike"))
+        bench.take(("daemon", DaemonStarted("1", "1", "boot-b")), ("daemon", ConfigLoaded(conf)))
+        bench.take(("shed", DeviceAdded("simulated", accepts=("SetEnabled",), lease="proven")))
+        bench.take(("anna", ModeSet("bike", "off", "anna")))
+        run_seq = bench.recorder.site.run_seq
+        bench.take(*[("shed", ChargerRead("bike", False, 0.0))] * (BACKLOG + 1))
+        site = bench.take().site
+    finally:
+        FullDisk.full = False
+    assert list(site.configuration.loadpoints) == ["bike", "trike"]
+    assert site.devices["shed"].lease == "proven"
+    assert site.loadpoints["bike"].session is None
+    assert site.run_seq == run_seq
+    assert not site.recording
+    bench.take()
+    assert bench.take().site.recording
+    assert fold(Site(), again.read()) == bench.recorder.site
+    again.close()
 
 
 def test_real_disk_that_is_full_is_survived(tmp_path):

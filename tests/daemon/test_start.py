@@ -5,6 +5,7 @@ The whole process, its signals and its devices are in test_run.py; here are the 
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from pathlib import Path
 
@@ -13,12 +14,22 @@ import pytest
 from chargerd.daemon.past import state_after
 from chargerd.daemon.recorder import Moment, Recorder
 from chargerd.engine import VERSION
-from chargerd.model.events import ConfigLoaded, DaemonStarted, DaemonStopped, DeviceLost, LogSetAside, ModeSet
+from chargerd.model.events import (
+    ConfigLoaded,
+    DaemonStarted,
+    DaemonStopped,
+    DeviceLost,
+    LogSetAside,
+    ModeSet,
+    RecordingBack,
+    RecordingLost,
+)
 from chargerd.model.state import Session
 from chargerd.store import sessions, snapshots
 from chargerd.store.log import Log
 from chargerd.store.reader import open_reader
-from tests.daemon.lives import live
+from tests.daemon.lives import READY, live
+from tests.disks import full, read_only, until_told
 
 HOME = """\
 [device.shed]
@@ -289,3 +300,46 @@ def test_a_list_of_sessions_that_was_damaged_is_made_again_from_the_log(folder):
     assert "the list of charging sessions was damaged; 3 were worked out again from the log" in journal
     with open_reader(folder / "state" / "log.db") as log:
         assert sessions.ended(log) == before
+
+
+@pytest.mark.parametrize("how", ["full", "read-only"])
+@pytest.mark.parametrize("known", [True, False], ids=["later start", "first start"])
+def test_a_log_that_cannot_be_written_does_not_keep_the_daemon_from_watching(folder, how, known, monkeypatch):
+    """Fault 4 at the start: it comes up, says that nothing is recorded, and records all of it as soon as it can.
+
+    Also where there is no device yet whose readings would have it look again.
+    """
+    monkeypatch.setenv("WATCHDOG_USEC", "300000")  # a third of it is the most that the loop waits
+    (folder / "chargerd.toml").write_text('[site]\nname = "Home"\n')
+    for name in ("state", "run"):
+        (folder / name).mkdir()
+        (folder / name).chmod(0o777)
+    if known:
+        live(folder)
+    refusing = full() if how == "full" else read_only(folder / "state")
+    with until_told(refusing) as relent:
+        status, journal = live(folder, stop_at="writable again", look=relent, look_at=READY)
+    assert status == 0
+    said, _, then = journal.partition(READY)
+    assert "nothing is recorded" in said
+    assert then.rstrip().endswith("ended in order")
+    with open_reader(folder / "state" / "log.db") as log:
+        assert log.verify_chain() is None
+        kinds = [type(event.body) for event in log.read()]
+    wanted = (DaemonStarted, ConfigLoaded, RecordingLost, RecordingBack, DaemonStopped)
+    assert [kinds.count(kind) for kind in wanted] == [1 + known, 1 + known, 1, 1, 1 + known]
+    assert facts(folder, LogSetAside) == []
+
+
+def test_a_log_that_cannot_be_read_ends_the_start(folder):
+    """1, and the unit tries again: what was charged and wanted is not known, so it must not be taken for nothing."""
+    live(folder)
+    (folder / "run").chmod(0o777)
+    with read_only(folder / "state"):
+        me = os.geteuid()
+        os.seteuid((folder / "state").stat().st_uid)
+        (folder / "state" / "log.db").chmod(0)
+        os.seteuid(me)
+        status, journal = live(folder)
+    assert status == 1
+    assert "plugs keep what they were told last" in journal

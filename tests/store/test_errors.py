@@ -31,3 +31,10 @@ def test_only_what_will_not_pass_is_called_damage(code: int, kind: type[LogError
     assert type(found) is kind
     assert "/var/lib/chargerd/log.db" in str(found)
     assert getattr(found, "first_bad_seq", 7) == 7
+
+
+def test_a_full_disk_is_called_so_also_where_it_shows_in_a_file_of_sqlites_own():
+    """The words "disk I/O error" would send a person looking for a broken card."""
+    error = sqlite3.OperationalError("disk I/O error")
+    error.sqlite_errorcode = sqlite3.SQLITE_IOERR_SHMSIZE
+    assert str(refusal(Path("log.db"), error)) == "log.db cannot be used: no room on its disk"

@@ -134,6 +134,42 @@ def test_full_disk_is_told_and_heals_by_itself(box: Box):
     box.until(lambda: box.plug()["on"])
 
 
+@pytest.mark.parametrize("refusal", ["full", "read-only"])
+def test_started_while_nothing_can_be_recorded_it_watches_and_may_be_told_to_stop(box: Box, refusal: str):
+    """Fault 4 at a start, after an orderly end: READY, told in STATUS and status, off is obeyed, nothing is switched on.
+
+    When there is room again it records, without a restart.
+    """
+    state = "/var/lib/chargerd"
+    box.sh(
+        f"systemctl stop chargerd && rm -r {state} && mkdir {state}"
+        f" && mount -t tmpfs -o size=2M,mode=750 none {state} && chown chargerd: {state} && systemctl start chargerd"
+    )
+    box.charging()
+    box.sh("systemctl stop chargerd")
+    if refusal == "full":
+        box.sh(f"cat /dev/zero > {state}/fill", status=1)
+    else:
+        box.sh(f"mount -o remount,ro {state}")
+    box.sh("systemctl start chargerd")
+    box.until(lambda: box.shows("StatusText").startswith("NOT RECORDING"))
+    assert [problem["code"] for problem in box.status()["problems"]] == ["not-recorded"]
+    box.until(lambda: box.bike()["state"] == "charging")
+    assert [on for _, on, _ in box.plug()["switchings"]] == [True]
+    assert "fast by root" in box.sh("chargerctl log bike")
+    box.sh("chargerctl mode bike off")
+    box.until(lambda: not box.plug()["on"])
+    assert "the log cannot be written" in box.sh("chargerctl mode bike fast 2>&1", status=1)
+    box.sh(f"rm {state}/fill" if refusal == "full" else f"mount -o remount,rw {state}")
+    box.until(lambda: "NOT RECORDING" not in box.shows("StatusText"), 40)
+    assert box.status()["problems"] == []
+    assert (box.shows("NRestarts"), box.shows("ActiveState")) == ("0", "active")
+    assert "log: writable again" in box.said()
+    box.sh("chargerctl mode bike fast")
+    box.until(lambda: box.plug()["on"])
+    assert "intact" in box.sh("chargerctl verify 2>&1")
+
+
 def test_after_a_death_the_plug_is_told_once_more_and_the_journal_can_be_searched(box: Box):
     """S0-33, S0-29: killed for good, the timer in the plug is short at once; entries are found by their loadpoint."""
     box.charging()
