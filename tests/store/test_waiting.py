@@ -66,17 +66,16 @@ def test_a_log_that_cannot_be_written_is_read_and_refuses_until_it_can(path: Pat
     if left == "killed without its index":
         path.with_name("log.db-shm").unlink()
     known = 0 if left == "nothing" else 3
-    with until_told(_refusing(how, path)) as relent:
-        with Log(path, wait=True) as log:
-            assert log.last_seq == known
-            assert len(list(log.read())) == known
-            batch = readings(known + 1, 2)
-            for _ in range(2):
-                with pytest.raises(NotRecorded):
-                    log.append(batch, durable=True)
-            relent()
-            log.append(batch, durable=True)
-            assert log.last_seq == known + 3
+    with until_told(_refusing(how, path)) as relent, Log(path, wait=True) as log:
+        assert log.last_seq == known
+        assert len(list(log.read())) == known
+        batch = readings(known + 1, 2)
+        for _ in range(2):
+            with pytest.raises(NotRecorded):
+                log.append(batch, durable=True)
+        relent()
+        log.append(batch, durable=True)
+        assert log.last_seq == known + 3
     with open_reader(path) as reader:
         assert [event.seq for event in reader.read()] == [*range(1, known + 4)]
         assert reader.verify_chain() is None
