@@ -215,3 +215,22 @@ def test_a_plug_that_answers_a_byte_a_second_is_given_up(tmp_path):
         assert time.monotonic() - begin < 6
         thread.join(timeout=30)
     assert "it stays on" in said
+
+
+def test_a_plug_that_takes_the_command_and_stays_on_is_not_called_off(strip, tmp_path):
+    """Its relay sticks: it is looked at before anything is said, and a person is told to act."""
+    strip.behaviour.deaf_relay = True
+    child = strip.child("a")
+    will(tmp_path, site(f"127.0.0.1:{strip.port}", lease="none", child=f"MAC_{child}"))
+    said = carried_out(tmp_path).stderr
+    assert said == "<3>a: chargerd has died and the plug did not switch off; switch it off by hand\n"
+
+
+def test_a_plug_that_refuses_its_timer_is_not_said_to_have_one(strip, tmp_path):
+    """Another firmware since yesterday: what ends the charge is not the short timer, and that is said."""
+    strip.behaviour.no_timer = True
+    child = strip.child("a")
+    will(tmp_path, site(f"127.0.0.1:{strip.port}", child=f"MAC_{child}"))
+    said = carried_out(tmp_path).stderr
+    assert said.startswith("<3>a: chargerd has died and the plug refused (")
+    assert said.endswith("; its timer ends it within 900 s\n")

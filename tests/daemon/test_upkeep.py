@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,7 @@ from chargerd.model.settings import Configuration
 from chargerd.model.state import Site
 from chargerd.sim.verify import differences
 from chargerd.store import chunks, sealing, snapshots
+from chargerd.store import log as log_module
 from chargerd.store.batch import Chunk
 from chargerd.store.errors import NotRecorded
 from chargerd.store.log import Log
@@ -63,6 +65,19 @@ def test_a_look_a_minute_and_a_chunk_a_step(bench: Bench):
     assert bench.upkeep.wait_s() == pytest.approx(LOOK_S)
     assert bench.log.query("SELECT count(*) FROM events WHERE at >= 3200000")[0][0] > 700
     assert bench.log.query("SELECT count(*) FROM events WHERE at < 3000000 AND type = 'Tick'") == [(0,)]
+
+
+def test_room_that_packing_left_in_the_file_goes_back_to_the_disk(bench: Bench, monkeypatch: pytest.MonkeyPatch):
+    """Once everything old is packed the file shrinks by itself, a few pages at each look."""
+    monkeypatch.setattr(log_module, "SPARE_PAGES", 4)
+    monkeypatch.setattr(log_module, "PAGES_AT_ONCE", 3)
+    pages = [bench.log.query("PRAGMA page_count")[0][0]]
+    for _ in range(80):
+        bench.now_s += bench.upkeep.wait_s()
+        bench.upkeep.step(bench.site(HOUR_MS // 2))
+        pages.append(bench.log.query("PRAGMA page_count")[0][0])
+    assert pages[-1] < max(pages) - 8
+    assert max(before - after for before, after in pairwise(pages)) <= 4  # three, and one of SQLite's own
 
 
 def test_after_a_step_comes_a_rest(bench: Bench, monkeypatch: pytest.MonkeyPatch):

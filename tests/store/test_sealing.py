@@ -453,3 +453,39 @@ def test_a_chunk_that_does_not_count_as_many_as_its_rows_takes_none_of_them(path
             log.save(lambda db: sealing.seal(db, wrong))
         assert log.sealed_seq == 0
         _answers(log, events)
+
+
+def test_a_chunk_that_comes_back_from_the_file_otherwise_takes_no_rows(path: Path):
+    """Byte for byte it is what was packed, or the rows stay: here is a file that swallows the last byte."""
+    with Log(path) as log:
+        chunk = sealing.next_chunk(log, LATE_MS)
+        assert chunk is not None
+        stored = [row for batch in log.batches(1, chunk.last_seq) for row in batch.stored]
+    with sqlite3.connect(":memory:", isolation_level=None) as db:
+        columns = "first_seq, last_seq, first_at, last_at, packed, closing, residue, data"
+        db.executescript(
+            f"CREATE TABLE events(seq, at, mono, boot, source, type, v, data); CREATE TABLE kept({columns});"
+            "CREATE VIEW chunks AS SELECT * FROM kept;"
+            "CREATE TRIGGER swallow INSTEAD OF INSERT ON chunks BEGIN INSERT INTO kept VALUES (NEW.first_seq, NEW.last_seq,"
+            " NEW.first_at, NEW.last_at, NEW.packed, NEW.closing, NEW.residue, substr(NEW.data, 1, length(NEW.data) - 1)); END;"
+        )
+        db.executemany("INSERT INTO events VALUES (?, ?, ?, ?, ?, ?, ?, ?)", stored)
+        with pytest.raises(LogDamaged, match="does not come back"):
+            sealing.seal(db, chunk)
+        assert db.execute("SELECT count(*) FROM events").fetchone() == (len(stored),)
+    db.close()
+
+
+def test_a_batch_is_of_one_moment(path: Path):
+    """Packed away between the look for a chunk and the look for the rows, the events are still there, once."""
+    with Log(path) as log:
+        events = list(log.read())
+        with open_reader(path) as reader:
+
+            def meanwhile(statement: str) -> None:
+                if "FROM events WHERE seq BETWEEN 1 " in statement and not log.sealed_seq:
+                    log.seal(LATE_MS)
+
+            reader._db.set_trace_callback(meanwhile)
+            assert list(reader.read()) == events
+        assert log.sealed_seq > 0
