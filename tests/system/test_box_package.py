@@ -45,6 +45,15 @@ _chargerctl
 OTHER = {"bookworm": "trixie", "trixie": "bookworm"}
 
 
+OTHER_RULES = (
+    ("usr/lib/chargerd/app/chargerd/policies/threshold.py", '{"started": True}', '{"started": True, "newer": True}'),
+    ("usr/lib/chargerd/app/chargerd/engine/__init__.py", 'VERSION = "2"', 'VERSION = "3"'),
+)
+ON_A_TERMINAL = (
+    "(sleep WAIT; echo ANSWER) | DEBIAN_FRONTEND=teletype script --quiet --return --command 'COMMAND' /dev/null 2>&1"
+)
+
+
 class Repository:
     """A signed repository in a folder, as one has it on a web server."""
 
@@ -168,13 +177,7 @@ def test_upgrade_in_mid_charge_clicks_no_relay(suite: str, package: Path, tmp_pa
 
 def test_upgrade_shows_what_the_new_version_would_have_decided_otherwise(suite: str, package: Path, tmp_path: Path):
     """The upgrade gate: nobody is at a terminal, so it is printed and the new version takes over; the charge goes on."""
-    policy = "usr/lib/chargerd/app/chargerd/policies/threshold.py"
-    rules = "usr/lib/chargerd/app/chargerd/engine/__init__.py"
-    edits = (
-        (policy, '{"started": True}', '{"started": True, "newer": True}'),
-        (rules, 'VERSION = "2"', 'VERSION = "3"'),
-    )
-    newer = derived(package, tmp_path, "0.9.1", *edits)
+    newer = derived(package, tmp_path, "0.9.1", *OTHER_RULES)
     with Box(suite, package, newer) as box:
         box.install(package.name)
         box.charging()
@@ -184,6 +187,29 @@ def test_upgrade_shows_what_the_new_version_would_have_decided_otherwise(suite: 
         assert "chargerd 0.9.1" in box.sh("chargerd --version")
         box.until(lambda: box.bike()["state"] == "charging")
         assert [on for _, on, _ in box.plug()["switchings"]] == [True]
+
+
+def test_upgrade_may_be_stopped_when_the_new_version_decides_otherwise(suite: str, package: Path, tmp_path: Path):
+    """The upgrade gate: an answer given beforehand, and one at a terminal; "stop" leaves the old version charging."""
+    newer = derived(package, tmp_path, "0.9.1", *OTHER_RULES)
+    with Box(suite, package, newer) as box:
+        box.install(package.name)
+        box.charging()
+        before = box.shows("MainPID")
+        box.sh("echo chargerd chargerd/decided-otherwise boolean false | debconf-set-selections")
+        said = box.sh(f"DEBIAN_FRONTEND=noninteractive apt-get install --yes /box/in/{newer.name} 2>&1", status=100)
+        assert "other rules, no damage" in said
+        assert "goes on charging until it is started anew" in said
+        assert (box.shows("MainPID"), box.bike()["state"]) == (before, "charging")
+        on_a_terminal = ON_A_TERMINAL.replace("COMMAND", "dpkg --configure chargerd").replace("WAIT", "20")
+        said = box.sh(on_a_terminal.replace("ANSWER", "no"), status=1)
+        assert "Let the new version of chargerd take over?" in said
+        assert (box.shows("MainPID"), box.bike()["state"]) == (before, "charging")
+        box.sh(on_a_terminal.replace("ANSWER", "yes"))
+        assert box.shows("MainPID") != before
+        box.until(lambda: box.bike()["state"] == "charging")
+        assert [on for _, on, _ in box.plug()["switchings"]] == [True]
+        box.sh("apt-get purge --yes chargerd 2>&1 && ! debconf-show chargerd | grep decided")
 
 
 def test_upgrade_that_would_refuse_the_configuration_leaves_the_old_version_charging(
