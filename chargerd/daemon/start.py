@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pwd
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -49,7 +50,7 @@ def serve(main: Path, places: Places, clock: Clock, journal: Journal, credential
         journal.say(ACT, f"log: {error}")
         return EX_CONFIG if isinstance(error, LogTooNew) else EX_FAILED
     except (LogError, OSError) as error:
-        journal.say(ACT, f"log: {error}; nothing is switched, plugs keep what they were told last")
+        journal.say(ACT, f"log: {error}; nothing is switched, plugs keep what they were told last{_mend(places)}")
         return EX_FAILED
     recorder, basis, set_aside = opened
     try:
@@ -67,6 +68,14 @@ def serve(main: Path, places: Places, clock: Clock, journal: Journal, credential
         journal.say(ACT, f"control: {error}")
         return EX_FAILED
     return daemon.loop()
+
+
+def _mend(places: Places) -> str:
+    """What to do about a log that is there and may not be read, as when root has worked on it."""
+    if not places.log.exists() or os.access(places.log, os.R_OK, effective_ids=True):
+        return ""
+    owner = pwd.getpwuid(os.geteuid()).pw_name
+    return f". Mend: sudo chown -R {owner}: {places.state} && sudo chmod -R u+rwX {places.state}"
 
 
 def _configuration(main: Path, credentials: Credentials, *, known: bool) -> Loaded:

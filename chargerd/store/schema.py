@@ -142,6 +142,8 @@ def open_waiting(path: Path) -> sqlite3.Connection:
             db = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
             db.executescript(TABLES)
             return db
+        if not os.access(path, os.R_OK, effective_ids=True):
+            raise LogUnusable(f"{path} cannot be read: permission denied")
         with suppress(LogUnusable):
             return open_readonly(path)
         # What was written last waits beside it, and there is no room for the index to that: it is kept in memory instead,

@@ -141,6 +141,23 @@ def test_missing_secret_costs_its_own_device_only(home: Box):
     assert "credential gone is missing" in home.sh("chargerctl device list; journalctl -u chargerd")
 
 
+def test_without_its_folder_of_secrets_it_says_what_is_missing_and_does_not_loop(box: Box):
+    """systemd cannot even begin it then, so nobody else would say it; made again, it starts."""
+    box.sh("rmdir /etc/chargerd/secrets && systemctl restart chargerd", status=1)
+    box.until(lambda: "sudo install -d -m 700 /etc/chargerd/secrets" in box.said("--priority=crit"))
+    assert (box.shows("ActiveState"), box.shows("NRestarts")) == ("failed", "0")
+    box.sh("install -d -m 700 /etc/chargerd/secrets && systemctl start chargerd")
+
+
+def test_a_log_that_belongs_to_root_is_named_with_what_mends_it(box: Box):
+    """Somebody worked on it as root. What was charged is not known, so it must not be taken for nothing."""
+    box.sh("systemctl stop chargerd && chown root: /var/lib/chargerd/log.db && chmod 600 /var/lib/chargerd/log.db")
+    box.sh("systemctl start chargerd", status=1)
+    (mend, *_) = re.findall(r"permission denied; .* Mend: sudo (chown .*) && sudo (chmod .*)", box.said())
+    box.sh(f"systemctl stop chargerd && {mend[0]} && {mend[1]} && systemctl start chargerd")
+    assert box.sh("stat --format %U /var/lib/chargerd/log.db") == "chargerd\n"
+
+
 def test_quiet_service_still_tells_every_switching(box: Box):
     """S0-29: with ``--quiet`` in a drop-in the journal has what switches power, and no routine."""
     drop_in = "[Service]\\nExecStart=\\nExecStart=/usr/sbin/chargerd run --quiet\\n"
