@@ -22,6 +22,7 @@ from chargerd.daemon.start import EX_CONFIG
 from chargerd.drivers import MODULES
 from chargerd.drivers import load as load_driver
 from chargerd.drivers.kasa import Driver as Kasa
+from chargerd.sinks.notify import Sink as Notify
 
 ROOT = Path(__file__).resolve().parent.parent
 DEBIAN = ROOT / "packaging" / "debian"
@@ -92,7 +93,7 @@ def test_manual_of_the_daemon_has_every_command_and_option(pages: dict[str, str]
 def test_manual_of_the_file_has_every_key(pages: dict[str, str]):
     """chargerd.toml(5): each key of each table, and its example is one that loads."""
     text = (PAGES / "chargerd.toml.md").read_text("utf-8")
-    models = (SiteTable, LogTable, JournalTable, VehicleTable, LoadpointTable, DeviceConfig, Kasa.Config)
+    models = (SiteTable, LogTable, JournalTable, VehicleTable, LoadpointTable, DeviceConfig, Kasa.Config, Notify.Config)
     keys = {key for model in models for key in model.model_fields}
     named = {key for item in re.findall(r"^- `([^`]*)`", text, re.MULTILINE) for key in item.split(", ")}
     assert named == keys

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from pydantic import BaseModel, ConfigDict, Field
 
 
@@ -45,3 +47,14 @@ class DeviceConfig(Settings):
     poll_s: float = Field(default=30.0, ge=1, le=3600)
     poll_fast_s: float = Field(default=5.0, ge=1, le=600)
     max_age_s: float = Field(default=180.0, ge=5, le=86_400)
+
+
+class SinkConfig(Settings):
+    """Keys that every sink has; a sink's own ``Config`` adds its keys to these. Secrets as for a device.
+
+    ``tell`` are the kinds of news; ``report`` is when a table of charging sessions is sent.
+    """
+
+    kind: str
+    tell: list[Literal["finished", "alarm", "lost"]] = Field(default=["finished", "alarm", "lost"])
+    report: str = "off"

@@ -13,7 +13,7 @@ from msgspec import Struct
 from pydantic import BaseModel, ValidationError
 
 from chargerd.config import times
-from chargerd.config.base import Credential, DeviceConfig
+from chargerd.config.base import Credential, DeviceConfig, SinkConfig
 from chargerd.config.files import Document, Place, config_files, read
 from chargerd.config.positions import Path
 from chargerd.config.problems import ConfigError, Problem, dotted, explain, meant, names_credential, shown
@@ -26,11 +26,12 @@ from chargerd.model.settings import (
     Profile,
     Scalar,
     ScheduleEntry,
+    SinkSettings,
 )
 
 __all__ = ["ConfigError", "Loaded", "Problem", "config_files", "load"]
 
-TABLES = ("site", "log", "journal", "device", "vehicle", "loadpoint")
+TABLES = ("site", "log", "journal", "device", "vehicle", "loadpoint", "sink")
 _INT_MAX = 2**63 - 1
 _DEAR = {"AUD", "CAD", "CHF", "EUR", "GBP", "NZD", "SGD", "USD"}
 """Currencies in which a kWh costs less than 3: a higher figure was meant in cents or pence, and would be 100 times too much."""
@@ -41,12 +42,13 @@ _Model = TypeVar("_Model", bound=BaseModel)
 class Loaded(Struct, frozen=True):
     """A configuration that is whole and consistent.
 
-    ``device_configs`` are what the drivers are made from. ``profiles`` are the shipped ones and then those of the files.
-    ``places`` has file and line of every key by its dotted name, for messages.
+    ``device_configs`` and ``sink_configs`` are what drivers and sinks are made from. ``profiles`` are the shipped ones
+    and then those of the files. ``places`` has file and line of every key by its dotted name, for messages.
     """
 
     configuration: Configuration
     device_configs: dict[str, DeviceConfig]
+    sink_configs: dict[str, SinkConfig]
     profiles: tuple[Profile, ...]
     places: dict[str, Place]
 
@@ -56,13 +58,15 @@ def load(
     *,
     load_driver: Callable[[str], ModuleType],
     driver_kinds: Collection[str],
+    load_sink: Callable[[str], ModuleType] | None = None,
+    sink_kinds: Collection[str] = (),
     credential_fault: Callable[[str], str | None] | None = None,
 ) -> Loaded:
     """Read, lay over each other and check the files. Raises `ConfigError` with all problems; nothing is half loaded.
 
     ``load_driver`` gives the module of a driver kind, whose ``Driver.Config`` checks a device's own keys; it is called for
-    configured kinds only. ``credential_fault`` says what is wrong with a credential of that name, None if it is there;
-    without it credentials are not looked for.
+    configured kinds only; ``load_sink`` does so for sinks. ``credential_fault`` says what is wrong with a credential
+    of that name, None if it is there; without it credentials are not looked for.
     """
     check = _Check(read(paths))
     check.top_level()
@@ -70,6 +74,7 @@ def load(
     log = check.table(LogTable, ("log",)) or LogTable()
     journal = check.table(JournalTable, ("journal",)) or JournalTable()
     devices = _devices(check, load_driver, driver_kinds, credential_fault)
+    sinks = _sinks(check, load_sink, sink_kinds, credential_fault)
     vehicles = _vehicles(check)
     tables = check.named(LoadpointTable, "loadpoint")
     loadpoints = _loadpoints(tables, vehicles)
@@ -86,6 +91,9 @@ def load(
         devices={name: _device_settings(name, config) for name, config in devices.items()},
         loadpoints=loadpoints,
         schedule=schedule,
+        sinks={
+            name: SinkSettings(name, config.kind, tuple(config.tell), config.report) for name, config in sinks.items()
+        },
         files=document.files,
         journal_level=journal.level,
         keep_rows_ms=times.duration(log.keep_rows),
@@ -95,7 +103,7 @@ def load(
     )
     places = {dotted(path): place for path, place in document.places.items()}
     profiles = (*shipped().values(), *(profile for name, profile in vehicles.items() if name in check.names("vehicle")))
-    return Loaded(configuration, devices, profiles, places)
+    return Loaded(configuration, devices, sinks, profiles, places)
 
 
 class _Check:
@@ -104,6 +112,11 @@ class _Check:
     def __init__(self, document: Document) -> None:
         self.document = document
         self._problems: dict[tuple[Path, str], Problem] = {}
+        self.times: list[Path] = []
+
+    def timed(self, path: Path) -> None:
+        """Note that a key holds a time of day, which means nothing without a zone."""
+        self.times.append(path)
 
     def problem(self, path: Path, text: str, hint: str = "", *, value: object = None) -> None:
         file, line = self.document.place(path)
@@ -222,8 +235,51 @@ def _driver_config(
     return config
 
 
+def _sinks(
+    check: _Check,
+    load_sink: Callable[[str], ModuleType] | None,
+    kinds: Collection[str],
+    credential_fault: Callable[[str], str | None] | None,
+) -> dict[str, SinkConfig]:
+    tables = check.document.tables.get("sink", {})
+    if not isinstance(tables, dict):
+        check.problem(("sink",), "must be tables with a name each: [sink.NAME]")
+        return {}
+    sinks: dict[str, SinkConfig] = {}
+    for name, table in tables.items():
+        path: Path = ("sink", name)
+        if not check.name_is_good("sink", name):
+            continue
+        kind = table.get("kind") if isinstance(table, dict) else None
+        if load_sink is None or not isinstance(kind, str) or kind not in kinds:
+            check.problem(
+                (*path, "kind"),
+                "is no kind of sink" if kind else "is missing",
+                meant(str(kind or ""), kinds),
+                value=kind,
+            )
+            continue
+        config: SinkConfig | None = check.table(load_sink(kind).Sink.Config, path)
+        if config is not None:
+            sinks[name] = config
+            _credentials(check, path, config, credential_fault)
+            _report(check, path, config.report)
+    return sinks
+
+
+def _report(check: _Check, path: Path, text: str) -> None:
+    """When a report is due: with the sessions, or at a time that comes again."""
+    if text in ("off", "sessions"):
+        return
+    check.timed((*path, "report"))
+    try:
+        times.recurring(text)
+    except ValueError as error:
+        check.problem((*path, "report"), str(error), 'Or "sessions", or "off".', value=text)
+
+
 def _credentials(
-    check: _Check, path: Path, config: DeviceConfig, credential_fault: Callable[[str], str | None] | None
+    check: _Check, path: Path, config: DeviceConfig | SinkConfig, credential_fault: Callable[[str], str | None] | None
 ) -> None:
     if credential_fault is None:
         return
@@ -374,12 +430,13 @@ def _addresses(check: _Check) -> None:
 
 def _zone_is_named(check: _Check, site: SiteTable, tables: Mapping[str, LoadpointTable]) -> None:
     """Times of day mean nothing without a zone, and a guess would charge at the wrong hour."""
-    timed = [name for name, table in tables.items() if table.schedule or table.window]
+    timed = [f"loadpoint {name}" for name, table in tables.items() if table.schedule or table.window]
+    timed += [f"{kind} {name}" for kind, name, *_ in check.times]
     zone = check.document.tables.get("site")
     if timed and site.timezone is None and not (isinstance(zone, dict) and "timezone" in zone):
         check.problem(
             ("site", "timezone"),
-            f"is missing, but loadpoint {timed[0]} has times of day",
+            f"is missing, but {timed[0]} has times of day",
             'Write timezone = "Europe/Berlin" or your own.',
         )
 

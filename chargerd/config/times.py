@@ -74,6 +74,14 @@ def window(text: str) -> Window:
     return Window(from_min, to_min, days(named[0]) if named else EVERY_DAY)
 
 
+def recurring(text: str) -> tuple[tuple[int, ...], int]:
+    """Days and minutes after midnight of "20:00" (every day) or "sun 20:00". Raises ValueError saying what is allowed."""
+    *named, clock = text.split() or [""]
+    if len(named) > 1:
+        raise ValueError(f'"{text[:40]}" is no time that comes again: write "20:00" or "sun 20:00"')
+    return days(named[0]) if named else EVERY_DAY, minute(clock)
+
+
 def written(of: tuple[int, ...]) -> str:
     """Days as text, runs of three and more as a range: "mon-fri,sun"."""
     parts: list[str] = []

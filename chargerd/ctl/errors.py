@@ -39,6 +39,7 @@ _CODES = {
     "NoSuchLoadpoint": NO_SUCH,
     "NoSuchDevice": NO_SUCH,
     "NoSuchEntry": NO_SUCH,
+    "NoSuchSink": NO_SUCH,
     "NotPermitted": NOT_PERMITTED,
     "BadValue": USAGE,
     "Busy": NO_ANSWER,

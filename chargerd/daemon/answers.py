@@ -31,7 +31,7 @@ def answer(method: str, parameters: dict[str, Any], context: Context) -> dict[st
 
 def finished(method: str, result: Mapping[str, Any], context: Context) -> dict[str, Any]:
     """The reply of a method whose kind is "control": what the main loop gave (see `daemon.replies`), stamped."""
-    kind = {"ReadDevice": "readings", "CheckConfiguration": "check"}.get(method, "change")
+    kind = {"ReadDevice": "readings", "CheckConfiguration": "check", "TestSink": "sink-test"}.get(method, "change")
     return context.stamped(kind, **result)
 
 
@@ -58,6 +58,25 @@ def _scheduled(context: Context, entry: ScheduleEntry) -> dict[str, Any]:
         "next": context.utc(next_ms),
         "next_local": context.local(next_ms),
     }
+
+
+def _sinks(context: Context, _parameters: dict[str, Any]) -> dict[str, Any]:
+    rows, site = [], context.site
+    for name, settings in site.configuration.sinks.items():
+        unsent = site.sinks.get(name)
+        rows.append(
+            {
+                "kind": "sink",
+                "name": name,
+                "driver": settings.kind,
+                "tell": list(settings.tell),
+                "report": settings.report,
+                "lost_since": None if unsent is None else context.utc(unsent.since_ms),
+                "lost_since_local": None if unsent is None else context.local(unsent.since_ms),
+                "error": "" if unsent is None else unsent.detail or unsent.error,
+            }
+        )
+    return context.stamped("sink-list", f"{len(rows)} sink{'' if len(rows) == 1 else 's'}", sinks=rows)
 
 
 def _failsafe(context: Context, _parameters: dict[str, Any]) -> dict[str, Any]:
@@ -203,6 +222,7 @@ def _complete(context: Context, parameters: dict[str, Any]) -> dict[str, Any]:
         "devices": list(site.configuration.devices),
         "entries": [entry.entry for entry in schedule_of(site)],
         "settings": list(ADJUSTABLE),
+        "sinks": list(site.configuration.sinks),
     }
     what = parameters["what"]
     if what not in names:
@@ -217,6 +237,7 @@ _ANSWERS: dict[str, Callable[[Context, dict[str, Any]], dict[str, Any]]] = {
     "GetSessions": sessions,
     "GetPlans": lambda context, parameters: plans_of(context, parameters["names"]),
     "GetSchedule": _schedule,
+    "GetSinks": _sinks,
     "GetDevices": lambda context, parameters: devices(context, parameters["names"]),
     "GetFailsafe": _failsafe,
     "GetProfiles": _profiles,

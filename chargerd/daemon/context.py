@@ -144,6 +144,11 @@ def no_device(name: str, site: Site) -> CallError:
     return _no_such("NoSuchDevice", "device", name, sorted(site.configuration.devices))
 
 
+def no_sink(name: str, site: Site) -> CallError:
+    """The error for a sink that there is not."""
+    return _no_such("NoSuchSink", "sink", name, sorted(site.configuration.sinks))
+
+
 def no_entry(name: str, known: list[str]) -> CallError:
     """The error for a schedule entry that there is not."""
     return _no_such("NoSuchEntry", "schedule entry", name, known)

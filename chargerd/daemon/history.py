@@ -47,6 +47,10 @@ class History:
         found, torn = sessions.listed(self._reader, loadpoint, since_ms, lines, until_ms)
         return found[::-1], torn
 
+    def session(self, number: int) -> Session | None:
+        """The ended session of a number, None if it is not in the list."""
+        return sessions.numbered(self._reader, number)
+
     def close(self) -> None:
         """Let go of the file."""
         self._reader.close()

@@ -149,6 +149,17 @@ def _stepped(event: e.Event, fact: e.ClockStepped, _site: Site, _zone: tzinfo) -
     return Line(WARNING, f"the clock was set {way} by {duration(abs(fact.by_ms) / 1000)}", {"seq": event.seq})
 
 
+def _sink_lost(event: e.Event, fact: e.SinkLost, _site: Site, _zone: tzinfo) -> Line:
+    fields: dict[str, object] = {"error": fact.error, "detail": fact.detail, "seq": event.seq}
+    if fact.error == "access-denied":
+        return Line(ACT, f"{event.source}: refuses what it is to be told; charging goes on", fields)
+    return Line(WARNING, f"{event.source}: takes no message; what happens is kept and told later", fields)
+
+
+def _sink_back(event: e.Event, _fact: e.SinkBack, _site: Site, _zone: tzinfo) -> Line:
+    return Line(NOTICE, f"{event.source}: takes messages again", {"seq": event.seq})
+
+
 def _unrecorded(_event: e.Event, fact: e.RecordingLost, _site: Site, _zone: tzinfo) -> Line:
     return Line(
         ACT, "log: cannot be written; only switching off from here on, nothing is recorded", {"error": fact.error}
@@ -187,6 +198,8 @@ _TELLERS: dict[type, Callable[[e.Event, Any, Site, tzinfo], Line | None]] = {
     e.DeviceBack: _back,
     e.DeviceAdded: _added,
     e.ClockStepped: _stepped,
+    e.SinkLost: _sink_lost,
+    e.SinkBack: _sink_back,
     e.RecordingLost: _unrecorded,
     e.RecordingBack: _recorded,
     e.LogSetAside: _set_aside,

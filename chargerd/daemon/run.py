@@ -21,7 +21,7 @@ from chargerd import __version__
 from chargerd.config.load import ConfigError, Loaded
 from chargerd.daemon import narrator, replies
 from chargerd.daemon.clock import Clock, real_s
-from chargerd.daemon.context import no_device
+from chargerd.daemon.context import no_device, no_sink
 from chargerd.daemon.control import ChangeRequest, ControlServer
 from chargerd.daemon.devices import Devices
 from chargerd.daemon.history import History
@@ -31,6 +31,7 @@ from chargerd.daemon.rebuild import Rebuild, Rebuilt, keep
 from chargerd.daemon.recorder import Moment, Outcome, Recorder
 from chargerd.daemon.requests import NOT_RECORDED_YET, ending, facts_for, failed, not_recorded, stops
 from chargerd.daemon.secrets import Credentials
+from chargerd.daemon.sinks import Sinks
 from chargerd.daemon.upkeep import Upkeep
 from chargerd.engine import VERSION
 from chargerd.engine.describe import headline, left_on
@@ -80,7 +81,14 @@ class Told(NamedTuple):
     what: str
 
 
-Message = FromDevice | Ask | Told | Rebuilt
+class FromSink(NamedTuple):
+    """Facts from a sink's thread."""
+
+    sink: str
+    facts: Sequence[Body]
+
+
+Message = FromDevice | FromSink | Ask | Told | Rebuilt
 
 
 class Places(NamedTuple):
@@ -108,6 +116,7 @@ class Daemon:
         self._load = load
         self._queue: queue.SimpleQueue[Message] = queue.SimpleQueue()
         self._devices = Devices(clock, lambda name, facts: self._queue.put(FromDevice(name, facts)), credentials)
+        self._sinks = Sinks(self, places.state, credentials, lambda name, facts: self._queue.put(FromSink(name, facts)))
         self._notify = sdnotify.SystemdNotifier()
         self._watchdog_s = int(os.environ.get("WATCHDOG_USEC", "0")) / 1e6
         self._wake_ms: int | None = None
@@ -175,6 +184,7 @@ class Daemon:
         if not self._take([("daemon", fact) for fact in facts]).recorded:
             self._take([])  # says so
         self._devices.configure(loaded.configuration, loaded.device_configs)
+        self._sinks.configure(loaded.sink_configs)
         for number, what in ((signal.SIGTERM, "stop"), (signal.SIGINT, "stop"), (signal.SIGHUP, "reload")):
             signal.signal(number, self._told(what))
         self._say_status()
@@ -232,6 +242,8 @@ class Daemon:
         """One cycle. Facts of devices share a transaction; each request has its own. Returns what a signal said."""
         facts = [(m.device, fact) for m in messages if isinstance(m, FromDevice) for fact in m.facts]
         facts = [(source, fact) for source, fact in facts if source in self.site().configuration.devices]
+        told_by = [m for m in messages if isinstance(m, FromSink) and m.sink in self.site().configuration.sinks]
+        facts += [(m.sink, fact) for m in told_by for fact in m.facts]
         if facts or self._wake_due():
             self._take(facts)
         self._answer_readings(messages)
@@ -320,6 +332,8 @@ class Daemon:
             match ask.change.method:
                 case "ReadDevice":
                     self._read_device(ask)
+                case "TestSink":
+                    self._test_sink(ask)
                 case "CheckConfiguration":
                     ask.reply.set_result(replies.checked(self._load, self._loaded))
                 case _:
@@ -364,6 +378,12 @@ class Daemon:
         self._reading.setdefault(name, []).append(ask)
         self._devices.read_now(name)
 
+    def _test_sink(self, ask: Ask) -> None:
+        """The reply comes from the sink's own thread, when the other side has taken the message or not."""
+        name = ask.change.parameters["name"]
+        if not self._sinks.test(name, ask.reply):
+            raise no_sink(name, self.site())
+
     def _answer_readings(self, messages: Sequence[Message]) -> None:
         for message in messages:
             if not isinstance(message, FromDevice) or not any(
@@ -390,6 +410,7 @@ class Daemon:
             self._journal.follow(loaded.configuration.journal_level)
             self._zone = windows.zone(loaded.configuration.timezone)
             gone = self._devices.configure(loaded.configuration, loaded.device_configs)
+            self._sinks.configure(loaded.sink_configs)
             removed: list[tuple[str, Body]] = [(name, DeviceRemoved()) for name in gone]
             self._take([*removed, ("daemon", ConfigLoaded(loaded.configuration, by="reload"))])
             self._journal.say(NOTICE, "configuration read again", files=" ".join(loaded.configuration.files))
@@ -433,6 +454,7 @@ class Daemon:
             )
         if self._rebuild is not None:
             self._rebuild.stop()
+        self._sinks.stop()
         hanging = self._devices.stop()
         if hanging:
             self._journal.say(WARNING, f"left behind, hanging in their device: {', '.join(hanging)}")

@@ -11,7 +11,7 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
-from chargerd.config.base import Credential, DeviceConfig, Secret
+from chargerd.config.base import Credential, DeviceConfig, Secret, SinkConfig
 
 MAX_BYTES = 65_536
 """A password or a key is far smaller; a wrong file should not fill the memory."""
@@ -59,8 +59,8 @@ class Credentials:
             return str(error)
         return None
 
-    def of(self, config: DeviceConfig) -> Mapping[str, Secret]:
-        """The secrets that a device's settings name, by field. Raises `SecretMissing` at the first that is not there."""
+    def of(self, config: DeviceConfig | SinkConfig) -> Mapping[str, Secret]:
+        """The secrets that settings name, by field. Raises `SecretMissing` at the first that is not there."""
         return {key: self.read(value.credential) for key, value in config if isinstance(value, Credential)}
 
 

@@ -38,6 +38,7 @@ TYPES = (
     "schedule",
     "decided",
     "command",
+    "sink",
     "daemon",
     "log",
 )
@@ -224,6 +225,14 @@ def _dropped(_event: e.Event, fact: e.ReadingsDropped, context: Context) -> Said
     return Said("log", "log", f"{fact.readings} readings up to {until} were kept long enough and are given up")
 
 
+def _sink_lost(event: e.Event, fact: e.SinkLost, _context: Context) -> Said:
+    return Said("sink", event.source, f"takes nothing ({fact.error})", fact.detail)
+
+
+def _sink_back(event: e.Event, _fact: e.SinkBack, _context: Context) -> Said:
+    return Said("sink", event.source, "takes messages again")
+
+
 def _recording_lost(_event: e.Event, fact: e.RecordingLost, _context: Context) -> Said:
     return Said("log", "log", "cannot be written; only switching off until it can", fact.error)
 
@@ -261,6 +270,8 @@ _TELLERS: dict[type, Callable[[e.Event, Any, Context], Said]] = {
     e.ClockStepped: _stepped,
     e.LogSetAside: _set_aside,
     e.ReadingsDropped: _dropped,
+    e.SinkLost: _sink_lost,
+    e.SinkBack: _sink_back,
     e.RecordingLost: _recording_lost,
     e.RecordingBack: _recording_back,
 }

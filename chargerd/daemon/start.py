@@ -8,7 +8,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
-from chargerd import drivers
+from chargerd import drivers, sinks
 from chargerd.config.load import ConfigError, Loaded, config_files, load
 from chargerd.daemon.clock import Clock
 from chargerd.daemon.control import CannotServe
@@ -36,6 +36,8 @@ def loader(main: Path, credentials: Credentials) -> Callable[[], Loaded]:
             config_files(main),
             load_driver=drivers.load,
             driver_kinds=drivers.MODULES,
+            load_sink=sinks.load,
+            sink_kinds=sinks.MODULES,
             credential_fault=credentials.fault,
         )
 
@@ -85,7 +87,13 @@ def _configuration(main: Path, credentials: Credentials, *, known: bool) -> Load
     except ConfigError:
         if not known:
             raise
-    return load(config_files(main), load_driver=drivers.load, driver_kinds=drivers.MODULES)
+    return load(
+        config_files(main),
+        load_driver=drivers.load,
+        driver_kinds=drivers.MODULES,
+        load_sink=sinks.load,
+        sink_kinds=sinks.MODULES,
+    )
 
 
 def _open(places: Places, clock: Clock) -> tuple[Recorder, Site | None, LogSetAside | None]:

@@ -130,6 +130,10 @@ def _site_problems(site: Site) -> Iterator[Problem]:
         text = "the log cannot be written; charging only goes down until it can"
         yield Problem("not-recorded", 3, "log", text, None, "make room: df -h /var/lib/chargerd")
 
+    for name, unsent in site.sinks.items():
+        text = f"cannot tell anybody anything: {unsent.detail or unsent.error}"
+        severity = 3 if unsent.error == "access-denied" else 4
+        yield Problem("sink-lost", severity, name, text, unsent.since_ms, f"chargerctl sink test {name}")
     if site.set_aside:
         text = f"the log was damaged and lies at {site.set_aside}; a new one was begun"
         yield Problem(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from chargerd.model.settings import Configuration, ScheduleEntry
-from chargerd.model.state import Charger, Device, Hold, Loadpoint, Session, Site
+from chargerd.model.state import Charger, Device, Hold, Loadpoint, Session, Site, Unsent
 
 
 class Draft:
@@ -28,6 +28,7 @@ class Draft:
     loadpoints: dict[str, Loadpoint]
     by_charger: dict[str, str]
     hold: Hold | None
+    sinks: dict[str, Unsent]
     added_schedule: tuple[ScheduleEntry, ...]
     removed_schedule: tuple[str, ...]
     ended: tuple[Session, ...]

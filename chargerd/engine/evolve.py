@@ -47,11 +47,13 @@ from chargerd.model.events import (
     ScheduleAdded,
     ScheduleFired,
     ScheduleRemoved,
+    SinkBack,
+    SinkLost,
     TargetSet,
     Tick,
 )
 from chargerd.model.reasons import word
-from chargerd.model.state import Charger, Device, Loadpoint, Pending, Site
+from chargerd.model.state import Charger, Device, Loadpoint, Pending, Site, Unsent
 
 DAY_MS = 86_400_000
 RETRY_S = (10, 30, 90)  # waits between attempts of a command without effect; the last one repeats
@@ -277,6 +279,7 @@ def _config_loaded(draft: Draft, event: Event, fact: ConfigLoaded) -> None:
     draft.configuration, draft.config_seq, draft.config_at_ms = new, event.seq, event.at_ms
     draft.by_charger = {settings.charger: name for name, settings in new.loadpoints.items()}
     draft.devices = {name: draft.devices.get(name, Device()) for name in new.devices}
+    draft.sinks = {name: unsent for name, unsent in draft.sinks.items() if name in new.sinks}
     for name, settings in new.loadpoints.items():
         loadpoint = draft.loadpoints.get(name, Loadpoint())
         overrides = {k: o for k, o in loadpoint.overrides.items() if o.configured == value_of(settings, k)}
@@ -292,6 +295,14 @@ def _clock_stepped(draft: Draft, event: Event, fact: ClockStepped) -> None:
 
 def _log_set_aside(draft: Draft, event: Event, fact: LogSetAside) -> None:
     draft.set_aside = fact.path
+
+
+def _sink_lost(draft: Draft, event: Event, fact: SinkLost) -> None:
+    draft.sinks = {**draft.sinks, event.source: Unsent(fact.error, fact.detail, event.at_ms)}
+
+
+def _sink_back(draft: Draft, event: Event, fact: SinkBack) -> None:
+    draft.sinks = {name: unsent for name, unsent in draft.sinks.items() if name != event.source}
 
 
 def _recording_lost(draft: Draft, event: Event, fact: RecordingLost) -> None:
@@ -330,6 +341,8 @@ _HANDLERS: dict[type, Callable[[Draft, Event, Any], None]] = {
     ClockStepped: _clock_stepped,
     LogSetAside: _log_set_aside,
     ReadingsDropped: _nothing,
+    SinkLost: _sink_lost,
+    SinkBack: _sink_back,
     RecordingLost: _recording_lost,
     RecordingBack: _recording_back,
     Tick: _nothing,

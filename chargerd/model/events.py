@@ -321,6 +321,17 @@ class ReadingsDropped(Fact, frozen=True):
     remains: str
 
 
+class SinkLost(Fact, frozen=True):
+    """A sink, whose name is the source, did not take what it was told; said once, until `SinkBack`."""
+
+    error: str
+    detail: str = ""
+
+
+class SinkBack(Fact, frozen=True):
+    """A sink takes again what it is told."""
+
+
 class RecordingLost(Fact, frozen=True):
     """The log could not be written; what follows is kept in memory, and only commands that lower power are sent."""
 
@@ -368,6 +379,8 @@ Body = (
     | ClockStepped
     | LogSetAside
     | ReadingsDropped
+    | SinkLost
+    | SinkBack
     | RecordingLost
     | RecordingBack
     | Tick

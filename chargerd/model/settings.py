@@ -142,6 +142,15 @@ class LoadpointSettings(Setting, frozen=True):
     balance_days: float = 0.0  # a nominal charge becomes a full one when the last full one is so long ago; 0: never
 
 
+class SinkSettings(Setting, frozen=True):
+    """A sink as configured, without its secrets."""
+
+    name: str
+    kind: str
+    tell: tuple[str, ...] = ()
+    report: str = "off"
+
+
 class Configuration(Setting, frozen=True):
     """Everything a site is configured to be. ``files`` are the paths it was read from.
 
@@ -159,6 +168,7 @@ class Configuration(Setting, frozen=True):
     keep_readings_ms: int = 3650 * 86_400_000
     currency: str = "EUR"
     import_price_per_kwh: float | None = None  # one price for all hours, None: unknown
+    sinks: dict[str, SinkSettings] = {}
 
     def device_of(self, address: str) -> DeviceSettings:
         """The device behind an address such as ``shed/battery_1``."""

@@ -189,6 +189,14 @@ class Device(Struct, frozen=True, gc=False):
     back_seq: int = 0  # seq of the last DeviceBack
 
 
+class Unsent(Struct, frozen=True, gc=False):
+    """A sink that does not take what it is told, since when, UTC, and why."""
+
+    error: str
+    detail: str
+    since_ms: int
+
+
 class Site(Struct, frozen=True, gc=False):
     """Everything behind one grid connection, as far as we know it after event ``seq``.
 
@@ -215,6 +223,7 @@ class Site(Struct, frozen=True, gc=False):
     loadpoints: dict[str, Loadpoint] = {}
     by_charger: dict[str, str] = {}  # address of a charger → the loadpoint that has it
     hold: Hold | None = None
+    sinks: dict[str, Unsent] = {}  # those that cannot be told anything just now
     added_schedule: tuple[ScheduleEntry, ...] = ()
     removed_schedule: tuple[str, ...] = ()
     ended: tuple[Session, ...] = ()  # the last few sessions that ended, oldest first

@@ -143,6 +143,7 @@ _TABLE = (
             "warnings": ("[]string", "what is missing among them, and why"),
         },
     ),
+    Method("GetSinks", "Places that are told what happens.", {}, {"sinks": ("[]Sink", "one for each")}),
     Method("GetPlans", "Targets with a time.", NAMES, {"plans": ("[]Plan", "one for each loadpoint that has one")}),
     Method("GetSchedule", "Recurring starts.", {}, {"schedule": ("[]Scheduled", "the entries")}),
     Method(
@@ -291,6 +292,13 @@ _TABLE = (
         kind="control",
     ),
     Method(
+        "TestSink",
+        "Send a test message and say whether it was taken.",
+        {"name": ("string", "a sink")},
+        {"name": ("string", "the sink")},
+        kind="control",
+    ),
+    Method(
         "CheckConfiguration",
         "Read the configuration files and say what is wrong with them; nothing is loaded.",
         {},
@@ -304,6 +312,8 @@ ERRORS: dict[str, str] = {
     "NoSuchLoadpoint": "No loadpoint has this name. `known` are those that there are.",
     "NoSuchDevice": "No device has this name. `known` are those that there are.",
     "NoSuchEntry": "No schedule entry has this name. `known` are those that there are.",
+    "NoSuchSink": "No sink has this name. `known` are those that there are.",
+    "SinkFailed": "The sink did not take what it was told.",
     "NotPermitted": "The monitor socket only answers questions; changes are asked on the control socket.",
     "BadValue": "A time, a duration, a key or a number is not one that can be.",
     "Refused": "It was understood, and will not be done.",

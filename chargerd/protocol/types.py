@@ -150,6 +150,16 @@ TYPES: dict[str, Fields] = {
         "read_at": ("?string", "time of the reading, UTC"),
         "read_age_s": ("?int", "age of the reading"),
     },
+    "Sink": {
+        "kind": ("string", '"sink"'),
+        "name": ("string", "name from the configuration"),
+        "driver": ("string", "its kind"),
+        "tell": ("[]string", "kinds of news it is told"),
+        "report": ("string", "when it gets a table of charging sessions"),
+        "lost_since": ("?string", "since when it has taken nothing, UTC; null: all is told"),
+        "lost_since_local": ("?string", "the same at the site"),
+        "error": ("string", "why, in its own words"),
+    },
     "Plan": {
         "kind": ("string", '"plan"'),
         "loadpoint": ("string", "where"),

@@ -130,6 +130,11 @@ RULES: dict[str, Rule] = {
     "LoadpointSettings.on_stop": _kept,
     "Profile.name": _of("profile"),
     "Profile.source": _removed,
+    "Configuration.sinks": _keys(_of("sink")),
+    "SinkSettings.name": _of("sink"),
+    "SinkSettings.kind": _kept,
+    "SinkSettings.tell": _kept,
+    "SinkSettings.report": _kept,
     "ScheduleEntry.entry": _of("entry"),
     "ScheduleEntry.loadpoint": _of("loadpoint"),
     "ScheduleEntry.mode": _kept,
@@ -168,6 +173,8 @@ RULES: dict[str, Rule] = {
     "PlanSet.request": _of("request"),
     "PlanFired.loadpoint": _of("loadpoint"),
     "PlanFired.step": _kept,
+    "SinkLost.error": _one_of(ERRORS),
+    "SinkLost.detail": _removed,
     "HoldSet.by": _person,
     "HoldSet.loadpoint": _of("loadpoint"),
     "HoldSet.request": _of("request"),
@@ -219,6 +226,8 @@ RULES: dict[str, Rule] = {
     "Plan.target": _kept,
     "Plan.by": _person,
     "Plan.step": _kept,
+    "Unsent.error": _one_of(ERRORS),
+    "Unsent.detail": _removed,
     "Hold.by": _person,
     "Override.value": _kept,
     "Override.by": _person,
@@ -243,6 +252,7 @@ RULES: dict[str, Rule] = {
     "Site.set_aside": _removed,
     "Site.devices": _keys(_of("device")),
     "Site.chargers": _keys(_address),
+    "Site.sinks": _keys(_of("sink")),
     "Site.loadpoints": _keys(_of("loadpoint")),
     "Site.by_charger": _chargers,
     "Site.removed_schedule": _each(_of("entry")),
@@ -298,6 +308,8 @@ def redacted_event(names: Names, event: Event) -> Event:
 def _source(names: Names, event: Event) -> str:
     if isinstance(event.body, FROM_DEVICES):
         return names.of("device", event.source)
+    if isinstance(event.body, e.SinkLost | e.SinkBack):
+        return names.of("sink", event.source)
     if isinstance(event.body, ABOUT_COMMANDS) and event.source != DAEMON:
         return names.of("device", event.source)
     return names.person(event.source)

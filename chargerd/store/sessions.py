@@ -116,6 +116,11 @@ def ended(
     return found
 
 
+def numbered(log: Reader, number: int) -> Session | None:
+    """The ended session of a number; None if there is none, or it cannot be read."""
+    return next((restored(data) for (data,) in log.query("SELECT data FROM sessions WHERE number = ?", number)), None)
+
+
 def restored(data: object) -> Session | None:
     """The session in a row, None if it cannot be read."""
     if not isinstance(data, str):

@@ -384,6 +384,22 @@ REPLIES: dict[str, Any] = {
         "bike-1: full by Sat 07:00.",
         notes=["Charges to nominal now and waits there; tops up from Sat 04:30 (2 h 30 min, a cautious guess)."],
     ),
+    "GetSinks": answer(
+        "sink-list",
+        "2 sinks",
+        sinks=[
+            {
+                "kind": "sink", "name": "mail", "driver": "notify", "tell": ["finished", "alarm", "lost"],
+                "report": "sun 20:00", "lost_since": None, "lost_since_local": None, "error": "",
+            },
+            {
+                "kind": "sink", "name": "phone", "driver": "notify", "tell": ["alarm"], "report": "off",
+                "lost_since": "2026-05-11T12:03:31Z", "lost_since_local": "2026-05-11T14:03:31+02:00",
+                "error": "refuses the login: Socket Exception: (535, b'5.7.8 Authentication credentials invalid')",
+            },
+        ],
+    ),
+    "TestSink": answer("sink-test", "mail: the test message was taken.", name="mail"),
     "GetSchedule": answer(
         "schedule",
         "2 entries",

@@ -44,6 +44,8 @@ PIPED: dict[str, tuple[list[str], dict[str, str]]] = {
     "sessions-csv": (["sessions", "--format", "csv"], UTF8),
     "schedule": (["schedule"], UTF8),
     "plan": (["plan"], UTF8),
+    "sink": (["sink"], UTF8),
+    "sink-test": (["sink", "test", "mail"], UTF8),
     "plan-plain": (["plan", "--plain"], UTF8),
     "plan-full": (["plan", "bike-1", "full", "by", "sat", "07:00"], UTF8),
     "device-list": (["device", "list"], UTF8),

@@ -18,7 +18,7 @@ from chargerd.protocol.types import TYPES
 from tests.house import configuration, loadpoint
 
 SITE = fold(Site(), [Event(1, 0, 0, 1, "daemon", ConfigLoaded(configuration(loadpoint("bike"), loadpoint("trike"))))])
-RUNNING = Loaded(Configuration(files=("/etc/chargerd/chargerd.toml",)), {}, (), {})
+RUNNING = Loaded(Configuration(files=("/etc/chargerd/chargerd.toml",)), {}, {}, (), {})
 
 
 def test_a_change_has_the_fields_that_the_table_promises():
@@ -110,7 +110,7 @@ def test_a_check_names_every_mistake_with_its_place():
 
 def test_a_check_of_sound_files_names_those_that_were_read():
     """Not those that run: a file may have been added."""
-    found = Loaded(Configuration(files=("/etc/chargerd/chargerd.toml", "/etc/chargerd/new.toml")), {}, (), {})
+    found = Loaded(Configuration(files=("/etc/chargerd/chargerd.toml", "/etc/chargerd/new.toml")), {}, {}, (), {})
     reply = replies.checked(lambda: found, RUNNING)
     assert reply == {
         "text": "The configuration is in order.",

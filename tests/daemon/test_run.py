@@ -63,6 +63,8 @@ class House:
         env = {**os.environ, "NOTIFY_SOCKET": str(self.folder / "notify"), "JOURNAL_STREAM": "1:1", **environment}
         command = [sys.executable, "-m", "chargerd", "run", "--config", str(self.config)]
         command += ["--state", str(self.folder / "state"), "--run", str(self.folder / "run")]
+        if (self.folder / "secrets").is_dir():
+            command += ["--credentials", str(self.folder / "secrets")]
         with (self.folder / "journal").open("ab") as journal:
             process = subprocess.Popen(command, env=env, stderr=journal, cwd=Path(__file__).parents[2])
         self.processes.append(process)

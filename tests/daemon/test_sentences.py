@@ -89,6 +89,8 @@ SENTENCES = [
         "log",
         "89 readings up to 2023-11-15 23:13 were kept long enough and are given up",
     ),
+    (e.SinkLost("unreachable", "no route"), "sink", "shed", "takes nothing (unreachable)"),
+    (e.SinkBack(), "sink", "shed", "takes messages again"),
     (e.RecordingLost("disk full"), "log", "log", "cannot be written; only switching off until it can"),
     (e.RecordingBack(12, 3), "log", "log", "can be written again; 12 had waited, 3 readings lost"),
 ]

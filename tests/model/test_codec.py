@@ -57,6 +57,8 @@ EXAMPLES: tuple[e.Body, ...] = (
     e.ClockStepped(-3_600_000),
     e.LogSetAside("/var/lib/chargerd/log.damaged-1.db", "torn", 17),
     e.ReadingsDropped(1, 90_000, 1_700_000_000_000, 1_700_086_400_000, 89_500, "0123456789abcdef"),
+    e.SinkLost("access-denied", "wrong login"),
+    e.SinkBack(),
     e.RecordingLost("disk full"),
     e.RecordingBack(12, 3),
     e.Tick("0123456789abcdef"),

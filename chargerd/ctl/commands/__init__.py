@@ -26,6 +26,8 @@ REGISTRY: dict[str, tuple[str, str, str]] = {
     "log": ("understand", "log", "what happened to the charging"),
     "verify": ("understand", "verify", "whether the log is whole and explains everything that was done"),
     "failsafe": ("understand", "failsafe", "what each charger does if chargerd dies now"),
+    "sink list": ("look after", "sink", "who is told what happens, and whether it arrives"),
+    "sink test": ("look after", "sink", "send a test message"),
     "device list": ("look after", "device", "devices: whether they answer, what they last said"),
     "device read": ("look after", "device", "read a device now"),
     "profile list": ("look after", "profile", "profiles of chargers and batteries"),
@@ -40,5 +42,5 @@ REGISTRY: dict[str, tuple[str, str, str]] = {
     "help": ("look after", "help", "help on a command or a topic"),
 }
 
-DEFAULTS = {"": "status", "schedule": "schedule list"}
+DEFAULTS = {"": "status", "schedule": "schedule list", "sink": "sink list"}
 """What a first word means that is not followed by a second one."""
