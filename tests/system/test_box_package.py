@@ -212,6 +212,18 @@ def test_upgrade_may_be_stopped_when_the_new_version_decides_otherwise(suite: st
         box.sh("apt-get purge --yes chargerd 2>&1 && ! debconf-show chargerd | grep decided")
 
 
+def test_upgrade_to_other_rules_that_decide_the_same_asks_nothing(suite: str, package: Path, tmp_path: Path):
+    """Not the number of the rules counts but what they would have done: whoever said "stop" to changes is not stopped."""
+    newer = derived(package, tmp_path, "0.9.2", OTHER_RULES[1])
+    with Box(suite, package, newer) as box:
+        box.install(package.name)
+        box.charging()
+        box.sh("echo chargerd chargerd/decided-otherwise boolean false | debconf-set-selections")
+        said = box.install(newer.name)
+        assert "otherwise" not in said
+        assert "chargerd 0.9.2" in box.sh("chargerd --version")
+
+
 def test_upgrade_that_would_refuse_the_configuration_leaves_the_old_version_charging(
     suite: str, package: Path, tmp_path: Path
 ):
