@@ -213,6 +213,19 @@ def test_reload_with_a_bad_file_keeps_the_old_configuration(house):
     assert house.ask("GetStatus", "monitor")["parameters"]["loadpoints"][0]["name"] == "cargo-bike"
 
 
+def test_reload_changes_how_much_is_said(house):
+    """S2-52: the level of the file counts from the reload on, in both directions."""
+    process = house.ready()
+    good = house.config.read_text()
+    for level, told in (("warning", False), ("info", True)):
+        house.config.write_text(good + f'[journal]\nlevel = "{level}"\n')
+        before = house.journal().count("configuration read again")
+        house.heard.clear()
+        process.send_signal(signal.SIGHUP)
+        house.hear("READY=1")
+        assert (house.journal().count("configuration read again") > before) is told
+
+
 def test_first_start_with_a_bad_file_is_refused(house):
     """S0-19: exit status 78, which the unit does not restart after, and one entry that names file, line and key."""
     house.config.write_text(house.config.read_text() + 'targett = "full"\n')

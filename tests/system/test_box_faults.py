@@ -84,6 +84,7 @@ def test_stopped_it_leaves_a_plug_without_a_timer_as_configured(box: Box, on_sto
     box.until(lambda: box.plug()["on"] and box.bike()["state"] == "charging")
     box.sh("systemctl stop chargerd")
     assert box.plug()["on"] is (on_stop == "leave")
+    assert "switch off by hand" not in box.said()  # it waited until the plug had said that it is off
 
 
 @pytest.mark.parametrize("cut", [True, False], ids=["power-cut", "reboot"])
