@@ -120,6 +120,7 @@ def shape_of(points: Sequence[Point]) -> Shape:
     _pauses(points)
     looks = _begun(looks)
     _rises(looks)
+    _breaks(on, looks[0][0])
     peak_w = max(w for _, w in looks)
     knee = max(i for i, (_, w) in enumerate(looks) if w >= KNEE * peak_w)
     _ends(looks, knee, peak_w)
@@ -196,10 +197,34 @@ def _pauses(points: Sequence[Point]) -> None:
             )
 
 
+def _breaks(on: Sequence[Point], begin_s: float) -> None:
+    """Power that was gone for more than one reading and came back as high: too short for a look a minute to show.
+
+    Pauses near the end do not count: some packs balance themselves that way.
+    """
+    peak_w = max(point.power_w for point in on)
+    gone: list[Point] = []
+    before_w = 0.0
+    for point in on:
+        if point.power_w < IDLE * peak_w:
+            gone.append(point)
+            continue
+        if len(gone) > 1 and gone[0].t_s > begin_s and min(before_w, point.power_w) > peak_w / 2:
+            after_min, lasted_s = (gone[0].t_s - on[0].t_s) / 60, point.t_s - gone[0].t_s
+            raise Unusable(
+                "swapped",
+                f"after {after_min:.0f} min power was gone for {lasted_s:.0f} s and came back:"
+                " a second pack, or the same one connected again",
+            )
+        gone, before_w = [], point.power_w
+
+
 def _rises(looks: list[tuple[float, float]]) -> None:
     """Power that comes up again: another pack, or something else at the plug."""
     top_w = 0.0
     for i, (t, w) in enumerate(looks):
+        if w <= BREAK * top_w:  # packs that balance themselves near the end pause and go on
+            continue
         window = looks[max(0, i - 2) : i]
         low_w = min((w_0 for _, w_0 in window), default=w)
         if w - low_w > JUMP * max(top_w, w) and not (t - looks[0][0] <= RAMP_S and top_w <= w and low_w < 0.5 * w):
@@ -251,7 +276,8 @@ def _step(looks: list[tuple[float, float]], knee: int, peak_w: float) -> int | N
     """Where a charger ended its taper by a step down; None if it glides."""
     for i in range(knee + 1, len(looks)):
         (t_0, w_0), (t_1, w_1) = looks[i - 1], looks[i]
-        if w_0 <= BREAK * peak_w and w_1 < w_0 / 2 and w_1 < IDLE * peak_w and t_1 - t_0 <= LOST_S:
+        small = w_0 <= BREAK * peak_w and w_1 < w_0 / 2 and w_1 < IDLE * peak_w
+        if small and t_1 - t_0 <= LOST_S and max(w for _, w in looks[i:]) < 0.6 * w_0:  # and not a pause
             return i
     return None
 

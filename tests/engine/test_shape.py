@@ -107,6 +107,25 @@ def test_plug_that_was_off_in_the_middle_interrupts_the_lesson():
     assert fault(pause) == "interrupted"
 
 
+def test_packs_that_are_swapped_within_a_minute_are_noticed():
+    """Both are in their plateau, so only two readings of an idle charger show it; one such reading is a glitch."""
+    points = curve(*WHOLE)
+    for i in (100, 101):
+        points[i] = structs.replace(points[i], power_w=0.7)
+    assert fault(points) == "swapped"
+    points[100] = curve(*WHOLE)[100]
+    assert shape_of(points).stepped is False
+
+
+def test_a_pack_that_pauses_to_balance_near_its_end_is_one_pack():
+    """Half a minute without power at 20 W, as some electronics do it."""
+    points = curve(*WHOLE)
+    late = [i for i, point in enumerate(points) if 18 < point.power_w < 20][:2]
+    for i in late:
+        points[i] = structs.replace(points[i], power_w=0.7)
+    assert shape_of(points).peak_w < 104
+
+
 def test_plug_lost_while_power_fell_spoils_the_lesson_and_one_lost_in_the_plateau_does_not():
     """25 min without readings: from 103 to 85 W nobody knows when; in the plateau its energy is estimated."""
     points = curve(*WHOLE)
