@@ -67,7 +67,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return run_demo(asked.folder, asked.speed, asked.seed)
         case "run":
             return _run(asked)
-        case "verify" | "export" | "bundle":
+        case "verify" | "export" | "bundle" | "learn":
             return log_commands.run(asked)
     parser().print_help()
     return 2

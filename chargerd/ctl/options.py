@@ -16,7 +16,7 @@ DIRECTORY = "/run/chargerd"
 VALUED = ("--color", "--socket")  # global options whose value is the next word
 vars(argparse)["_"] = str  # we speak English only; looking for a translation costs a tenth of an interpreter's start
 
-_TIMED = ("--since", "-S", "--until", "-U", "--for", "--at")
+_TIMED = ("--since", "-S", "--until", "-U", "--for", "--at", "--session")
 
 
 def joined(words: Sequence[str]) -> list[str]:

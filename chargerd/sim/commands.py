@@ -1,6 +1,6 @@
-"""Commands: the words and options of what chargerd's own program does with a log: verify, export, bundle.
+"""Commands: the words and options of what chargerd's own program does with a log: verify, export, bundle, learn.
 
-`chargerctl verify`, `export` and `bundle` become these. What they need is imported when they run.
+`chargerctl verify`, `export`, `bundle` and `profile learn` become these. What they need is imported when they run.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from datetime import tzinfo
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from chargerd.sim import lessons
 from chargerd.sim.refused import FAILED, FOUND, USAGE, Refused, unreadable
 
 if TYPE_CHECKING:
@@ -62,6 +63,7 @@ def add(commands: Any, state: Path, run: Path) -> None:
         "bundle", parents=[shared, span, into], help="part of the log for others, names removed"
     )
     bundle.set_defaults(what="bundle")
+    lessons.add(commands, shared)
 
 
 def run(asked: argparse.Namespace) -> int:
@@ -73,6 +75,7 @@ def run(asked: argparse.Namespace) -> int:
         "readings": _export_readings,
         "sessions": _export_sessions,
         "bundle": _bundle,
+        "learn": _learn,
     }
     try:
         from chargerd.store.copies import NotMade
@@ -269,6 +272,22 @@ def _bundle(asked: argparse.Namespace) -> int:
         f"Still in it: {'; '.join(made.kept)}.\n"
         f"It is a zip archive: look into it before you pass it on. Check it: chargerctl verify {asked.file}",
     )
+    return 0
+
+
+def _learn(asked: argparse.Namespace) -> int:
+    from contextlib import nullcontext
+
+    from chargerd.model.windows import zone
+
+    with nullcontext() if asked.file is not None else _reader(_log(asked)) as log:
+        at_ms = None if asked.session is None or log is None else _time(log, asked, asked.session)
+        shown = zone(_zone_name(asked) or "UTC") if log is None else _zone(log, asked)
+        tried, others = lessons.lesson_of(asked, log, at_ms, shown)
+    if asked.json:
+        _print_json(asked, lessons.fields(asked, tried, others))
+    else:
+        _print(asked, lessons.text(asked, tried, others, shown))
     return 0
 
 
