@@ -15,7 +15,15 @@ from chargerd import __main__ as program
 from chargerd import __version__
 from chargerd.config.base import DeviceConfig
 from chargerd.config.load import load
-from chargerd.config.site import JournalTable, LoadpointTable, LogTable, ScheduleItem, SiteTable, VehicleTable
+from chargerd.config.site import (
+    JournalTable,
+    LoadpointTable,
+    LogTable,
+    ScheduleItem,
+    SiteTable,
+    VariantTable,
+    VehicleTable,
+)
 from chargerd.ctl.commands import REGISTRY
 from chargerd.daemon.run import STOP_S
 from chargerd.daemon.start import EX_CONFIG
@@ -93,8 +101,9 @@ def test_manual_of_the_daemon_has_every_command_and_option(pages: dict[str, str]
 def test_manual_of_the_file_has_every_key(pages: dict[str, str]):
     """chargerd.toml(5): each key of each table, and its example is one that loads."""
     text = (PAGES / "chargerd.toml.md").read_text("utf-8")
-    models = (SiteTable, LogTable, JournalTable, VehicleTable, LoadpointTable, DeviceConfig, Kasa.Config, Notify.Config)
-    keys = {key for model in models for key in model.model_fields}
+    models = (SiteTable, LogTable, JournalTable, VehicleTable, VariantTable, LoadpointTable, DeviceConfig, Kasa.Config)
+    models = (*models, Notify.Config)
+    keys = {field.alias or key for model in models for key, field in model.model_fields.items()}
     named = {key for item in re.findall(r"^- `([^`]*)`", text, re.MULTILINE) for key in item.split(", ")}
     assert named == keys
     assert all(f"`{key}`" in text for key in ScheduleItem.model_fields)

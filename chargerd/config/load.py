@@ -17,7 +17,7 @@ from chargerd.config.base import Credential, DeviceConfig, SinkConfig
 from chargerd.config.files import Document, Place, config_files, read
 from chargerd.config.positions import Path
 from chargerd.config.problems import ConfigError, Problem, dotted, explain, meant, names_credential, shown
-from chargerd.config.profiles import order_faults, profile_of, shipped
+from chargerd.config.profiles import order_faults, profile_of, season_faults, shipped
 from chargerd.config.site import ADDRESS, NAME, JournalTable, LoadpointTable, LogTable, SiteTable, VehicleTable
 from chargerd.model.settings import (
     Configuration,
@@ -178,12 +178,14 @@ class _Check:
                 checked[name] = table
         return checked
 
-    def name_is_good(self, kind: str, name: str) -> bool:
+    def name_is_good(self, kind: str, name: str, above: Path = ()) -> bool:
         if re.fullmatch(NAME, name):
             return True
         proposal = re.sub(r"[^A-Za-z0-9_.-]+", "-", name).strip("-")[:40]
         hint = f"Did you mean {proposal}?" if proposal else ""
-        self.problem((kind, name), f"a {kind}'s name is made of 1 to 40 letters, digits and the signs . _ -", hint)
+        self.problem(
+            (*above, kind, name), f"a {kind}'s name is made of 1 to 40 letters, digits and the signs . _ -", hint
+        )
         return False
 
 
@@ -356,6 +358,10 @@ def _vehicles(check: _Check) -> dict[str, Profile]:
         profiles[name] = profile_of(name, table, base, source="" if base is None else f"on top of {base.name}")
         for key, text in order_faults(profiles[name]):
             check.problem((*path, key), text, value=getattr(profiles[name], key))
+        for keys, text in season_faults(profiles[name]):
+            check.problem((*path, "variant", *keys), text)
+        for variant in table.variant:
+            check.name_is_good("variant", variant, path)
     return profiles
 
 

@@ -70,6 +70,7 @@ def _within(key: str) -> Any:
     return Field(default=None, ge=low, le=high)
 
 
+DayOfYear = Annotated[str, _checked(times.day_of_year)]
 Days = Annotated[str, _checked(times.days)]
 Time = Annotated[str, _checked(times.minute)]
 Window = Annotated[str, _checked(times.window)]
@@ -104,6 +105,20 @@ class JournalTable(Settings):
     level: Literal["warning", "notice", "info", "debug"] = "info"
 
 
+class VariantTable(Settings):
+    """[vehicle.NAME.variant.NAME]: what is otherwise from one day of the year to another, both included."""
+
+    from_: DayOfYear = Field(alias="from")
+    until: DayOfYear
+    nominal_start_w: float | None = _within("nominal_start_w")
+    nominal_stop_w: float | None = _within("nominal_stop_w")
+    full_w: float | None = _within("full_w")
+    storage_start_w: float | None = _within("storage_start_w")
+    storage_stop_w: float | None = _within("storage_stop_w")
+    margin_w: float | None = _within("margin_w")
+    efficiency: float | None = _within("efficiency")
+
+
 class VehicleTable(Settings):
     """[vehicle.NAME]: what is charged, as its charger looks from the plug. ``profile`` is a shipped one to begin from."""
 
@@ -126,6 +141,7 @@ class VehicleTable(Settings):
     never_full_h: float | None = _within("never_full_h")
     storage_pct: float | None = _within("storage_pct")
     storage_cycles: int | None = _within("storage_cycles")
+    variant: dict[str, VariantTable] = Field(default={})
 
 
 class ScheduleItem(Settings):

@@ -7,6 +7,7 @@ import re
 from chargerd.model.settings import Window
 
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+LONGEST_MONTHS = (31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
 EVERY_DAY = (0, 1, 2, 3, 4, 5, 6)
 
 _TIME = re.compile(r"([0-9]{1,2}):([0-9]{2})")
@@ -50,6 +51,18 @@ def days(text: str) -> tuple[int, ...]:
         end = _day(last) if dash else begin
         found.update((begin + n) % 7 for n in range((end - begin) % 7 + 1))
     return tuple(sorted(found))
+
+
+def day_of_year(text: str) -> int:
+    """Month × 100 + day of "11-01". Raises ValueError saying what is allowed."""
+    match = re.fullmatch(r"([0-9]{1,2})-([0-9]{1,2})", text.strip())
+    if match is not None:
+        month, day = int(match[1]), int(match[2])
+        if 1 <= month <= 12 and 1 <= day <= LONGEST_MONTHS[month - 1]:
+            return month * 100 + day
+    raise ValueError(
+        f'"{text[:40]}" is no day of the year; write month and day, as in "11-01" for the first of November'
+    )
 
 
 def minute(text: str, *, end: bool = False) -> int:

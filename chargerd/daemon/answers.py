@@ -14,10 +14,10 @@ from chargerd.daemon.why import why
 from chargerd.engine import VERSION
 from chargerd.engine.describe import Safety, safety_of, schedule_of, settings_of, target_of
 from chargerd.engine.digest import digest_of
-from chargerd.engine.settings import PROFILE_KEYS, in_force
+from chargerd.engine.settings import PROFILE_KEYS, in_force, seasonal
 from chargerd.model import windows
 from chargerd.model.reasons import duration, shown
-from chargerd.model.settings import ADJUSTABLE, LoadpointSettings, Profile, ScheduleEntry
+from chargerd.model.settings import ADJUSTABLE, LoadpointSettings, Profile, ScheduleEntry, Variant
 from chargerd.protocol.framing import CallError
 
 HISTORY = frozenset({"GetLog", "GetSessions"})
@@ -132,7 +132,8 @@ def _profiles(context: Context, _parameters: dict[str, Any]) -> dict[str, Any]:
     for name, settings in context.site.configuration.loadpoints.items():
         known.setdefault(settings.profile.name, settings.profile)
         used.setdefault(settings.profile.name, []).append(name)
-    rows = [_profile(profile, used.get(name, [])) for name, profile in sorted(known.items())]
+    day = context.site.wall_ms, context.site.configuration.timezone
+    rows = [_profile(seasonal(profile, *day), used.get(name, [])) for name, profile in sorted(known.items())]
     return context.stamped("profiles", f"{len(rows)} profile{'' if len(rows) == 1 else 's'}", profiles=rows)
 
 
@@ -144,7 +145,18 @@ def _profile(profile: Profile, used_by: list[str]) -> dict[str, Any]:
         "capacity_wh": profile.capacity_wh,
         "charger_a": profile.charger_a,
         "max_h": profile.time_limit_s / 3600,
+        "variant": profile.variant or None,
+        "variants": [_variant(variant) for variant in profile.variants],
         "used_by": used_by,
+    }
+
+
+def _variant(variant: Variant) -> dict[str, Any]:
+    days = {"from": variant.from_day, "until": variant.until_day}
+    return {
+        "name": variant.name,
+        **{end: f"{day // 100:02}-{day % 100:02}" for end, day in days.items()},
+        "values": variant.values,
     }
 
 
@@ -178,7 +190,11 @@ def _values(context: Context, name: str) -> list[dict[str, Any]]:
 
 def _origin(settings: LoadpointSettings, key: str) -> str:
     if key in PROFILE_KEYS:
-        return f"profile {settings.profile.name}"
+        profile = settings.profile
+        seasons = [
+            variant.name for variant in profile.variants if variant.name == profile.variant and key in variant.values
+        ]
+        return f"profile {profile.name}" + "".join(f", {season}" for season in seasons)
     plain = LoadpointSettings(settings.name, settings.charger, settings.profile)
     return "default" if getattr(settings, key) == getattr(plain, key) else "file"
 

@@ -248,7 +248,8 @@ def _setting(who: Who) -> Asked:
     before = settings_of(who.site, name)
     overrides = {key: override for key, override in point.overrides.items() if wanted.get(key, 0) is not None}
     overrides |= {k: Override(v, who.by, who.now_ms, until_ms) for k, v in wanted.items() if v is not None}
-    after = overridden(configured, structs.replace(point, overrides=overrides))
+    zone = who.site.configuration.timezone
+    after = overridden(configured, structs.replace(point, overrides=overrides), who.site.wall_ms, zone)
     if PROFILE_KEYS & set(wanted):
         for key, fault in order_faults(after.profile):
             raise _refused(f"{name}: {key}: {fault}", f"In force now: chargerctl configure show {name}")

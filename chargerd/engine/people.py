@@ -84,7 +84,7 @@ def reaimed(draft: Draft, name: str, loadpoint: Loadpoint) -> Loadpoint:
     if loadpoint.session is None:
         return loadpoint
     configured = draft.configuration.loadpoints[name]
-    settings = overridden(configured, loadpoint)
+    settings = overridden(configured, loadpoint, draft.at_ms, draft.configuration.timezone)
     target = "full" if loadpoint.session.balance else loadpoint.target or configured.target
     return structs.replace(loadpoint, session=aimed(loadpoint.session, settings, target))
 

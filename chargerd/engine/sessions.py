@@ -38,7 +38,7 @@ def opened(draft: Draft, event: Event, loadpoint: Loadpoint, fact: ModeSet) -> S
         flat_t_ms=draft.t_ms,
         from_pct=fact.from_pct,
     )
-    settings = overridden(configured, loadpoint)
+    settings = overridden(configured, loadpoint, event.at_ms, draft.configuration.timezone)
     target, balance = course.aim_of(settings, loadpoint, event.at_ms)
     cost, _, currency = priced(session, 0.0, draft.configuration)
     session = structs.replace(session, cost=cost, currency=currency, balance=balance)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from msgspec import structs
 
+from chargerd.model import windows
 from chargerd.model.settings import LoadpointSettings, Profile, Scalar, ScheduleEntry
 from chargerd.model.state import Loadpoint, Site
 
@@ -27,8 +28,22 @@ def in_force(settings: LoadpointSettings, key: str) -> Scalar:
     return derived[key] if key in derived else value_of(settings, key)
 
 
-def overridden(settings: LoadpointSettings, loadpoint: Loadpoint) -> LoadpointSettings:
-    """A loadpoint's settings with its overrides applied."""
+def seasonal(profile: Profile, wall_ms: int, timezone: str) -> Profile:
+    """The profile with the variant of that local day laid over it."""
+    if not profile.variants:
+        return profile
+    day = windows.day_of_year(wall_ms, windows.zone(timezone))
+    found = next((variant for variant in profile.variants if variant.covers(day)), None)
+    if found is None:
+        return profile
+    return structs.replace(profile, variant=found.name, **found.values)
+
+
+def overridden(settings: LoadpointSettings, loadpoint: Loadpoint, wall_ms: int, timezone: str) -> LoadpointSettings:
+    """A loadpoint's settings on a day, with its overrides applied. A session keeps the variant of the day it began on."""
+    if settings.profile.variants:
+        day_ms = wall_ms if loadpoint.session is None else loadpoint.session.started_at_ms
+        settings = structs.replace(settings, profile=seasonal(settings.profile, day_ms, timezone))
     if not loadpoint.overrides:
         return settings
     values = {key: override.value for key, override in loadpoint.overrides.items()}
@@ -39,7 +54,8 @@ def overridden(settings: LoadpointSettings, loadpoint: Loadpoint) -> LoadpointSe
 
 def settings_of(site: Site, name: str) -> LoadpointSettings:
     """The settings in force at a loadpoint. Raises KeyError for a name that is not configured."""
-    return overridden(site.configuration.loadpoints[name], site.loadpoints[name])
+    configuration = site.configuration
+    return overridden(configuration.loadpoints[name], site.loadpoints[name], site.wall_ms, configuration.timezone)
 
 
 def target_of(site: Site, name: str) -> str:

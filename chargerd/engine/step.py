@@ -85,7 +85,7 @@ def case_of(site: Site, name: str, t_ms: int, wall_ms: int) -> Case:
         t_ms,
         site,
         wall_ms,
-        overridden(configured, loadpoint),
+        overridden(configured, loadpoint, wall_ms, site.configuration.timezone),
         site.configuration.devices[device],
         loadpoint,
         site.devices[device],

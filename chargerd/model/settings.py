@@ -17,6 +17,24 @@ class Setting(Struct, frozen=True, gc=False, omit_defaults=True, forbid_unknown_
     """Base of everything that a configuration consists of."""
 
 
+class Variant(Setting, frozen=True):
+    """What is otherwise in a profile during a part of the year.
+
+    Days are month × 100 + day by the site's calendar, both included; ``until_day`` before ``from_day`` goes over New Year.
+    """
+
+    name: str
+    from_day: int
+    until_day: int
+    values: dict[str, float]
+
+    def covers(self, day: int) -> bool:
+        """Whether a day lies in that part of the year."""
+        if self.from_day <= self.until_day:
+            return self.from_day <= day <= self.until_day
+        return day >= self.from_day or day <= self.until_day
+
+
 class Profile(Setting, frozen=True):
     """How one kind of charger and battery behaves, seen as power at the plug.
 
@@ -44,6 +62,8 @@ class Profile(Setting, frozen=True):
     never_full_h: float = 5 / 3  # S0: 20 probes of 300 s
     storage_pct: float = 60.0  # the level to store a pack at, reached by counted energy where its start is known
     storage_cycles: int = 0  # how often it is charged to storage before somebody must ask again; 0: any number
+    variants: tuple[Variant, ...] = ()
+    variant: str = ""  # the one that is laid over it, "" for none; see `engine.settings.seasonal`
 
     @property
     def capacity_wh(self) -> float | None:

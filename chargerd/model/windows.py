@@ -84,6 +84,12 @@ def next_due_ms(entry: ScheduleEntry, wall_ms: int, tz: tzinfo) -> int | None:
     return min((due for due in _dues(entry, wall_ms, tz, range(DAYS_AHEAD + 1)) if due > wall_ms), default=None)
 
 
+def day_of_year(wall_ms: int, tz: tzinfo) -> int:
+    """The local day as month × 100 + day: 101 is New Year's Day."""
+    day = _today(wall_ms, tz)
+    return day.month * 100 + day.day
+
+
 def _offset(at_ms: int, tz: tzinfo) -> timedelta | None:
     return datetime.fromtimestamp(at_ms / 1000, tz).utcoffset()
 

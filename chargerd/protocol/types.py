@@ -218,6 +218,8 @@ TYPES: dict[str, Fields] = {
         "capacity_wh": ("?float", "content of the pack"),
         "charger_a": ("?float", "current of the charger at the pack"),
         "max_h": ("float", "longest session"),
+        "variant": ("?string", "the seasonal variant in force today, which the figures above are of; null: none"),
+        "variants": ("[]object", "all of them: name, from, until (both days included) and values"),
         "used_by": ("[]string", "loadpoints with this profile"),
     },
     "Command": {

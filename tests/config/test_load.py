@@ -53,9 +53,7 @@ def test_a_home_is_loaded_as_it_is_written(tmp_path: Path):
     assert [each.name for each in found.profiles] == [
         "default",
         "rad-48v",
-        "rad-48v-summer",
         "lectric-48v",
-        "lectric-48v-summer",
         "trike",
     ]
     assert found.places["loadpoint.bike-1.lease_s"] == (str(tmp_path / "chargerd.toml"), 19)
@@ -195,3 +193,55 @@ def test_no_driver_library_is_loaded_before_a_device_needs_it(tmp_path: Path):
     main.write_text("[site]\n")
     ran = subprocess.run([sys.executable, "-c", program, str(main)], capture_output=True, text=True, check=True)
     assert ran.stdout.strip() == "[]"
+
+
+WINTER = """
+[vehicle.cargo]
+nominal_stop_w = 90
+[vehicle.cargo.variant.winter]
+from = "11-01"
+until = "03-31"
+nominal_stop_w = 45
+[loadpoint.cargo]
+charger = "shed/cargo"
+vehicle = "cargo"
+"""
+
+
+def test_a_vehicle_may_have_seasons(tmp_path: Path):
+    """S0-17: a table of its own with the days it is for and what is otherwise."""
+    (winter,) = loaded(tmp_path, HOME + WINTER).configuration.loadpoints["cargo"].profile.variants
+    assert (winter.name, winter.from_day, winter.until_day) == ("winter", 1101, 331)
+    assert winter.values == {"nominal_stop_w": 45, "nominal_start_w": 45}
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "key", "text"),
+    [
+        ('"11-01"', '"11-31"', "from", "is no day of the year"),
+        ('"11-01"', '"1 Nov"', "from", "is no day of the year"),
+        ('until = "03-31"\n', "", "until", "is missing"),
+        ("nominal_stop_w = 45", "nominal_stop_w = 4", "nominal_stop_w", "must be above full_w"),
+        ("nominal_stop_w = 45", "nominal_start_w = 45", "nominal_start_w", "must be at least nominal_stop_w"),
+        ("nominal_stop_w = 45", "capacity_ah = 4", "capacity_ah", "is not known here"),
+        ("nominal_stop_w = 45", "nominal_stop_w = 9999", "nominal_stop_w", "must be between"),
+        (
+            "[loadpoint.cargo]",
+            '[vehicle.cargo.variant.frost]\nfrom = "01-01"\nuntil = "02-29"\nfull_w = 8\n[loadpoint.cargo]',
+            "frost.from",
+            "shares days with variant winter",
+        ),
+    ],
+)
+def test_seasons_that_contradict_themselves_are_refused_at_their_line(tmp_path: Path, old, new, key, text):
+    """File, line and key; nothing of the file is loaded."""
+    assert old in WINTER
+    changed = HOME + WINTER.replace(old, new)
+    (found,) = problems(tmp_path, changed)
+    path = key if "." in key else f"winter.{key}"
+    assert found.key == f"vehicle.cargo.variant.{path}"
+    assert text in found.text
+    if new:
+        line = new.splitlines()[1 if "frost" in new else 0]
+        at = next(n for n, each in enumerate(changed.splitlines(), 1) if line in each and n > len(HOME.splitlines()))
+        assert found.line == at

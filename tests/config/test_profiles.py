@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from chargerd.config.profiles import order_faults, profile_of, shipped
+from chargerd.config.profiles import order_faults, profile_of, season_faults, shipped
 from chargerd.config.site import VehicleTable
 from chargerd.model.settings import ADJUSTABLE, Profile
 
@@ -17,6 +17,7 @@ def test_every_shipped_profile_is_in_order_and_says_where_it_comes_from():
     """start ≥ stop > full, storage start ≥ storage stop, and a source that a person can judge."""
     for profile in shipped().values():
         assert order_faults(profile) == []
+        assert season_faults(profile) == []
         assert len(profile.source) > 40
 
 
@@ -29,9 +30,7 @@ def test_the_shipped_figures_are_those_of_the_seed():
     assert found == {
         "default": (90, 90, 5, 90, 90, 0.8),
         "rad-48v": (90, 45, 5, 115, 115, 0.8),
-        "rad-48v-summer": (90, 90, 5, 115, 115, 0.8),
         "lectric-48v": (40, 40, 10, 40, 40, 0.95),
-        "lectric-48v-summer": (80, 80, 10, 80, 80, 0.95),
     }
 
 
@@ -87,3 +86,36 @@ def test_files_accept_the_very_range_that_a_person_may_set():
         field = VehicleTable.model_fields.get(key)
         if field is not None:
             assert [getattr(rule, "ge", getattr(rule, "le", None)) for rule in field.metadata] == [low, high]
+
+
+def test_the_shipped_seasons_are_those_of_the_seed():
+    """S0-17: from April to October Rad 90/90, Lectric 80/80; else what the profile says."""
+    found = {name: [(v.name, v.from_day, v.until_day, v.values) for v in p.variants] for name, p in shipped().items()}
+    summer = ("summer", 401, 1031)
+    assert found == {
+        "default": [],
+        "rad-48v": [(*summer, {"nominal_start_w": 90, "nominal_stop_w": 90})],
+        "lectric-48v": [(*summer, {"nominal_start_w": 80, "nominal_stop_w": 80})],
+    }
+
+
+@pytest.mark.parametrize(
+    ("keys", "seasons"),
+    [
+        ({"full_w": 6}, [("summer", {"nominal_start_w": 90, "nominal_stop_w": 90})]),
+        ({"nominal_stop_w": 60}, []),
+        (
+            {"variant": {"summer": {"from": "05-01", "until": "09-30", "nominal_stop_w": 80}}},
+            [("summer", {"nominal_start_w": 80, "nominal_stop_w": 80})],
+        ),
+        (
+            {"variant": {"frost": {"from": "12-01", "until": "02-29", "full_w": 8}}},
+            [("summer", {"nominal_start_w": 90, "nominal_stop_w": 90}), ("frost", {"full_w": 8})],
+        ),
+    ],
+)
+def test_own_figures_come_before_shipped_seasons(keys, seasons):
+    """What a person writes for the whole year is not undone in April; their own variant of that name takes its place."""
+    found = _of(shipped()["rad-48v"], **keys)
+    assert [(variant.name, variant.values) for variant in found.variants] == seasons
+    assert season_faults(found) == []

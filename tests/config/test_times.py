@@ -64,3 +64,16 @@ def test_an_impossible_window_is_refused_with_what_is_allowed(text: str, says: s
     """The text says what was read and what a good one looks like."""
     with pytest.raises(ValueError, match=says):
         times.window(text)
+
+
+@pytest.mark.parametrize(("text", "day"), [("11-01", 1101), ("2-29", 229), (" 12-31 ", 1231), ("1-1", 101)])
+def test_a_day_of_the_year_is_month_and_day(text, day):
+    """29 February is one."""
+    assert times.day_of_year(text) == day
+
+
+@pytest.mark.parametrize("text", ["", "11", "13-01", "02-30", "0-1", "1-0", "11-01-2026", "Nov 1"])
+def test_what_is_no_day_of_the_year_is_refused(text):
+    """With an example."""
+    with pytest.raises(ValueError, match="month and day"):
+        times.day_of_year(text)

@@ -462,7 +462,12 @@ REPLIES: dict[str, Any] = {
             {
                 "kind": "profile", "name": "rad-48v", "source": "shipped", "nominal_start_w": 90.0,
                 "nominal_stop_w": 90.0, "full_w": 5.0, "storage_start_w": 105.0, "storage_stop_w": 105.0,
-                "capacity_wh": 672.0, "charger_a": 2.0, "max_h": 7.0, "used_by": ["bike-1", "bike-2"],
+                "capacity_wh": 672.0, "charger_a": 2.0, "max_h": 7.0,
+                "variant": "summer",
+                "variants": [
+                    {"name": "summer", "from": "04-01", "until": "10-31", "values": {"nominal_stop_w": 90.0}}
+                ],
+                "used_by": ["bike-1", "bike-2"],
             }
         ],
     ),

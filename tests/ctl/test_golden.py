@@ -52,6 +52,8 @@ PIPED: dict[str, tuple[list[str], dict[str, str]]] = {
     "device-read": (["device", "read", "shed"], UTF8),
     "failsafe": (["failsafe"], UTF8),
     "profile-list": (["profile", "list"], UTF8),
+    "profile-show": (["profile", "show", "rad-48v"], UTF8),
+    "error-no-profile": (["profile", "show", "rat-48v"], UTF8),
     "configure-check": (["configure", "check"], UTF8),
     "configure-show": (["configure", "show"], UTF8),
     "get": (["get", "bike-1"], UTF8),

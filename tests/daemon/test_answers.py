@@ -3,6 +3,7 @@
 import pytest
 from msgspec import structs
 
+from chargerd.config.profiles import shipped
 from chargerd.daemon.answers import HISTORY, answer, finished
 from chargerd.daemon.context import Context
 from chargerd.engine.evolve import fold
@@ -153,6 +154,24 @@ def test_profiles_are_the_shipped_ones_and_those_in_use(day):
     assert {"rad-48v", "lectric-48v"} <= set(profiles)
     assert profiles["rad-48v"]["source"]
     assert profiles["rad"]["max_h"] == 7
+    assert (profiles["rad"]["variant"], profiles["rad"]["variants"]) == (None, [])
+
+
+def test_profiles_and_settings_tell_the_season_in_force(tmp_path):
+    """S0-17: on 1 July the shipped Rad profile is its summer variant, and a setting says that it comes from there."""
+    july_ms = 1_782_900_000_000
+    summer = Day(tmp_path, configuration(loadpoint("bike", shipped()["rad-48v"])), {"bike": "idle"}, july_ms)
+    rad = next(row for row in ask(summer, "GetProfiles")["profiles"] if row["name"] == "rad-48v")
+    assert (rad["variant"], rad["nominal_stop_w"], rad["full_w"]) == ("summer", 90, 5)
+    values = {"nominal_start_w": 90, "nominal_stop_w": 90}
+    assert rad["variants"] == [{"name": "summer", "from": "04-01", "until": "10-31", "values": values}]
+    settings = {row["key"]: row for row in ask(summer, "GetConfiguration")["values"]}
+    assert (settings["nominal_stop_w"]["value"], settings["nominal_stop_w"]["source"]) == (
+        90,
+        "profile rad-48v, summer",
+    )
+    assert settings["full_w"]["source"] == "profile rad-48v"
+    summer.run.kill()
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,15 @@ from __future__ import annotations
 
 import pytest
 
-from chargerd.model.settings import ADJUSTABLE, TARGETS, Configuration, DeviceSettings, LoadpointSettings, Profile
+from chargerd.model.settings import (
+    ADJUSTABLE,
+    TARGETS,
+    Configuration,
+    DeviceSettings,
+    LoadpointSettings,
+    Profile,
+    Variant,
+)
 
 
 @pytest.mark.parametrize(
@@ -84,3 +92,18 @@ def test_what_can_be_adjusted_is_a_setting_whose_default_is_in_its_range(key):
     value = getattr(profile, key, None) if hasattr(profile, key) else getattr(LoadpointSettings("l", "s", profile), key)
     assert low < high
     assert value is None or low <= value <= high
+
+
+@pytest.mark.parametrize(
+    ("variant", "inside", "outside"),
+    [
+        (Variant("winter", 1101, 331, {}), (1101, 1231, 101, 229, 331), (1031, 401, 701)),
+        (Variant("summer", 401, 1031, {}), (401, 701, 1031), (331, 1101, 101)),
+        (Variant("christmas", 1225, 1225, {}), (1225,), (1224, 1226)),
+        (Variant("always", 301, 229, {}), (301, 1231, 101, 229), ()),
+    ],
+)
+def test_a_variant_covers_its_days_also_over_new_year(variant, inside, outside):
+    """Both ends included; an end before the beginning lies in the next year."""
+    assert all(variant.covers(day) for day in inside)
+    assert not any(variant.covers(day) for day in outside)

@@ -109,3 +109,11 @@ def test_latest_start_across_the_change_of_clocks_counts_real_hours():
     assert windows.latest_start_ms((Window(0, 360),), here("2024-03-31 06:00"), 4 * 3_600_000, BERLIN) == here(
         "2024-03-31 01:00"
     )
+
+
+def test_the_day_of_the_year_is_the_local_one():
+    """At 23:30 UTC of 31 March it is 1 April in Berlin; New Year comes there an hour before UTC's."""
+    assert windows.day_of_year(at("2024-03-31T21:59+00:00"), BERLIN) == 331
+    assert windows.day_of_year(at("2024-03-31T22:00+00:00"), BERLIN) == 401
+    assert windows.day_of_year(at("2024-12-31T23:00+00:00"), BERLIN) == 101
+    assert windows.day_of_year(at("2024-02-29T12:00+00:00"), BERLIN) == 229

@@ -31,6 +31,7 @@ REGISTRY: dict[str, tuple[str, str, str]] = {
     "device list": ("look after", "device", "devices: whether they answer, what they last said"),
     "device read": ("look after", "device", "read a device now"),
     "profile list": ("look after", "profile", "profiles of chargers and batteries"),
+    "profile show": ("look after", "profile", "one of them, with its seasons"),
     "profile learn": ("look after", "learn", "propose a profile from a full charge"),
     "configure check": ("look after", "configure", "what is wrong with the configuration files"),
     "configure show": ("look after", "configure", "settings in force, and where each comes from"),
