@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from chargerd.daemon.batteries import batteries
 from chargerd.daemon.context import Context, chosen
 from chargerd.daemon.logbook import log, sessions
 from chargerd.daemon.moments import then
@@ -20,7 +21,7 @@ from chargerd.model.reasons import duration, shown
 from chargerd.model.settings import ADJUSTABLE, LoadpointSettings, Profile, ScheduleEntry, Variant
 from chargerd.protocol.framing import CallError
 
-HISTORY = frozenset({"GetLog", "GetSessions"})
+HISTORY = frozenset({"GetLog", "GetSessions", "GetBatteries"})
 """Methods that read the log; the rest look at the state only, unless they are asked about a past moment."""
 
 
@@ -251,6 +252,7 @@ _ANSWERS: dict[str, Callable[[Context, dict[str, Any]], dict[str, Any]]] = {
     "GetWhy": lambda context, parameters: why(then(context, parameters), parameters["name"], parameters["not"]),
     "GetLog": log,
     "GetSessions": sessions,
+    "GetBatteries": batteries,
     "GetPlans": lambda context, parameters: plans_of(context, parameters["names"]),
     "GetSchedule": _schedule,
     "GetSinks": _sinks,

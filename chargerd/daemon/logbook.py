@@ -267,10 +267,10 @@ def sessions(context: Context, parameters: dict[str, Any]) -> dict[str, Any]:
     profiles = {each: settings_of(site, each).profile for each in site.configuration.loadpoints}
     rows = [session_row(context, session, profiles.get(session.loadpoint), price) for session in found]
     text = f"{len(rows)} session{'' if len(rows) == 1 else 's'}"
-    return context.stamped("sessions", text, sessions=rows, total=_total(rows), warnings=_torn(torn))
+    return context.stamped("sessions", text, sessions=rows, total=_total(rows), warnings=torn_text(torn))
 
 
-def _torn(numbers: list[int]) -> list[str]:
+def torn_text(numbers: list[int]) -> list[str]:
     """What is missing in a list of sessions, and how to get it back."""
     if not numbers:
         return []

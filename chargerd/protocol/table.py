@@ -144,6 +144,15 @@ _TABLE = (
         },
     ),
     Method("GetSinks", "Places that are told what happens.", {}, {"sinks": ("[]Sink", "one for each")}),
+    Method(
+        "GetBatteries",
+        "The record of every pack, from its charging sessions.",
+        NAMES,
+        {
+            "batteries": ("[]Battery", "one for each pack that was charged at a loadpoint"),
+            "warnings": ("[]string", "what is missing in them, and why"),
+        },
+    ),
     Method("GetPlans", "Targets with a time.", NAMES, {"plans": ("[]Plan", "one for each loadpoint that has one")}),
     Method("GetSchedule", "Recurring starts.", {}, {"schedule": ("[]Scheduled", "the entries")}),
     Method(

@@ -102,6 +102,48 @@ PLAN = {
     "text": "full by Sat 07:00; nominal until then, tops up from Sat 04:30",
 }
 
+BATTERY = {
+    "kind": "battery",
+    "loadpoint": "bike-1",
+    "profile": "rad-48v",
+    "current": True,
+    "charges": 212,
+    "energy_wh": 70_812.4,
+    "full_cycles": 84.3,
+    "first_at": "2025-06-01T20:00:00Z",
+    "nominal_wh": 672.0,
+    "capacity_wh": 641.2,
+    "capacity_charges": 4,
+    "trend_pct_per_year": -3.1,
+    "largest_wh": 788.0,
+    "above_80_h": 3_120.5,
+    "above_80_of_h": 7_902.0,
+    "full_at": "2026-04-30T12:00:00Z",
+    "full_days": 11.0,
+    "recent_wh": [402.0, 311.4, 20.0, 788.0, 150.5, 402.0],
+    "last": session("bike-1"),
+    "text": "bike-1 (rad-48v): 212 charges, 84.3 full cycles, last full 11 days ago",
+}
+OLD_BATTERY = {
+    **BATTERY,
+    "profile": "default",
+    "current": False,
+    "charges": 1,
+    "energy_wh": 0.0,
+    "full_cycles": None,
+    "nominal_wh": None,
+    "capacity_wh": None,
+    "capacity_charges": 0,
+    "trend_pct_per_year": None,
+    "largest_wh": 0.0,
+    "above_80_h": None,
+    "above_80_of_h": 0.0,
+    "full_at": None,
+    "full_days": None,
+    "recent_wh": [],
+    "text": "bike-1 (default): 1 charge, never charged to full",
+}
+
 ENDED = {"ended_at": "2026-05-11T12:12:03Z", "ended_local": "2026-05-11T14:12:03+02:00"}
 
 BIKE_1 = loadpoint("bike-1")
@@ -379,6 +421,7 @@ REPLIES: dict[str, Any] = {
         total={"energy_wh": 1917.4, "priced_wh": 622.8, "cost": 0.2, "currency": "EUR"},
         warnings=[],
     ),
+    "GetBatteries": answer("batteries", "bike-1 (rad-48v): 3 charges", batteries=[BATTERY, OLD_BATTERY], warnings=[]),
     "GetPlans": answer("plan-list", "1 plan", plans=[PLAN]),
     "SetPlan": changed(
         "bike-1: full by Sat 07:00.",

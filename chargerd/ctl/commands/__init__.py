@@ -12,6 +12,7 @@ REGISTRY: dict[str, tuple[str, str, str]] = {
     "watch": ("look", "watch", "the same, as it changes"),
     "sessions": ("look", "sessions", "charging sessions: when, how much, how they ended"),
     "plan": ("look", "plan", "a target with a time: show plans, set one, drop one"),
+    "battery": ("look", "battery", "each pack: charges, cycles, capacity, when it was last full"),
     "schedule list": ("look", "schedule", "recurring starts"),
     "get": ("look", "get", "single values of a loadpoint, for scripts"),
     "wait": ("look", "wait", "wait until a loadpoint is in a state"),
