@@ -106,7 +106,7 @@ def _mode(who: Who) -> Asked:
     ):
         return Asked((), f"{name}: already {mode}{who.until_text(until_ms)}.")
     then = f", then {'off' if mode != 'off' else 'as configured'} again" if until_ms is not None else ""
-    if mode == "fast" and from_pct is not None:
+    if mode == "fast" and from_pct is not None and target_of(who.site, name) == "storage":
         profile = settings_of(who.site, name).profile
         after = energy(profile.storage_wh(from_pct) or 0.0)
         then = then or f", from {from_pct:g} % to {profile.storage_pct:g} %, which is {after} at the socket"
@@ -121,19 +121,21 @@ def _mode(who: Who) -> Asked:
 
 
 def _level(who: Who, name: str, mode: str) -> float | None:
-    """The level that the person says the battery has; it counts towards a storage level and nothing else."""
+    """The level that the person says the battery has: a storage level is counted from it, and from a full charge the capacity."""
     from_pct: float | None = who.parameters.get("from_pct")
     if from_pct is None:
         return None
     profile, point = settings_of(who.site, name).profile, who.site.loadpoints[name]
     if not 0 <= from_pct <= 100:
         raise _refused(f"a level lies between 0 and 100 %, not {from_pct:g}", "35 is 35 %.")
-    if mode == "off" or target_of(who.site, name) != "storage":
-        raise _refused("a known level is of use for the target storage only", f"chargerctl target {name} storage")
-    if profile.capacity_wh is None:
+    target = target_of(who.site, name)
+    if mode == "off" or target not in ("storage", "full"):
+        text = "a known level is of use for the targets storage and full only"
+        raise _refused(text, f"chargerctl target {name} storage      chargerctl target {name} full --once")
+    if target == "storage" and profile.capacity_wh is None:
         text = f"the content of {name}'s pack is not known, so a level cannot be counted"
         raise _refused(text, f"Write capacity_ah = 14 into [vehicle.{profile.name}].")
-    if from_pct >= profile.storage_pct:
+    if target == "storage" and from_pct >= profile.storage_pct:
         text = f"{from_pct:g} % is no less than the level to store at, which is {profile.storage_pct:g} %"
         raise _refused(text, f"Store it as it is, or: chargerctl set {name} storage_pct=70")
     if point.session is not None:

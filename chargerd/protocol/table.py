@@ -205,7 +205,10 @@ _TABLE = (
         {
             **NAME,
             "mode": ("string", "off or fast"),
-            "from_pct": ("?float", "level of the battery now, for a storage level that is counted"),
+            "from_pct": (
+                "?float",
+                "level of the battery now: for a counted storage level, or with full for its capacity",
+            ),
             **ENDS,
         },
         CHANGED,

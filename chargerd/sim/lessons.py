@@ -13,6 +13,7 @@ from textwrap import wrap
 from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from chargerd.engine.learn import Known, Lesson, learn
 from chargerd.model.settings import Profile
@@ -82,7 +83,10 @@ def lesson_of(
     chosen = at_ms is not None or asked.number is not None or asked.last
     for one in found:
         charge = one if log is None else _read(log, one, chosen=chosen)
-        lesson = Lesson() if charge.points is None else learn(charge.points, name, known)
+        said = charge.session.from_pct if charge.session is not None and known.from_pct is None else known.from_pct
+        lesson = Lesson()
+        if charge.points is not None:
+            lesson = learn(charge.points, name, replace(known, from_pct=said))
         if lesson.profile is not None:
             return Tried(charge, lesson), others
         others.append(Tried(charge, lesson))

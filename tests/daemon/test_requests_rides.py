@@ -102,13 +102,22 @@ def test_known_level_is_counted_up_to_storage():
     assert asked.text == "bike: fast, from 35 % to 60 %, which is 210 Wh at the socket."
 
 
+def test_known_level_before_a_full_charge_is_kept_for_the_capacity():
+    """It says nothing about when to stop, and needs no content."""
+    site = after(home(), TargetSet("bike", "full", "anna", once=True))
+    asked = ask(site, "SetMode", name="bike", mode="fast", from_pct=20.0)
+    assert asked.facts == (ModeSet("bike", "fast", "anna", from_pct=20.0),)
+    assert "to full (until below 5 W)" in asked.text
+    assert after(site, *asked.facts).loadpoints["bike"].session.stop_wh is None
+
+
 @pytest.mark.parametrize(
     ("site", "from_pct", "said"),
     [
         (storage(), 120.0, "a level lies between 0 and 100 %"),
         (storage(), -1.0, "a level lies between 0 and 100 %"),
         (storage(), 60.0, "60 % is no less than the level to store at"),
-        (home(), 35.0, "a known level is of use for the target storage only"),
+        (home(), 35.0, "a known level is of use for the targets storage and full only"),
         (storage(capacity_ah=None), 35.0, "capacity_ah = 14"),
         (after(storage(), ModeSet("bike", "fast", "ben")), 35.0, "is being charged already"),
     ],

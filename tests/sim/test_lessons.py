@@ -19,6 +19,7 @@ from chargerd.drivers import MODULES
 from chargerd.drivers import load as load_driver
 from chargerd.drivers.simulated import Load, Removed
 from chargerd.model.events import ModeSet, TargetSet
+from chargerd.model.settings import Profile
 from chargerd.sim import world
 from tests.ctl.test_whole import Hub
 from tests.daemon.hub import serving
@@ -226,4 +227,20 @@ def test_a_charge_that_runs_is_not_disturbed(tmp_path):
     assert len(ran.stderr.splitlines()) == 3
     assert "is in a charging session already" in ran.stderr
     assert day.run.site.loadpoints["bike"].session.target == "nominal"
+    day.run.kill()
+
+
+def test_the_level_that_was_named_at_the_beginning_counts(tmp_path):
+    """--watch --from 50%: the charge carries it, and so does the lesson, also a later one from the log."""
+    (tmp_path / "run").mkdir()
+    pack = Profile("trike", full_w=5)
+    day = Day(tmp_path, configuration(loadpoint("bike", pack)), {"bike": "rad-full"})
+    day.until(60)
+    words = ("profile", "learn", "bike", "--state", tmp_path, "--json")
+    with serving(tmp_path / "run", Night(day)):
+        ran = control(*words, "--watch", "--from", "50%", "--socket", tmp_path / "run")
+    assert day.last("bike").from_pct == 50
+    found = json.loads(ran.stdout)
+    assert found["profile"]["max_energy_wh"] == pytest.approx(1.3 * found["full_wh"] / 0.5, rel=0.05)
+    assert json.loads(control(*words).stdout)["profile"] == found["profile"]
     day.run.kill()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 
 from chargerd.ctl.commands.base import Command, completes
+from chargerd.ctl.commands.mode import percent
 from chargerd.ctl.commands.program import add_state, become, given
 from chargerd.ctl.errors import FAILED, NO_ANSWER, Failure, usage
 from chargerd.ctl.output import error
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
     from chargerd.ctl.commands.base import Call
 
+HIGHEST_PCT = 85.0  # a pack that begins above its knee shows no plateau
 RECORDED_S = 10.0
 AWAY_S = 120.0  # a daemon that is upgraded comes back within this
 
@@ -77,9 +79,15 @@ def _watched(call: Call) -> int:
             FAILED, "busy", f"{name} is in a charging session already, so no full charge was begun.",
             "That one goes on.", f"End it: chargerctl mode {name} off",
         )  # fmt: skip
-    call.client.change("SetMode", name=name, mode="fast", dry_run=True)  # a refusal comes before anything is changed
+    level = None if call.arguments.from_level is None else percent(call.arguments.from_level)
+    if level is not None and level > HIGHEST_PCT:
+        raise usage(
+            f"from {level:g} % on there is nothing to learn; begin at {HIGHEST_PCT:g} % or below", "profile learn"
+        )
+    # A refusal comes before anything is changed.
+    call.client.change("SetMode", name=name, mode="fast", dry_run=True)
     call.client.change("SetTarget", name=name, target="full", once=True)
-    call.client.change("SetMode", name=name, mode="fast")
+    call.client.change("SetMode", name=name, mode="fast", from_pct=level)
     _say(call, f"{name}: charging to full, to learn from it. Leave the pack connected until this ends.")
     _say(call, f"Ctrl-C leaves; the charge goes on, and later: chargerctl profile learn {name} --last")
     before = None if found["session"] is None else found["session"]["number"]

@@ -32,7 +32,10 @@ def add(parser: argparse.ArgumentParser) -> None:
     add_name(parser)
     completes(parser.add_argument("mode", metavar="MODE", help="fast (charge) or off"), "off fast")
     parser.add_argument(
-        "--from", dest="level", metavar="LEVEL", help="level of the battery now, to count up to storage level: 35%%"
+        "--from",
+        dest="level",
+        metavar="LEVEL",
+        help="level of the battery now: counts up to storage level, or a pack's capacity up to full: 35%%",
     )
     add_ends(parser)
 
