@@ -189,6 +189,7 @@ ELSEWHERE = {  # a module without a file of its own in the mirrored tree → wha
     "engine/course": "tests/days/test_pack.py",
     "engine/plans": "tests/days/test_rides.py",
     "protocol/types": "tests/protocol/test_table.py",
+    "protocol/plugs": "tests/protocol/test_table.py",
     "engine/draft": "tests/engine/test_evolve.py",
     "engine/people": "tests/engine/test_evolve.py",
     "engine/sessions": "tests/engine/test_evolve.py",

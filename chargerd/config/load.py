@@ -18,7 +18,16 @@ from chargerd.config.files import Document, Place, config_files, read
 from chargerd.config.positions import Path
 from chargerd.config.problems import ConfigError, Problem, dotted, explain, meant, names_credential, shown
 from chargerd.config.profiles import order_faults, profile_of, season_faults, shipped
-from chargerd.config.site import ADDRESS, NAME, JournalTable, LoadpointTable, LogTable, SiteTable, VehicleTable
+from chargerd.config.site import (
+    ADDRESS,
+    NAME,
+    DiscoveryTable,
+    JournalTable,
+    LoadpointTable,
+    LogTable,
+    SiteTable,
+    VehicleTable,
+)
 from chargerd.model.settings import (
     Configuration,
     DeviceSettings,
@@ -31,7 +40,7 @@ from chargerd.model.settings import (
 
 __all__ = ["ConfigError", "Loaded", "Problem", "config_files", "load"]
 
-TABLES = ("site", "log", "journal", "device", "vehicle", "loadpoint", "sink")
+TABLES = ("site", "log", "journal", "discovery", "device", "vehicle", "loadpoint", "sink")
 _INT_MAX = 2**63 - 1
 _DEAR = {"AUD", "CAD", "CHF", "EUR", "GBP", "NZD", "SGD", "USD"}
 """Currencies in which a kWh costs less than 3: a higher figure was meant in cents or pence, and would be 100 times too much."""
@@ -73,6 +82,7 @@ def load(
     site = check.table(SiteTable, ("site",)) or SiteTable()
     log = check.table(LogTable, ("log",)) or LogTable()
     journal = check.table(JournalTable, ("journal",)) or JournalTable()
+    discovery = check.table(DiscoveryTable, ("discovery",)) or DiscoveryTable()
     devices = _devices(check, load_driver, driver_kinds, credential_fault)
     sinks = _sinks(check, load_sink, sink_kinds, credential_fault)
     vehicles = _vehicles(check)
@@ -100,6 +110,7 @@ def load(
         keep_readings_ms=times.duration(log.keep_readings),
         currency=site.currency,
         import_price_per_kwh=site.import_price_per_kwh,
+        networks=tuple(discovery.networks),
     )
     places = {dotted(path): place for path, place in document.places.items()}
     profiles = (*shipped().values(), *(profile for name, profile in vehicles.items() if name in check.names("vehicle")))

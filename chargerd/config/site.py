@@ -11,6 +11,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from chargerd.config import times
 from chargerd.config.base import Settings
+from chargerd.drivers.network import network
 from chargerd.model.settings import ADJUSTABLE
 
 NAME = r"^[A-Za-z0-9_.-]{1,40}$"
@@ -74,6 +75,7 @@ DayOfYear = Annotated[str, _checked(times.day_of_year)]
 Days = Annotated[str, _checked(times.days)]
 Time = Annotated[str, _checked(times.minute)]
 Window = Annotated[str, _checked(times.window)]
+Network = Annotated[str, _checked(network)]
 Target = Literal["nominal", "full", "storage"]
 
 
@@ -97,6 +99,12 @@ class LogTable(Settings):
         if times.duration(self.keep_rows) > times.duration(self.keep_readings):
             raise ValueError("keep_rows is longer than keep_readings: readings cannot be rows when they are gone")
         return self
+
+
+class DiscoveryTable(Settings):
+    """[discovery]: where plugs are looked for, each a network or an address, with a port if it is not 9999."""
+
+    networks: list[Network] = Field(default=["255.255.255.255"], min_length=1, max_length=16)
 
 
 class JournalTable(Settings):

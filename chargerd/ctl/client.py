@@ -60,9 +60,9 @@ class Client:
         """The answer to a change, asked at most twice and done at most once. Raises `Failure`."""
         return self._named("control", method, parameters, change=True)
 
-    def follow(self, method: str, **parameters: Any) -> Stream:
-        """An open stream of answers from the monitor socket. Raises `Failure`."""
-        path = f"{self._directory}/monitor"
+    def follow(self, method: str, *, where: str = "monitor", **parameters: Any) -> Stream:
+        """An open stream of answers from the monitor socket, or from that one. Raises `Failure`."""
+        path = f"{self._directory}/{where}"
         connection = self._connected(path)
         try:
             connection.sendall(self._request(method, parameters, more=True))

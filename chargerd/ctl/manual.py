@@ -10,7 +10,7 @@ import sys
 
 from chargerd.ctl.catalogue import load, parser_of
 from chargerd.ctl.commands import GROUPS, REGISTRY
-from chargerd.ctl.commands.help import ENVIRONMENT, JSON, TIMES, exit_codes
+from chargerd.ctl.commands.help import ENVIRONMENT, JSON, LOGIN, TIMES, exit_codes
 from chargerd.ctl.options import Parser
 from chargerd.protocol.table import METHODS
 from chargerd.protocol.types import TYPES, Fields
@@ -32,7 +32,8 @@ def manual() -> str:
         parts += [_command(name) for name, (of, _, _) in REGISTRY.items() if of == group]
     parts += ["## Objects", "Types are Varlink's: `?` may be null, `[]` is an array."]
     parts += [f"### {name}\n\n{_fields(fields)}" for name, fields in TYPES.items()]
-    topics = (("Exit codes", exit_codes()), ("JSON", JSON), ("Times", TIMES), ("Environment", ENVIRONMENT))
+    topics = [("Exit codes", exit_codes()), ("JSON", JSON), ("Times", TIMES), ("Environment", ENVIRONMENT)]
+    topics.append(("Plugs that want a login", LOGIN))
     parts += [f"## {title}\n\n```text\n{text}\n```" for title, text in topics]
     return "\n\n".join(parts) + "\n"
 

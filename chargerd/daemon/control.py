@@ -13,7 +13,7 @@ import selectors
 import socket
 import threading
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing, suppress
 from pathlib import Path
@@ -24,6 +24,7 @@ from msgspec import Struct, structs
 from chargerd.daemon.answers import HISTORY, answer, finished
 from chargerd.daemon.connection import PATIENCE, Connection, Patience, Step, peer_of
 from chargerd.daemon.context import Context, LogReader, zone_of
+from chargerd.daemon.discovery import Search, Searcher
 from chargerd.daemon.followers import Stream, open_stream
 from chargerd.daemon.sockets import CannotServe, Sockets
 from chargerd.model.events import Event
@@ -86,6 +87,10 @@ class Hub(Protocol):
         """
         ...
 
+    def search(self, parameters: dict[str, Any], wake: Callable[[], None]) -> Search:
+        """Look for plugs, or share the search that runs. ``wake`` may be called from any thread. Raises `CallError`."""
+        ...
+
     def report(self, error: BaseException) -> None:
         """An answer ended with an exception that is no `CallError`: a mistake of ours, for the journal with its traceback."""
         ...
@@ -105,6 +110,7 @@ class ControlServer:
         self._again: deque[Connection] = deque()
         self._published: deque[tuple[tuple[Event, ...], Site]] = deque()
         self._overrun = False
+        self._nudged = False
         self._wake_in, self._wake_out = socket.socketpair()
         self._stopping = False
         self._spare_fd = _spare()
@@ -141,6 +147,11 @@ class ControlServer:
             self._overrun = True
             return
         self._published.append((tuple(events), site))
+        self._wake()
+
+    def _nudge(self) -> None:
+        """There may be something new for followers of what is no event. Called from any thread."""
+        self._nudged = True
         self._wake()
 
     def _wake(self) -> None:
@@ -300,16 +311,19 @@ class ControlServer:
             raise _not_permitted(method)
         parameters = checked(method, client.parameters)
         context = self._context(parameters)  # a zone that does not exist is refused before anything is done
-        if name == "Watch" or parameters.get("follow"):
+        if name in ("Watch", "Discover") or parameters.get("follow"):
             if not client.more:
                 raise CallError(f"{SERVICE}.ExpectedMore", f"{name} answers with a stream; ask with more")
-            self._streams[client.number] = open_stream(name, parameters, context)
-        if method.kind == "control":
+            if name == "Discover":
+                self._streams[client.number] = Searcher(self._hub.search(parameters, self._nudge), context.zone)
+            else:
+                self._streams[client.number] = open_stream(name, parameters, context)
+        if name in ("Watch", "Discover"):
+            self._feed(client, (), context.site)
+        elif method.kind == "control":
             self._hand(client, self._hub.submit(ChangeRequest(name, parameters, client.user, client.uid)))
         elif name in HISTORY or parameters.get("at") is not None:
             self._hand(client, self._history.submit(self._look_back, name, parameters, context))
-        elif name == "Watch":
-            self._feed(client, (), context.site)
         else:
             client.reply(answer(name, parameters, context))
 
@@ -384,6 +398,9 @@ class ControlServer:
             self._overrun = False
             for number in list(self._streams):
                 self._drop(self._clients[number])
+        if self._nudged:
+            self._nudged = False
+            self._published.append(((), self._hub.site()))
         while self._published:
             events, site = self._published.popleft()
             for number in list(self._streams):
@@ -399,7 +416,9 @@ class ControlServer:
             now_ms, started_ms = self._hub.now_ms(), self._hub.started_ms()
             context = Context(site, now_ms, started_ms, (), stream.zone)
             for reply in stream.replies(context):
-                client.reply(reply, more=True)
+                client.reply(reply, more=not stream.ended)
+            if stream.ended:
+                del self._streams[client.number]
 
 
 def _spare() -> int:

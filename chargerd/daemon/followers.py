@@ -13,9 +13,13 @@ from chargerd.model.events import ChargerRead, Event
 
 
 class Stream(Protocol):
-    """One follower. ``take`` collects events, ``replies`` turns what was collected into replies."""
+    """One follower. ``take`` collects events, ``replies`` turns what was collected into replies.
+
+    ``ended``: its last reply has been made.
+    """
 
     zone: tzinfo
+    ended: bool
 
     def begin(self, answer: dict[str, Any]) -> None:
         """The question that opened the stream was answered so; what that answer has is not told again."""
@@ -40,6 +44,7 @@ class Watcher:
 
     def __init__(self, parameters: dict[str, Any], context: Context) -> None:
         self.zone = context.zone
+        self.ended = False
         self._asked: list[str] | None = parameters["names"]
         chosen(self._asked, context.site)  # a name that there is not is refused at once
         self._told: dict[str, tuple[object, ...]] = {}
@@ -86,6 +91,7 @@ class LogFollower:
 
     def __init__(self, parameters: dict[str, Any], context: Context) -> None:
         self.zone = context.zone
+        self.ended = False
         self._wanted = Filter(parameters, context)
         self._all = bool(parameters["all"])
         self._after = 0

@@ -24,6 +24,7 @@ from chargerd.daemon.clock import Clock, real_s
 from chargerd.daemon.context import no_device, no_sink
 from chargerd.daemon.control import ChangeRequest, ControlServer
 from chargerd.daemon.devices import Devices
+from chargerd.daemon.discovery import Discovery, Search, wanted
 from chargerd.daemon.history import History
 from chargerd.daemon.journal import ACT, INFO, NOTICE, WARNING, Journal
 from chargerd.daemon.lastwill import LastWill
@@ -117,6 +118,7 @@ class Daemon:
         self._queue: queue.SimpleQueue[Message] = queue.SimpleQueue()
         self._devices = Devices(clock, lambda name, facts: self._queue.put(FromDevice(name, facts)), credentials)
         self._sinks = Sinks(self, places.state, credentials, lambda name, facts: self._queue.put(FromSink(name, facts)))
+        self._discovery = Discovery(self.report)
         self._notify = sdnotify.SystemdNotifier()
         self._watchdog_s = int(os.environ.get("WATCHDOG_USEC", "0")) / 1e6
         self._wake_ms: int | None = None
@@ -154,6 +156,10 @@ class Daemon:
         reply: Future[dict[str, Any]] = Future()
         self._queue.put(Ask(request, reply, real_s()))
         return reply
+
+    def search(self, parameters: dict[str, Any], wake: Callable[[], None]) -> Search:
+        """Look for plugs on the local network, or share the search that runs."""
+        return self._discovery.begin(*wanted(parameters, self.site()), wake)
 
     def report(self, error: BaseException) -> None:
         """A mistake of ours in answering somebody: into the journal with its traceback, and charging goes on."""

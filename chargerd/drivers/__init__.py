@@ -11,6 +11,9 @@ MODULES = {
     "replayed": "chargerd.drivers.replayed",
 }
 
+SEARCHES = ("chargerd.drivers.kasa_search",)
+"""Modules that can look for devices on the network: each has ``search``."""
+
 
 def load(kind: str) -> ModuleType:
     """The module of a driver kind; it has `Driver`, whose `Config` checks the device's own keys. Raises KeyError."""

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Protocol
 
+from msgspec import Struct
+
 from chargerd.config.base import DeviceConfig, Secret
 from chargerd.model.commands import Command
 from chargerd.model.events import ChargerRead, DeviceAdded
@@ -72,3 +74,29 @@ class DriverFactory(Protocol):
     def __call__(
         self, name: str, config: DeviceConfig, channels: tuple[str, ...], secrets: Mapping[str, Secret]
     ) -> Driver: ...
+
+
+class FoundSocket(Struct, frozen=True):
+    """One socket of a strip that a search has found. ``channel`` is its own id, whole or only its end."""
+
+    alias: str
+    channel: str
+
+
+class Found(Struct, frozen=True):
+    """A device that answered a search, before anybody has logged in to it.
+
+    ``mac`` is its hardware address, by which it is known again wherever it goes. ``alias`` None: it tells its name only
+    after a login. ``has_meter`` None: nobody knows yet. ``login``: it wants one. ``network`` is where it was asked.
+    """
+
+    driver: str
+    host: str
+    port: int
+    mac: str
+    model: str
+    alias: str | None
+    has_meter: bool | None
+    login: bool
+    network: str
+    sockets: tuple[FoundSocket, ...] = ()

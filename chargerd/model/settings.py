@@ -189,6 +189,7 @@ class Configuration(Setting, frozen=True):
     currency: str = "EUR"
     import_price_per_kwh: float | None = None  # one price for all hours, None: unknown
     sinks: dict[str, SinkSettings] = {}
+    networks: tuple[str, ...] = ("255.255.255.255",)  # where plugs are looked for
 
     def device_of(self, address: str) -> DeviceSettings:
         """The device behind an address such as ``shed/battery_1``."""

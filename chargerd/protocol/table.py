@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from chargerd.protocol import plugs
 from chargerd.protocol.types import Fields
 
 
@@ -318,7 +319,8 @@ _TABLE = (
         kind="control",
     ),
 )
-METHODS: dict[str, Method] = {method.name: method for method in _TABLE}
+_MORE = tuple(Method(*row[:4], **row[4]) for row in plugs.METHODS)
+METHODS: dict[str, Method] = {method.name: method for method in (*_TABLE, *_MORE)}
 
 ERRORS: dict[str, str] = {
     "NoSuchLoadpoint": "No loadpoint has this name. `known` are those that there are.",

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from chargerd.protocol import plugs
+
 Fields = dict[str, tuple[str, str]]
 """Name → (Varlink type, meaning). "?string" may be null, "[]int" is an array, a capital letter is a type of `TYPES`."""
 
 TYPES: dict[str, Fields] = {
+    **plugs.TYPES,
     "Reason": {
         "code": ("string", "code of the reason"),
         "text": ("string", "its sentence"),

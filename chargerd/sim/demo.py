@@ -1,7 +1,8 @@
 """Demo: a simulated home, the real daemon on it, and a line to try. Ctrl-C ends everything.
 
-The home is a strip with four chargers on recorded curves, one of them with a fault. It speaks the strip's real protocol
-on loopback; the daemon does not know that it is simulated. Strip and daemon live on one clock, which runs fast.
+The home is a strip with four chargers on recorded curves, one of them with a fault, and two more plugs that nobody has
+configured. They speak the plugs' real protocol on loopback; the daemon does not know that they are simulated. Plugs and
+daemon live on one clock, which runs fast.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import random
 import shutil
 import sys
 from collections.abc import Callable
+from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -23,9 +25,10 @@ from chargerd.daemon.start import serve
 from chargerd.drivers.simulated import Socket
 from chargerd.model.windows import zone
 from chargerd.sim import world
-from chargerd.sim.wire.kasa import SimulatedStrip
+from chargerd.sim.wire.kasa import SimulatedPlug, SimulatedStrip
 
 LOADS = {"rad-1": "rad-nominal", "rad-2": "rad-full", "lectric": "lectric-full", "old-charger": "never-tapers"}
+EVERYBODY = "127.255.255.255"
 EVENING_MS = round(
     datetime(2026, 3, 6, 21, 0, tzinfo=UTC).timestamp() * 1000
 )  # a Friday; Saturday's full charge is near
@@ -41,9 +44,13 @@ timezone = "Europe/Berlin"
 driver = "kasa"
 host = "{host}"
 port = {port}
+discovery = "127.255.255.255"  # the loopback's own broadcast: the demo sends nothing to your network
 poll_s = 60
 poll_fast_s = 60
 max_age_s = 600
+
+[discovery]
+networks = ["127.255.255.255:{port}"]
 
 [vehicle.old-pack]             # a charger that never tapers; its time limit will end it
 profile = "rad-48v"
@@ -109,16 +116,18 @@ def _taken(folder: Path, lock: int) -> str:
 def _run(folder: Path, speed: float, seed: int) -> int:
     clock = Clock(EVENING_MS, speed)
     strip = make_strip(clock.now_s, seed)
-    strip.start()
-    try:
+    with ExitStack() as home:
+        home.callback(strip.stop)
+        strip.start()
+        for plug in make_others(clock.now_s, seed, strip.port):
+            home.callback(plug.stop)
+            plug.start()
         main = folder / "chargerd.toml"
         main.write_text(CONFIGURATION.format(host=strip.host, port=strip.port), encoding="utf-8")
         sys.stdout.write(_greeting(folder, speed))
         sys.stdout.flush()
         places = Places(folder / "state", folder / "run")
         return serve(main, places, clock, _journal(clock), Credentials())
-    finally:
-        strip.stop()
 
 
 def _journal(clock: Clock) -> Journal:
@@ -134,7 +143,22 @@ def _journal(clock: Clock) -> Journal:
 def make_strip(now_s: Callable[[], float], seed: int) -> SimulatedStrip:
     """The strip with its four chargers."""
     sockets = {name: Socket(world.load(kind), noise=random.Random(f"{seed}/{name}")) for name, kind in LOADS.items()}
-    return SimulatedStrip(sockets, now_s=now_s, host="127.0.0.1", port=0)
+    return SimulatedStrip(
+        sockets, now_s=now_s, alias="shed", host="127.0.0.1", port=0, mac="50:C7:BF:00:03:01", broadcast=EVERYBODY
+    )
+
+
+def make_others(now_s: Callable[[], float], seed: int, port: int) -> list[SimulatedPlug]:
+    """Plugs of the home that are not configured: one that could be, and one without a meter. They listen beside the strip."""
+    trike = Socket(world.load("lectric-full"), noise=random.Random(f"{seed}/trike"))
+    lamp = Socket(world.load("dead"))
+    return [
+        SimulatedPlug(socket, now_s=now_s, alias=alias, model=model, host=host, port=port, mac=mac, broadcast=EVERYBODY)
+        for socket, alias, model, host, mac in (
+            (trike, "battery_trike", "KP115", "127.0.0.2", "50:C7:BF:00:03:02"),
+            (lamp, "hall lamp", "HS100", "127.0.0.3", "50:C7:BF:00:03:03"),
+        )
+    ]
 
 
 def _greeting(folder: Path, speed: float) -> str:
@@ -151,6 +175,7 @@ def _greeting(folder: Path, speed: float) -> str:
         f"    {ask}\n"
         f"    {ask} watch\n"
         f"    {ask} why old-charger\n"
-        f"    {ask} mode rad-1 off\n\n"
+        f"    {ask} mode rad-1 off\n"
+        f"    {ask} discover\n\n"
         f"Ctrl-C ends everything.\n\n"
     )

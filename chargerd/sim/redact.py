@@ -121,6 +121,7 @@ RULES: dict[str, Rule] = {
     "Configuration.devices": _keys(_of("device")),
     "Configuration.loadpoints": _keys(_of("loadpoint")),
     "Configuration.files": _each(_of("file")),
+    "Configuration.networks": _each(_removed),
     "DeviceSettings.name": _of("device"),
     "DeviceSettings.driver": _kept,
     "DeviceSettings.options": _options,

@@ -135,3 +135,22 @@ def test_a_time_to_be_charged_by_becomes_a_recurring_plan(tmp_path: Path):
     text = _with('schedule = [ { days = "sat", by = "07:00", target = "full" } ]')
     (entry,) = loaded(tmp_path, text).configuration.schedule
     assert (entry.entry, entry.at_min, entry.target, entry.ready) == ("bike-1/sat<07:00", 420, "full", True)
+
+
+@pytest.mark.parametrize(
+    ("line", "key", "says"),
+    [
+        ('networks = ["here"]', "discovery.networks[1]", '"here" is no network'),
+        ('networks = ["10.0.0.0/24", "8.8.8.8"]', "discovery.networks[2]", "is not on a local network"),
+        ("networks = []", "discovery.networks", "at least 1"),
+        ('networks = "10.0.0.0/24"', "discovery.networks", "must be a list"),
+    ],
+)
+def test_plugs_are_looked_for_on_networks_of_the_home(tmp_path: Path, line: str, key: str, says: str):
+    """A network that is none, or is not at home, is refused with its place."""
+    (found,) = problems(tmp_path, f"{HOME}\n[discovery]\n{line}\n")
+    assert found.key == key
+    assert says in found.text
+    good = loaded(tmp_path, f'{HOME}\n[discovery]\nnetworks = ["192.168.178.0/24", "10.0.0.7:9000"]\n')
+    assert good.configuration.networks == ("192.168.178.0/24", "10.0.0.7:9000")
+    assert loaded(tmp_path, HOME).configuration.networks == ("255.255.255.255",)

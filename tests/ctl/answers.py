@@ -388,6 +388,61 @@ def asked_status(parameters: dict[str, Any]) -> dict[str, Any]:
     return status([point for point in LOADPOINTS if point["name"] in (parameters["names"] or known)], **moment)
 
 
+def plug(alias: str | None, **changes: Any) -> dict[str, Any]:
+    """A plug that a search has found: one with a meter that nobody has configured."""
+    return {
+        "kind": "plug",
+        "driver": "kasa",
+        "address": "192.168.178.31",
+        "port": 9999,
+        "mac": "50:C7:BF:00:00:01",
+        "model": "HS110",
+        "alias": alias,
+        "has_meter": True,
+        "login": False,
+        "device": None,
+        "loadpoint": None,
+        "sockets": [],
+        "note": "",
+        **changes,
+    }
+
+
+def strip_socket(alias: str, number: int, loadpoint: str | None = None, note: str = "") -> dict[str, Any]:
+    """A socket of a strip."""
+    return {"kind": "socket", "alias": alias, "channel": f"{number:02}", "loadpoint": loadpoint, "note": note}
+
+
+STRIP_SOCKETS = [
+    strip_socket("battery_1", 0, "bike-1"),
+    strip_socket("battery_2", 1, "bike-2"),
+    strip_socket("lamp", 2),
+]
+PLUGS = [
+    plug("battery_trike"),
+    plug(
+        "hall lamp", address="192.168.178.32", mac="50:C7:BF:00:00:02", model="HS100", has_meter=False, note="no meter"
+    ),
+    plug(
+        "shed", address="192.168.178.40", mac="50:C7:BF:00:03:00", model="HS300", device="shed", sockets=STRIP_SOCKETS
+    ),
+    plug("tools", address="192.168.178.33", mac="50:C7:BF:00:00:03", device="garage-plug", loadpoint="tools"),
+    plug(None, address="192.168.178.34", mac="98:25:4A:00:00:04", model="P110", login=True, note="wants a login"),
+]
+
+
+def discovered(plugs: list[dict[str, Any]], left_s: float = 0.0, **changes: Any) -> dict[str, Any]:
+    """A reply of a search."""
+    return answer(
+        "discovery",
+        f"{len(plugs)} plugs",
+        **{
+            "networks": ["255.255.255.255"], "seconds": 5, "left_s": left_s, "plugs": plugs, "others": 0 if left_s else 1,
+            "notes": [], **changes,
+        },
+    )  # fmt: skip
+
+
 REPLIES: dict[str, Any] = {
     "GetStatus": asked_status,
     "GetWhy": asked_why,
@@ -561,6 +616,7 @@ REPLIES: dict[str, Any] = {
         ],
         files=["/etc/chargerd/chargerd.toml"],
     ),
+    "Discover": (discovered([], 5.0), discovered(PLUGS[2:3], 3.2), discovered(PLUGS)),
     "Watch": [answer("watch", "bike-1 charging", loadpoint=BIKE_1, changes=[])],
 }  # fmt: skip
 

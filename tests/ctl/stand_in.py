@@ -17,15 +17,15 @@ from chargerd.protocol.table import METHODS
 from chargerd.protocol.varlink import checked
 from tests.ctl.answers import REPLIES
 
-Answer = dict[str, Any] | CallError | bytes | list[Any] | Callable[[dict[str, Any]], Any]
+Answer = dict[str, Any] | CallError | bytes | list[Any] | tuple[Any, ...] | Callable[[dict[str, Any]], Any]
 
 
 class StandIn:
     """Serves ``folder``/monitor and ``folder``/control. ``asked`` are the checked requests: (socket, method, parameters).
 
     An answer is a reply, an error, bytes to send before hanging up, a list of replies to stream before hanging up (with
-    ... at its end it stays), or a function of the parameters that gives one of these. ``script`` answers the first
-    requests in turn, whatever they ask.
+    ... at its end it stays), a tuple of replies to stream of which the last one ends the stream, or a function of the
+    parameters that gives one of these. ``script`` answers the first requests in turn, whatever they ask.
     """
 
     def __init__(self, folder: Path, answers: dict[str, Answer] | None = None, script: Sequence[Answer] = ()) -> None:
@@ -107,6 +107,10 @@ class StandIn:
                 if reply is not ...:
                     peer.sendall(encode({"parameters": reply, "continues": True}))
             return answer[-1] is ...
+        elif isinstance(answer, tuple):
+            for reply in answer[:-1]:
+                peer.sendall(encode({"parameters": reply, "continues": True}))
+            peer.sendall(encode({"parameters": answer[-1]}))
         elif isinstance(answer, dict):
             peer.sendall(encode({"parameters": answer}))
         else:

@@ -51,6 +51,10 @@ PIPED: dict[str, tuple[list[str], dict[str, str]]] = {
     "sink-test": (["sink", "test", "mail"], UTF8),
     "plan-plain": (["plan", "--plain"], UTF8),
     "plan-full": (["plan", "bike-1", "full", "by", "sat", "07:00"], UTF8),
+    "discover": (["discover"], UTF8),
+    "discover-plain": (["discover", "--plain"], UTF8),
+    "discover-json": (["discover", "--json"], UTF8),
+    "help-login": (["help", "login"], UTF8),
     "device-list": (["device", "list"], UTF8),
     "device-read": (["device", "read", "shed"], UTF8),
     "failsafe": (["failsafe"], UTF8),
@@ -68,6 +72,7 @@ PIPED: dict[str, tuple[list[str], dict[str, str]]] = {
     "error-no-option": (["status", "--jsn"], UTF8),
 }
 WIDE = {"status-wide": (["status"], 160), "status-80": (["status"], 80), "why-60": (["why", "bike-1"], 60)}
+WIDE["discover-80"] = (["discover"], 80)
 
 
 def command(folder: Path, words: list[str]) -> list[str]:

@@ -7,7 +7,7 @@ import os
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ import pytest
 from chargerd.config.profiles import shipped
 from chargerd.daemon import replies
 from chargerd.daemon.control import ChangeRequest, ControlServer
+from chargerd.daemon.discovery import Discovery, Search, wanted
 from chargerd.daemon.history import History
 from chargerd.daemon.requests import facts_for
 from chargerd.model.events import HoldSet, ModeSet
@@ -36,6 +37,7 @@ class Hub:
     def __init__(self, day: Day) -> None:
         self.day = day
         self.reported: list[BaseException] = []
+        self.discovery = Discovery(self.report)
 
     def site(self) -> Site:
         return self.day.run.site
@@ -63,6 +65,9 @@ class Hub:
         except CallError as error:
             reply.set_exception(error)
         return reply
+
+    def search(self, parameters: dict[str, Any], wake: Callable[[], None]) -> Search:
+        return self.discovery.begin(*wanted(parameters, self.site()), wake)
 
     def report(self, error: BaseException) -> None:
         self.reported.append(error)

@@ -16,6 +16,7 @@ from chargerd.config.profiles import shipped
 from chargerd.daemon.connection import Patience
 from chargerd.daemon.context import Context
 from chargerd.daemon.control import ChangeRequest, ControlServer
+from chargerd.daemon.discovery import Discovery, Search, wanted
 from chargerd.daemon.history import History
 from chargerd.model import windows
 from chargerd.model.settings import Profile
@@ -36,6 +37,8 @@ class Household:
         self.submitted: list[tuple[ChangeRequest, Future[dict[str, Any]]]] = []
         self.reported: list[BaseException] = []
         self.answer: Callable[[ChangeRequest], dict[str, Any]] | None = None
+        self.discovery = Discovery(self.report)
+        self.searches: list[Search] = []
 
     def site(self) -> Site:
         return self.day.run.site
@@ -61,6 +64,10 @@ class Household:
             except CallError as error:
                 reply.set_exception(error)
         return reply
+
+    def search(self, parameters: dict[str, Any], wake: Callable[[], None]) -> Search:
+        self.searches.append(self.discovery.begin(*wanted(parameters, self.site()), wake))
+        return self.searches[-1]
 
     def report(self, error: BaseException) -> None:
         self.reported.append(error)

@@ -56,9 +56,11 @@ def test_monitor_socket_takes_no_changes(folder, hub):
             "AddSchedule",
             "ReadDevice",
             "CheckConfiguration",
+            "Discover",
         ):
             assert client.error(method) == "NotPermitted"
     assert hub.submitted == []
+    assert hub.searches == []
 
 
 def test_who_asked_is_read_from_the_socket(folder, hub):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import shutil
@@ -23,6 +24,7 @@ from chargerd.sim import world
 from chargerd.sim.wire.kasa import SimulatedStrip
 from chargerd.store.reader import open_reader
 
+ROOT = Path(__file__).parents[2]
 CONFIGURATION = """\
 [device.shed]
 driver = "kasa"
@@ -367,6 +369,21 @@ def test_reading_a_device_on_request_goes_through_the_log(house):
     assert reply["readings"][0]["address"] == "shed/battery_1"
     assert reply["readings"][0]["values"]["enabled"] is False
     assert house.ask("ReadDevice", name="shedd")["error"].endswith("NoSuchDevice")
+
+
+def test_plugs_are_found_while_the_daemon_runs(house):
+    """S0-01 with the real programs: chargerctl lists the strip with its sockets, and what they are configured as."""
+    house.config.write_text(f'{house.config.read_text()}\n[discovery]\nnetworks = ["127.0.0.1:{house.strip.port}"]\n')
+    house.ready()
+    command = [sys.executable, "-m", "chargerd.ctl", "--socket", str(house.folder / "run"), "discover", "--json"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=30, cwd=ROOT, check=True)
+    (found,) = json.loads(done.stdout)["plugs"]
+    assert (found["model"], found["device"], found["has_meter"]) == ("HS300", "shed", True)
+    assert [(socket["alias"], socket["loadpoint"]) for socket in found["sockets"]] == [
+        ("battery_1", "bike"),
+        ("lamp", None),
+    ]
+    assert "search" not in house.journal()
 
 
 def test_rehearsal_over_the_socket_sends_nothing(house):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import fcntl
 import os
 import re
@@ -13,7 +14,11 @@ from chargerd import drivers
 from chargerd.config.base import Secret
 from chargerd.config.load import config_files, load
 from chargerd.daemon.devices import channels_of
+from chargerd.daemon.discovery import rows
 from chargerd.drivers import kasa
+from chargerd.drivers.kasa_search import search
+from chargerd.drivers.network import network
+from chargerd.model.state import Device, Site
 from chargerd.sim import demo, world
 from chargerd.sim.wire.kasa import SimulatedStrip
 
@@ -67,6 +72,30 @@ def test_the_real_driver_reads_the_strip_as_configured(tmp_path, strip):
     assert list(drawn) == list(demo.LOADS)
     for name, kind in demo.LOADS.items():
         assert drawn[name] == pytest.approx(world.load(kind).power_w(0.0, 0.0, 0.0), abs=2), name
+
+
+def test_a_search_finds_the_demo_s_plugs_and_knows_the_strip(tmp_path, strip):
+    """`chargerctl discover` in the demo: the strip that is configured, a plug that could be, and one without a meter."""
+    configuration = loaded(tmp_path, strip).configuration
+    others = demo.make_others(lambda: demo.EVENING_MS / 1000, 1, strip.port)
+    for plug in others:
+        plug.start()
+    try:
+        found = []
+        (where,) = configuration.networks
+        asyncio.run(search(network(where), 1, found.append))
+    finally:
+        for plug in others:
+            plug.stop()
+    devices = {name: Device() for name in configuration.devices}
+    listed = {row["alias"]: row for row in rows(found, Site(configuration=configuration, devices=devices))}
+    assert {alias: row["device"] for alias, row in listed.items()} == {
+        "shed": "shed",
+        "battery_trike": None,
+        "hall lamp": None,
+    }
+    assert [socket["loadpoint"] for socket in listed["shed"]["sockets"]] == list(demo.LOADS)
+    assert [row["has_meter"] for row in listed.values()] == [True, False, True]
 
 
 def test_one_seed_makes_one_strip():

@@ -29,6 +29,7 @@ REGISTRY: dict[str, tuple[str, str, str]] = {
     "failsafe": ("understand", "failsafe", "what each charger does if chargerd dies now"),
     "sink list": ("look after", "sink", "who is told what happens, and whether it arrives"),
     "sink test": ("look after", "sink", "send a test message"),
+    "discover": ("look after", "discover", "plugs on the local network, and which of them are configured"),
     "device list": ("look after", "device", "devices: whether they answer, what they last said"),
     "device read": ("look after", "device", "read a device now"),
     "profile list": ("look after", "profile", "profiles of chargers and batteries"),

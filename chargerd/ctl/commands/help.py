@@ -47,6 +47,26 @@ LC_ALL, LC_CTYPE, LANG  a locale that is not UTF-8 gets ASCII
 
 Options win over these. Nothing else changes the output."""
 
+LOGIN = """\
+Some plugs want the login of the TP-Link account: all Tapo plugs, and Kasa plugs with firmware from late 2024 on. User name and
+password are case sensitive; chargerd sends them to the plug and to nobody else.
+
+Either open the plug: in the Kasa or Tapo app, switch on Third-Party Compatibility (Kasa plugs only).
+Or store the login where only root may read it, and name it:
+
+  sudo install -m 600 /dev/stdin /etc/chargerd/secrets/kasa-user       # type the user name, then Ctrl-D
+  sudo install -m 600 /dev/stdin /etc/chargerd/secrets/kasa-password   # type the password, then Ctrl-D
+
+  [device.shed]                                                        # in /etc/chargerd/chargerd.toml
+  driver = "kasa"
+  host = "192.168.178.40"
+  username = { credential = "kasa-user" }
+  password = { credential = "kasa-password" }
+
+  sudo systemctl restart chargerd
+
+Never in the configuration itself. Encrypted ones: man chargerd. A login that was refused is tried again once an hour."""
+
 
 def exit_codes() -> str:
     """The table of exit codes."""
@@ -54,7 +74,7 @@ def exit_codes() -> str:
     return f"{rows}\n\nNew codes may be added; a script treats one that it does not know as a failure."
 
 
-TOPICS = {"exit-codes": exit_codes(), "json": JSON, "times": TIMES, "environment": ENVIRONMENT}
+TOPICS = {"exit-codes": exit_codes(), "json": JSON, "times": TIMES, "environment": ENVIRONMENT, "login": LOGIN}
 
 
 def overview() -> str:

@@ -74,6 +74,7 @@ class Behaviour:
     """How a device misbehaves; everything can be changed while it runs. Counts are taken down by one each time, -1 is for ever."""
 
     mute: bool = False  # accepts and reads, does nothing, never answers
+    mute_udp: bool = False  # does not answer a search
     delay_s: float = 0.0  # answers late
     garbage: int = 0  # answers with a frame that is no JSON
     half: int = 0  # answers with half a frame, then closes

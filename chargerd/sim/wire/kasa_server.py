@@ -18,6 +18,7 @@ class Misbehaviour(Protocol):
     """What the server looks at before it answers; see `sim.wire.kasa.Behaviour`."""
 
     mute: bool
+    mute_udp: bool
     delay_s: float
     garbage: int
     half: int
@@ -166,7 +167,7 @@ class Server:
         return left != 0
 
     def _answer_udp(self, datagram: bytes) -> bytes | None:
-        if self._behaviour.mute:
+        if self._behaviour.mute or self._behaviour.mute_udp:
             return None
         try:
             request = json.loads(decrypt(datagram))

@@ -1,0 +1,55 @@
+"""Plugs: rows of the table about devices that are looked for, tried out and recorded. Data only; `protocol.table` takes it in."""
+
+from __future__ import annotations
+
+from typing import Any
+
+Fields = dict[str, tuple[str, str]]
+
+TYPES: dict[str, Fields] = {
+    "Plug": {
+        "kind": ("string", '"plug"'),
+        "driver": ("string", "the driver that can use it"),
+        "address": ("string", "its address on the network"),
+        "port": ("int", "the port that it was asked at"),
+        "mac": ("string", "its hardware address, by which it is known again"),
+        "model": ("string", "what it says it is"),
+        "alias": ("?string", "its name in the maker's app; null: not told before a login"),
+        "has_meter": ("?bool", "whether it measures power; null: not known"),
+        "login": ("bool", "whether it wants a login"),
+        "device": ("?string", "the device that it is configured as"),
+        "loadpoint": ("?string", "the loadpoint that has it"),
+        "sockets": ("[]Socket", "the sockets of a strip; empty for a single plug"),
+        "note": ("string", "what keeps it from being used, if anything does"),
+    },
+    "Socket": {
+        "kind": ("string", '"socket"'),
+        "alias": ("string", "its name in the maker's app"),
+        "channel": ("string", "its id, or the end of it"),
+        "loadpoint": ("?string", "the loadpoint that has it"),
+        "note": ("string", "what keeps it from being used, if anything does"),
+    },
+}
+
+METHODS: tuple[tuple[str, str, Fields, Fields, dict[str, Any]], ...] = (
+    (
+        "Discover",
+        "Look for plugs on the local network: one reply for each that answers, the last one when the time is over.",
+        {
+            "networks": (
+                "?[]string",
+                "where to look: 192.168.178.255, 192.168.178.0/24, 192.168.178.40:9999; as configured",
+            ),
+            "seconds": ("?int", "how long to look, 1 to 60; 5 if left out"),
+        },
+        {
+            "networks": ("[]string", "where was looked"),
+            "seconds": ("int", "for how long"),
+            "left_s": ("float", "how long it still looks; 0 in the last reply"),
+            "plugs": ("[]Plug", "those that have answered so far"),
+            "others": ("int", "TP-Link devices that answered and are no plugs"),
+            "notes": ("[]string", "what else is worth knowing, one sentence each"),
+        },
+        {"kind": "control", "streams": True},
+    ),
+)
