@@ -51,6 +51,13 @@ def parser() -> argparse.ArgumentParser:
         "--speed", type=float, default=float(os.environ.get("DEMO_SPEED", "60")), help="how fast time runs (60)"
     )
     demo.add_argument("--seed", type=int, default=1, help="another seed is another home")
+    importing = commands.add_parser("import", help="make a configuration of an INI file of the e-bike battery script")
+    importing.add_argument("file", type=Path, metavar="FILE", help="the INI file")
+    importing.add_argument("--output", type=Path, metavar="FILE", help="write it here; to standard output if left out")
+    importing.add_argument("--force", action="store_true", help="replace a file that is there; it is kept as FILE.bak")
+    importing.add_argument("--found", type=Path, metavar="FILE", help="plugs that chargerctl discover --json has found")
+    importing.add_argument("--json", action="store_true", help="print JSON")
+    importing.add_argument("-q", "--quiet", action="store_true", help="print errors only")
     log_commands.add(commands, _systemd("STATE_DIRECTORY", STATE), _systemd("RUNTIME_DIRECTORY", RUN))
     return top
 
@@ -61,6 +68,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     match asked.command:
         case "check":
             return _check(asked)
+        case "import":
+            from chargerd.config import convert
+
+            return convert.run(asked)
         case "demo":
             from chargerd.sim.demo import demo as run_demo
 

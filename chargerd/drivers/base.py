@@ -77,7 +77,7 @@ class DriverFactory(Protocol):
 
 
 class FoundSocket(Struct, frozen=True):
-    """One socket of a strip that a search has found. ``channel`` is its own id, whole or only its end."""
+    """One socket of a strip that a search has found. ``channel`` is its own id."""
 
     alias: str
     channel: str

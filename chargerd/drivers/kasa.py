@@ -42,6 +42,7 @@ from chargerd.model.commands import Command, SetEnabled
 from chargerd.model.events import ChargerRead, DeviceAdded
 
 LEGACY_PORT = 9999
+MAC = r"^([0-9A-Fa-f]{2}[:-]?){5}[0-9A-Fa-f]{2}$"
 BUDGET = 1.5  # × timeout_s: one answer may come late or be asked for again, python-kasa's four tries are cut short
 DISCOVERY_S = 2
 CLOSE_S = 1.0
@@ -71,7 +72,9 @@ class Driver:
     accepts = frozenset({SetEnabled})
 
     class Config(DeviceConfig):
-        """``host`` or ``alias`` names the device; with both, the device at ``host`` must have that alias.
+        """``host``, ``alias`` or ``mac`` names the device; with both, the device at ``host`` must have that alias.
+
+        ``mac`` is its hardware address: a device that has it is the one, whatever it is called and wherever it has moved.
 
         ``username`` and ``password`` are those of the TP-Link account, for devices whose port 9999 is closed. ``lease``
         false leaves the device's timer alone. ``discovery`` is where a search is sent.
@@ -79,6 +82,7 @@ class Driver:
 
         host: str | None = Field(default=None, min_length=1, pattern=r"^[A-Za-z0-9._-]+$")
         alias: str | None = Field(default=None, min_length=1)
+        mac: str | None = Field(default=None, pattern=MAC, description='a hardware address, as in "50:C7:BF:00:00:01"')
         port: int = Field(default=LEGACY_PORT, ge=1, le=65535)
         username: Credential | None = None
         password: Credential | None = None
@@ -88,8 +92,10 @@ class Driver:
 
         @model_validator(mode="after")
         def _complete(self) -> Driver.Config:
-            if self.host is None and self.alias is None:
-                raise ValueError("give host (its address) or alias (its name in the Kasa app)")
+            if self.host is None and self.alias is None and self.mac is None:
+                raise ValueError(
+                    "give host (its address), alias (its name in the Kasa app) or mac (its hardware address)"
+                )
             if (self.username is None) != (self.password is None):
                 raise ValueError("give username and password together, or neither")
             return self
@@ -108,7 +114,7 @@ class Driver:
         self._runner = asyncio.Runner()
         self._device: Device | None = None
         self._address: KasaConfig | None = None
-        self._mac: str | None = None
+        self._mac: str | None = config.mac
         self._ids: dict[str, str] = {}
         self._has_timer = False
         self._closed = False

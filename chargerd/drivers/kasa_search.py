@@ -72,7 +72,7 @@ def _older(info: Json, host: str, where: Network) -> Found | None:
         return None
     children = info.get("children")
     sockets = [
-        FoundSocket(str(child.get("alias") or "")[:ALIAS_CHARS], str(child.get("id", "")))
+        FoundSocket(str(child.get("alias") or "")[:ALIAS_CHARS], _channel(info, child))
         for child in (children if isinstance(children, list) else [])
         if isinstance(child, Mapping)
     ]
@@ -88,6 +88,12 @@ def _older(info: Json, host: str, where: Network) -> Found | None:
         network=str(where),
         sockets=tuple(sockets),
     )
+
+
+def _channel(strip: Json, child: Json) -> str:
+    # By UDP a strip gives only the last two digits of its sockets' ids; before them comes its own id.
+    number = str(child.get("id", ""))
+    return f"{strip.get('deviceId', '')}{number}" if len(number) == 2 else number
 
 
 def _newer(result: Json, host: str, where: Network) -> Found | None:

@@ -184,6 +184,19 @@ def test_a_device_of_another_name_at_the_configured_address_is_not_used(bench: B
     assert (heater.switchings, garage.is_on()) == ([], True)
 
 
+def test_a_device_named_by_its_mac_is_found_wherever_it_has_moved(bench: Bench, connect: Connect) -> None:
+    """Before the first connection already, under another name, while somebody else has its address."""
+    heater = bench.plug(host="127.0.0.57", alias="garage", mac="50:C7:BF:99:99:99", on=False, broadcast=EVERYBODY)
+    garage = bench.plug(
+        host="127.0.0.58", port=heater.port, alias="renamed", mac="50:C7:BF:00:00:02", on=False, broadcast=EVERYBODY
+    )
+    driver = connect(heater, mac="50-c7-bf-00-00-02", discovery=EVERYBODY)
+    driver.apply(SetEnabled("shed", True))
+    assert (heater.switchings, garage.is_on()) == ([], True)
+    alone = connect(None, mac="50c7bf000002", port=heater.port, discovery=EVERYBODY)
+    assert alone.describe().device_id == "50:C7:BF:00:00:02"
+
+
 # Logins
 
 LOGIN = {"username": Secret("owner@example.com"), "password": Secret("correct-horse")}

@@ -37,6 +37,7 @@ REGISTRY: dict[str, tuple[str, str, str]] = {
     "profile learn": ("look after", "learn", "propose a profile from a full charge"),
     "configure check": ("look after", "configure", "what is wrong with the configuration files"),
     "configure show": ("look after", "configure", "settings in force, and where each comes from"),
+    "configure import": ("look after", "configure", "a configuration from an INI file of the e-bike battery script"),
     "export log": ("look after", "export", "a copy of the whole log, also while chargerd runs"),
     "export readings": ("look after", "export", "readings as a table"),
     "export sessions": ("look after", "export", "charging sessions as a table"),

@@ -1,4 +1,4 @@
-"""Configure: what is wrong with the configuration files, and which settings are in force."""
+"""Configure: what is wrong with the configuration files, which settings are in force, and an old file made into a new one."""
 
 from __future__ import annotations
 
@@ -6,16 +6,26 @@ import os
 import sys
 
 from chargerd.ctl.commands.base import Command, add_names
-from chargerd.ctl.errors import DONE, FOUND, NO_ANSWER, Failure
+from chargerd.ctl.commands.discover import add_network, search
+from chargerd.ctl.errors import DONE, FOUND, NO_ANSWER, NOT_PERMITTED, Failure, usage
 from chargerd.ctl.render import clean, table, tabs
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import argparse
-    from typing import NoReturn
+    from typing import Any, NoReturn
 
     from chargerd.ctl.commands.base import Call
 
+IMPORTED = {
+    "kind": ("string", '"import"'),
+    "text": ("string", "how much was imported"),
+    "file": ("?string", "the file that was written; null: none"),
+    "plugs": ("int", "plugs that became loadpoints"),
+    "profiles": ("int", "profiles that became vehicles"),
+    "notes": ("[]string", "what could not be carried over, or wants a look, one sentence each"),
+    "configuration": ("string", "the configuration"),
+}
 PACKAGED = "/usr/lib/chargerd/app"
 """Where Debian's package has the program; there its launcher knows where the libraries are."""
 
@@ -54,6 +64,41 @@ def execute(*words: str) -> NoReturn:
     os.execv(sys.executable, [sys.executable, *safe, "-m", "chargerd", *words])
 
 
+def take_over(call: Call) -> int:
+    """Become `chargerd import`, with what a search finds, so that sockets of strips are recognised."""
+    asked = call.arguments
+    if call.output.form == "plain":
+        raise usage("--plain has no rows here; --json does", "configure import")
+    words = ["import", *(["--json"] if call.output.form == "json" else []), *(["--quiet"] if asked.quiet else [])]
+    words += [] if asked.output is None else [f"--output={asked.output}"]
+    words += ["--force"] if asked.force else []
+    found = None if asked.no_search else _searched(call)
+    if found is not None:
+        # The program that we become inherits it; nothing lies about afterwards.
+        handed = os.memfd_create("chargerctl-found", 0)
+        with os.fdopen(handed, "wb", closefd=False) as file:
+            file.write(json_bytes(found))
+        words.append(f"--found=/proc/self/fd/{handed}")
+    execute(*words, "--", asked.file)
+
+
+def _searched(call: Call) -> dict[str, Any] | None:
+    """What a search finds; None without a daemon that this person may ask."""
+    try:
+        return search(call, call.arguments.network, None)
+    except Failure as failure:
+        if failure.code not in (NO_ANSWER, NOT_PERMITTED):
+            raise
+        return None
+
+
+def json_bytes(value: object) -> bytes:
+    """A value as JSON."""
+    import json
+
+    return json.dumps(value).encode()
+
+
 def show(call: Call) -> int:
     """Ask for the settings in force and print them."""
     reply = call.client.ask("GetConfiguration", names=call.arguments.names or None)
@@ -72,6 +117,15 @@ def show(call: Call) -> int:
     return DONE
 
 
+def add_import(parser: argparse.ArgumentParser) -> None:
+    """Arguments of configure import."""
+    parser.add_argument("file", metavar="FILE", help="the INI file of the e-bike battery script")
+    parser.add_argument("--output", metavar="FILE", help="write the configuration here; to standard output if left out")
+    parser.add_argument("--force", action="store_true", help="replace a file that is there; it is kept as FILE.bak")
+    parser.add_argument("--no-search", action="store_true", help="do not look for the plugs on the network")
+    add_network(parser)
+
+
 def add_check(parser: argparse.ArgumentParser) -> None:
     """Arguments of configure check."""
     parser.add_argument("--config", metavar="FILE", help="check this file in place of the daemon's; needs no daemon")
@@ -85,6 +139,18 @@ COMMANDS = {
         method="CheckConfiguration",
         more="Loads nothing. Exit code 6 if something is wrong. Without a daemon, `chargerd check` reads the files. "
         "--plain: place, text, allowed.",
+    ),
+    "configure import": Command(
+        take_over,
+        (
+            "chargerctl configure import ebike_battery_manager.config",
+            "chargerctl configure import ebike_battery_manager.config --output ./chargerd.toml",
+        ),
+        add_import,
+        IMPORTED,
+        more="Understands the file's three generations of keys. What is wrong in it is named with file, line and key, and then "
+        "nothing is written. Looks for the plugs first, if chargerd runs, so that sockets of strips become what they are; what "
+        "could not be carried over is said, and stands in the result as a comment. The result is proven to load.",
     ),
     "configure show": Command(
         show,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -64,3 +65,22 @@ def test_a_csv_cell_cannot_be_a_formula(folder: Path, run: Run) -> None:
     with StandIn(folder, {"GetSessions": reply}):
         _, out, _ = run("sessions", "--format", "csv")
     assert "'=cmd" in out
+
+
+def test_import_searches_first_and_hands_over_what_it_found(folder: Path) -> None:
+    """Without a daemon it goes on without; the sockets of a strip that was found become its channels."""
+    old = folder / "old.config"
+    old.write_text(
+        "[Rad]\nnominal_charge_stop_power_threshold = 45\nfull_charge_power_threshold = 5\n[Plugs]\nBattery_1 = Rad\n"
+    )
+    command = [sys.executable, "-m", "chargerd.ctl", "--socket", str(folder), "configure", "import", str(old), "--json"]
+    alone = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=30, check=True)
+    assert 'alias = "Battery_1"' in json.loads(alone.stdout)["configuration"]
+    with StandIn(folder) as daemon:
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=30, check=True)
+        assert [name for _, name, _ in daemon.asked] == ["Discover"]
+        subprocess.run([*command, "--no-search"], cwd=ROOT, capture_output=True, timeout=30, check=True)
+        assert len(daemon.asked) == 1
+    made = json.loads(done.stdout)
+    assert 'charger = "shed/battery_1"' in made["configuration"]
+    assert (made["plugs"], made["profiles"], made["notes"]) == (1, 1, [])
