@@ -16,6 +16,7 @@ from chargerd import __version__
 from chargerd.config.base import DeviceConfig
 from chargerd.config.load import load
 from chargerd.config.site import (
+    AdoptTable,
     DiscoveryTable,
     JournalTable,
     LoadpointTable,
@@ -102,8 +103,8 @@ def test_manual_of_the_daemon_has_every_command_and_option(pages: dict[str, str]
 def test_manual_of_the_file_has_every_key(pages: dict[str, str]):
     """chargerd.toml(5): each key of each table, and its example is one that loads."""
     text = (PAGES / "chargerd.toml.md").read_text("utf-8")
-    tables = (SiteTable, LogTable, JournalTable, DiscoveryTable, VehicleTable, VariantTable, LoadpointTable, DeviceConfig)
-    models = (*tables, Kasa.Config, Notify.Config)
+    tables = (SiteTable, LogTable, JournalTable, DiscoveryTable, AdoptTable, VehicleTable, VariantTable, LoadpointTable)
+    models = (*tables, DeviceConfig, Kasa.Config, Notify.Config)
     keys = {field.alias or key for model in models for key, field in model.model_fields.items()}
     named = {key for item in re.findall(r"^- `([^`]*)`", text, re.MULTILINE) for key in item.split(", ")}
     assert named == keys

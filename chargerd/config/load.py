@@ -21,6 +21,7 @@ from chargerd.config.profiles import order_faults, profile_of, season_faults, sh
 from chargerd.config.site import (
     ADDRESS,
     NAME,
+    AdoptTable,
     DiscoveryTable,
     JournalTable,
     LoadpointTable,
@@ -40,7 +41,7 @@ from chargerd.model.settings import (
 
 __all__ = ["ConfigError", "Loaded", "Problem", "config_files", "load"]
 
-TABLES = ("site", "log", "journal", "discovery", "device", "vehicle", "loadpoint", "sink")
+TABLES = ("site", "log", "journal", "discovery", "adopt", "device", "vehicle", "loadpoint", "sink")
 _INT_MAX = 2**63 - 1
 _DEAR = {"AUD", "CAD", "CHF", "EUR", "GBP", "NZD", "SGD", "USD"}
 """Currencies in which a kWh costs less than 3: a higher figure was meant in cents or pence, and would be 100 times too much."""
@@ -48,11 +49,21 @@ _DEAR_MOST = 3.0
 _Model = TypeVar("_Model", bound=BaseModel)
 
 
+class Adoption(Struct, frozen=True):
+    """Which plugs are to become loadpoints by their names, what these charge, and how often is looked for them."""
+
+    prefix: str
+    profile: Profile
+    target: str
+    every_s: float
+
+
 class Loaded(Struct, frozen=True):
     """A configuration that is whole and consistent.
 
     ``device_configs`` and ``sink_configs`` are what drivers and sinks are made from. ``profiles`` are the shipped ones
     and then those of the files. ``places`` has file and line of every key by its dotted name, for messages.
+    ``adoption`` None: no plug is adopted.
     """
 
     configuration: Configuration
@@ -60,6 +71,7 @@ class Loaded(Struct, frozen=True):
     sink_configs: dict[str, SinkConfig]
     profiles: tuple[Profile, ...]
     places: dict[str, Place]
+    adoption: Adoption | None = None
 
 
 def load(
@@ -88,6 +100,7 @@ def load(
     vehicles = _vehicles(check)
     tables = check.named(LoadpointTable, "loadpoint")
     loadpoints = _loadpoints(tables, vehicles)
+    adoption = _adoption(check, vehicles)
     schedule = _schedule(check, tables)
     _addresses(check)
     _vehicles_are_known(check, vehicles)
@@ -98,7 +111,7 @@ def load(
     configuration = Configuration(
         site=site.name,
         timezone=site.timezone or "UTC",
-        devices={name: _device_settings(name, config) for name, config in devices.items()},
+        devices={name: device_settings(name, config) for name, config in devices.items()},
         loadpoints=loadpoints,
         schedule=schedule,
         sinks={
@@ -114,7 +127,7 @@ def load(
     )
     places = {dotted(path): place for path, place in document.places.items()}
     profiles = (*shipped().values(), *(profile for name, profile in vehicles.items() if name in check.names("vehicle")))
-    return Loaded(configuration, devices, sinks, profiles, places)
+    return Loaded(configuration, devices, sinks, profiles, places, adoption)
 
 
 class _Check:
@@ -340,7 +353,7 @@ def _doubles(check: _Check, devices: Mapping[str, DeviceConfig]) -> None:
                 )
 
 
-def _device_settings(name: str, config: DeviceConfig) -> DeviceSettings:
+def device_settings(name: str, config: DeviceConfig) -> DeviceSettings:
     """What the log may know of a device: everything but its secrets."""
     options: dict[str, Scalar] = {}
     for key, value in config:
@@ -394,6 +407,17 @@ def _loadpoints(tables: Mapping[str, LoadpointTable], vehicles: Mapping[str, Pro
             **numbers,
         )
     return loadpoints
+
+
+def _adoption(check: _Check, vehicles: Mapping[str, Profile]) -> Adoption | None:
+    table = check.table(AdoptTable, ("adopt",))
+    if table is None:
+        return None
+    if table.vehicle not in vehicles:
+        path: Path = ("adopt", "vehicle")
+        check.problem(path, "is no vehicle and no profile", meant(table.vehicle, vehicles), value=table.vehicle)
+        return None
+    return Adoption(table.prefix, vehicles[table.vehicle], table.target, times.duration(table.every) / 1000)
 
 
 def _schedule(check: _Check, tables: Mapping[str, LoadpointTable]) -> tuple[ScheduleEntry, ...]:

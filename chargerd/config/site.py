@@ -55,7 +55,8 @@ def _lasting(shortest_ms: int, longest_ms: int) -> Callable[[str], int]:
     def check(text: str) -> int:
         lasts_ms = times.duration(text)
         if not shortest_ms <= lasts_ms <= longest_ms:
-            raise ValueError(f"must be from {shortest_ms // 3_600_000}h to {longest_ms // 86_400_000}d")
+            shortest = f"{shortest_ms // 60_000}min" if shortest_ms < 3_600_000 else f"{shortest_ms // 3_600_000}h"
+            raise ValueError(f"must be from {shortest} to {longest_ms // 86_400_000}d")
         return lasts_ms
 
     return check
@@ -105,6 +106,15 @@ class DiscoveryTable(Settings):
     """[discovery]: where plugs are looked for, each a network or an address, with a port if it is not 9999."""
 
     networks: list[Network] = Field(default=["255.255.255.255"], min_length=1, max_length=16)
+
+
+class AdoptTable(Settings):
+    """[adopt]: plugs whose name in the app begins with ``prefix`` become loadpoints of their own, with this vehicle and target."""
+
+    prefix: str = Field(min_length=1, max_length=40)
+    vehicle: str = "default"
+    target: Target = "nominal"
+    every: Annotated[str, _checked(_lasting(60_000, 7 * 86_400_000))] = "10min"
 
 
 class JournalTable(Settings):

@@ -176,9 +176,11 @@ def _values(context: Context, name: str) -> list[dict[str, Any]]:
     target_from = (
         "file" if loadpoint.target is None else _set_by(context, loadpoint.target_by, loadpoint.target_until_ms)
     )
+    named = "adopted" if name in {one.loadpoint for one in site.configuration.adopted} else "file"
+    target_from = named if loadpoint.target is None else target_from
     rows = [
-        _value(name, "charger", settings.charger, "file", adjustable=False),
-        _value(name, "vehicle", settings.profile.name, "file", adjustable=False),
+        _value(name, "charger", settings.charger, named, adjustable=False),
+        _value(name, "vehicle", settings.profile.name, named, adjustable=False),
         _value(name, "target", target_of(site, name), target_from, adjustable=False),
         _value(name, "on_stop", settings.on_stop, _origin(settings, "on_stop"), adjustable=False),
     ]

@@ -41,6 +41,7 @@ class Search:
         self.over = False
         self._until_s = real_s() + seconds
         self._told: list[Callable[[], None]] = []
+        self._at_end: list[Callable[[Search], None]] = []
 
     @property
     def left_s(self) -> float:
@@ -50,6 +51,12 @@ class Search:
     def tell(self, wake: Callable[[], None]) -> None:
         """Call this whenever there is something new, from the search's thread."""
         self._told.append(wake)
+
+    def finally_tell(self, post: Callable[[Search], None]) -> None:
+        """Call this once when it is over, on whatever thread."""
+        self._at_end.append(post)
+        if self.over:
+            self._end()
 
     def add(self, found: Found | None) -> None:
         """A device has answered; None: one that is no plug. Some answer several times."""
@@ -63,7 +70,16 @@ class Search:
         """Nothing more will come."""
         self.notes += notes
         self.over = True
+        self._end()
         self._wake()
+
+    def _end(self) -> None:
+        while self._at_end:
+            try:
+                post = self._at_end.pop()
+            except IndexError:
+                return  # the other thread was quicker
+            post(self)
 
     def _wake(self) -> None:
         for wake in list(self._told):
@@ -263,7 +279,11 @@ def device_of(found: Found, site: Site) -> str | None:
         options = settings.options
         if settings.driver != found.driver or site.devices[name].device_id:
             continue  # it has answered and is another one
-        host, alias = options.get("host"), options.get("alias")
+        host, alias, mac = (options.get(key) for key in ("host", "alias", "mac"))
+        if mac is not None:
+            if _digits(str(mac)) == _digits(found.mac):
+                return name
+            continue
         if host == found.host and options.get("port") == found.port:
             return name
         if host is None and found.alias is not None and _alike(str(alias), found.alias):

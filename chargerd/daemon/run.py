@@ -20,6 +20,8 @@ import sdnotify
 from chargerd import __version__
 from chargerd.config.load import ConfigError, Loaded
 from chargerd.daemon import narrator, replies
+from chargerd.daemon.adopter import Adopter
+from chargerd.daemon.adoption import effective
 from chargerd.daemon.clock import Clock, real_s
 from chargerd.daemon.context import no_device, no_sink
 from chargerd.daemon.control import ChangeRequest, ControlServer
@@ -51,7 +53,7 @@ from chargerd.model.events import (
     ModeSet,
     ReadFailed,
 )
-from chargerd.model.settings import Profile
+from chargerd.model.settings import Adopted, Profile
 from chargerd.model.state import Site
 from chargerd.protocol.framing import CallError
 from chargerd.store.errors import LogError
@@ -89,7 +91,13 @@ class FromSink(NamedTuple):
     facts: Sequence[Body]
 
 
-Message = FromDevice | FromSink | Ask | Told | Rebuilt
+class Searched(NamedTuple):
+    """A search for plugs to adopt is over."""
+
+    search: Search
+
+
+Message = FromDevice | FromSink | Ask | Told | Rebuilt | Searched
 
 
 class Places(NamedTuple):
@@ -119,6 +127,7 @@ class Daemon:
         self._devices = Devices(clock, lambda name, facts: self._queue.put(FromDevice(name, facts)), credentials)
         self._sinks = Sinks(self, places.state, credentials, lambda name, facts: self._queue.put(FromSink(name, facts)))
         self._discovery = Discovery(self.report)
+        self._adopter = Adopter(self._discovery, lambda search: self._queue.put(Searched(search)), self._note)
         self._notify = sdnotify.SystemdNotifier()
         self._watchdog_s = int(os.environ.get("WATCHDOG_USEC", "0")) / 1e6
         self._wake_ms: int | None = None
@@ -177,7 +186,9 @@ class Daemon:
         away_ms = self._clock.now_ms() - recorder.site.at_ms if recorder.site.seq else 0
         warn = partial(self._journal.say, WARNING)
         self._upkeep = Upkeep(recorder.log, real_s, lambda text: warn(f"log: {text}"), away_ms=away_ms)
-        self._loaded = loaded
+        self._files = loaded
+        self._loaded = loaded = effective(loaded, recorder.site.configuration.adopted, recorder.site)
+        self._adopter.follow(loaded)
         self._journal.follow(loaded.configuration.journal_level)
         self._started_ms = self._clock.now_ms()
         self._zone = windows.zone(loaded.configuration.timezone)
@@ -205,6 +216,9 @@ class Daemon:
         text = f"chargerd {__version__} watches {count} loadpoint{'' if count == 1 else 's'}"
         self._journal.say(NOTICE, text, state=self._places.state, sockets=self._places.run)
 
+    def _note(self, text: str) -> None:
+        self._journal.say(NOTICE, text)
+
     def _told(self, what: str) -> Callable[[int, object], None]:
         return lambda _number, _frame: self._queue.put(Told(what))
 
@@ -226,7 +240,7 @@ class Daemon:
 
     def _gather(self) -> list[Message]:
         """The next messages: all that are there, and readings that come close behind."""
-        waits = [IDLE_S, self._watchdog_s / 3 or IDLE_S, self._upkeep.wait_s()]
+        waits = [IDLE_S, self._watchdog_s / 3 or IDLE_S, self._upkeep.wait_s(), self._adopter.wait_s()]
         if self._wake_ms is not None:
             waits.append(self._clock.real_delay_s(self._wake_ms - self._clock.mono_ms()))
         messages: list[Message] = []
@@ -253,6 +267,7 @@ class Daemon:
         if facts or self._wake_due():
             self._take(facts)
         self._answer_readings(messages)
+        self._adopter.look(self.site())
         told = None
         for message in messages:
             match message:
@@ -260,6 +275,10 @@ class Daemon:
                     self._asked(message)
                 case Rebuilt():
                     self._rebuilt(message)
+                case Searched(search=search):
+                    adopted = self._adopter.change(search, self._files, self.site())
+                    if adopted is not None:
+                        self._take_over(self._files, adopted, "adopt")
                 case Told(what=what):
                     told = what if told != "stop" else told
         return told
@@ -411,16 +430,22 @@ class Daemon:
         except ConfigError as error:
             self._journal.say(ACT, f"configuration not changed: {error}")
         else:
-            self._leave(loaded)
-            self._loaded = loaded
-            self._journal.follow(loaded.configuration.journal_level)
-            self._zone = windows.zone(loaded.configuration.timezone)
-            gone = self._devices.configure(loaded.configuration, loaded.device_configs)
-            self._sinks.configure(loaded.sink_configs)
-            removed: list[tuple[str, Body]] = [(name, DeviceRemoved()) for name in gone]
-            self._take([*removed, ("daemon", ConfigLoaded(loaded.configuration, by="reload"))])
+            self._take_over(loaded, self.site().configuration.adopted, "reload")
+            self._adopter.follow(loaded)
             self._journal.say(NOTICE, "configuration read again", files=" ".join(loaded.configuration.files))
         self._notify.notify("READY=1")
+
+    def _take_over(self, files: Loaded, adopted: tuple[Adopted, ...], by: str) -> None:
+        """From here on this is what counts: the files, and what is adopted beside them."""
+        loaded = effective(files, adopted, self.site())
+        self._leave(loaded)
+        self._files, self._loaded = files, loaded
+        self._journal.follow(loaded.configuration.journal_level)
+        self._zone = windows.zone(loaded.configuration.timezone)
+        gone = self._devices.configure(loaded.configuration, loaded.device_configs)
+        self._sinks.configure(loaded.sink_configs)
+        removed: list[tuple[str, Body]] = [(name, DeviceRemoved()) for name in gone]
+        self._take([*removed, ("daemon", ConfigLoaded(loaded.configuration, by=by))])
 
     def _leave(self, loaded: Loaded) -> None:
         """Switch off what the new configuration no longer has, or has elsewhere, while its worker still runs."""

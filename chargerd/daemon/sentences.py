@@ -208,6 +208,9 @@ def _stopped(_event: e.Event, fact: e.DaemonStopped, _context: Context) -> Said:
 
 
 def _config(_event: e.Event, fact: e.ConfigLoaded, _context: Context) -> Said:
+    if fact.by == "adopt":
+        adopted = " ".join(one.loadpoint for one in fact.configuration.adopted)
+        return Said("daemon", "chargerd", f"adopted by their names: {adopted or 'none any more'}")
     return Said("daemon", "chargerd", f"configuration read ({fact.by})", " ".join(fact.configuration.files))
 
 

@@ -77,7 +77,7 @@ class DriverFactory(Protocol):
 
 
 class FoundSocket(Struct, frozen=True):
-    """One socket of a strip that a search has found. ``channel`` is its own id."""
+    """One socket of a strip that a search has found. ``channel`` is its id within the strip."""
 
     alias: str
     channel: str

@@ -306,15 +306,14 @@ class Driver:
         return ids
 
     def _id_of(self, device: Device, channel: str, known: list[str]) -> str:
-        named = [child for child in device.children if (child.alias or "").casefold() == channel.casefold()]
-        if len(named) > 1:
-            ids = ", ".join(child.device_id for child in named)
+        meant = [child for child in device.children if _answers_to(child, channel)]
+        if len(meant) > 1:
+            ids = ", ".join(child.device_id for child in meant)
             raise UnexpectedAnswer(
                 f"{self._name} has two sockets called {channel!r}; rename one, or use the ids: {ids}"
             )
-        for child in named or device.children:
-            if named or channel in (child.device_id, child_id(child.device_id)):
-                return child.device_id
+        if meant:
+            return meant[0].device_id
         raise UnexpectedAnswer(f"{self._name} has no socket {channel!r}; it has {', '.join(map(repr, known))}")
 
     def _sockets(self, device: Device) -> dict[str, Device]:
@@ -406,6 +405,12 @@ class Driver:
 
 class _Stranger(Unreachable):
     """Another device answers at the address: addresses move. It is never switched."""
+
+
+def _answers_to(child: Device, channel: str) -> bool:
+    """Whether a socket has this name, or this id: whole, within its strip, or the number that it ends in."""
+    ids = (child.device_id, child_id(child.device_id), child.device_id[-2:])
+    return (child.alias or "").casefold() == channel.casefold() or channel in ids
 
 
 async def _measured(socket: Device) -> tuple[float | None, float | None, float | None, float | None]:

@@ -91,9 +91,8 @@ def _older(info: Json, host: str, where: Network) -> Found | None:
 
 
 def _channel(strip: Json, child: Json) -> str:
-    # By UDP a strip gives only the last two digits of its sockets' ids; before them comes its own id.
-    number = str(child.get("id", ""))
-    return f"{strip.get('deviceId', '')}{number}" if len(number) == 2 else number
+    # A socket's id is its strip's and two digits; by UDP a strip gives only those.
+    return str(child.get("id", "")).removeprefix(str(strip.get("deviceId") or "-"))
 
 
 def _newer(result: Json, host: str, where: Network) -> Found | None:

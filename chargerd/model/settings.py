@@ -171,9 +171,27 @@ class SinkSettings(Setting, frozen=True):
     report: str = "off"
 
 
+class Adopted(Setting, frozen=True):
+    """A plug, or one socket of a strip, that became a loadpoint because of its name.
+
+    ``alias`` is that name, ``channel`` the socket's address in its strip ("" for a single plug). ``mac`` is the device's
+    hardware address, by which it is known from then on; ``network`` is where it was found.
+    """
+
+    alias: str
+    device: str
+    loadpoint: str
+    mac: str
+    host: str
+    port: int
+    network: str
+    channel: str = ""
+
+
 class Configuration(Setting, frozen=True):
     """Everything a site is configured to be. ``files`` are the paths it was read from.
 
+    Devices and loadpoints of ``adopted`` are among the others; no file names them.
     Readings are rows of the log for ``keep_rows_ms``, then packed, and given up after ``keep_readings_ms``.
     """
 
@@ -190,6 +208,7 @@ class Configuration(Setting, frozen=True):
     import_price_per_kwh: float | None = None  # one price for all hours, None: unknown
     sinks: dict[str, SinkSettings] = {}
     networks: tuple[str, ...] = ("255.255.255.255",)  # where plugs are looked for
+    adopted: tuple[Adopted, ...] = ()
 
     def device_of(self, address: str) -> DeviceSettings:
         """The device behind an address such as ``shed/battery_1``."""

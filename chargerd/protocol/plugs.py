@@ -25,7 +25,7 @@ TYPES: dict[str, Fields] = {
     "Socket": {
         "kind": ("string", '"socket"'),
         "alias": ("string", "its name in the maker's app"),
-        "channel": ("string", "its id"),
+        "channel": ("string", "its id within the strip, by which it can be named in an address"),
         "loadpoint": ("?string", "the loadpoint that has it"),
         "note": ("string", "what keeps it from being used, if anything does"),
     },

@@ -18,7 +18,9 @@ from chargerd.model.state import Site
 
 REMOVED = "(removed)"
 DAEMON, ENGINE = "daemon", "engine"
-NOBODY = frozenset({"", "schedule", "plan", "until", "device", "configuration", "start", "reload", DAEMON, ENGINE})
+NOBODY = frozenset(
+    {"", "schedule", "plan", "until", "device", "configuration", "start", "reload", "adopt", DAEMON, ENGINE}
+)
 """Words of our own where else a person's name stands."""
 ERRORS = frozenset({"", "unreachable", "access-denied", "unexpected-answer", "not-recorded"})
 ENDS = frozenset({"", "told to stop", "stop"})
@@ -122,6 +124,13 @@ RULES: dict[str, Rule] = {
     "Configuration.loadpoints": _keys(_of("loadpoint")),
     "Configuration.files": _each(_of("file")),
     "Configuration.networks": _each(_removed),
+    "Adopted.alias": _removed,
+    "Adopted.device": _of("device"),
+    "Adopted.loadpoint": _of("loadpoint"),
+    "Adopted.mac": _of("id"),
+    "Adopted.host": _removed,
+    "Adopted.network": _removed,
+    "Adopted.channel": _of("channel"),
     "DeviceSettings.name": _of("device"),
     "DeviceSettings.driver": _kept,
     "DeviceSettings.options": _options,

@@ -50,9 +50,9 @@ def test_sockets_are_named_in_any_case_and_known_by_their_id(bench: Bench, conne
 
 
 def test_a_socket_can_be_configured_by_its_id(bench: Bench, connect: Connect) -> None:
-    """The child id works as a channel, and so does the id that `DeviceAdded` shows."""
+    """The child id works as a channel, so does the id that `DeviceAdded` shows, and its two digits that a search shows."""
     strip = bench.strip("same", "other")
-    for channel in (strip.child("other"), f"{strip.mac}_{strip.child('other')}"):
+    for channel in (strip.child("other"), f"{strip.mac}_{strip.child('other')}", "01"):
         assert connect(strip, channel).describe().channels == {channel: f"{strip.mac}_{strip.child('other')}"}
 
 

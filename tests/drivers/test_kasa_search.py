@@ -47,7 +47,7 @@ def test_three_plugs_and_one_without_a_meter_are_found(bench: Bench):
     assert (one.has_meter, one.login, one.sockets) == (True, False, ())
     assert (lamp.alias, lamp.model, lamp.has_meter) == ("lamp", "HS100", False)
     assert (shed.model, shed.has_meter) == ("HS300", True)
-    assert shed.sockets == (FoundSocket("a", strip.child("a")), FoundSocket("Rad_1", strip.child("Rad_1")))
+    assert shed.sockets == (FoundSocket("a", "00"), FoundSocket("Rad_1", "01"))
     assert {request.method for request in strip.requests} == {"system.get_sysinfo"}
 
 

@@ -9,7 +9,7 @@ from msgspec import structs
 from chargerd.model import codec
 from chargerd.model import events as e
 from chargerd.model.commands import SetEnabled
-from chargerd.model.settings import ScheduleEntry, Window
+from chargerd.model.settings import Adopted, ScheduleEntry, Window
 from tests.house import configuration, loadpoint
 
 EXAMPLES: tuple[e.Body, ...] = (
@@ -51,6 +51,8 @@ EXAMPLES: tuple[e.Body, ...] = (
             loadpoint("bike", windows=(Window(1320, 360, (4, 5)),)),
             schedule=(ScheduleEntry("bike/sat@01:30", "bike", (5,), 90, "fast", "full"),),
             files=("/etc/chargerd/chargerd.toml",),
+            networks=("192.168.178.255",),
+            adopted=(Adopted("a", "b", "bike", "50:C7:BF:00:00:01", "192.0.2.7", 9999, "192.0.2.255", "00"),),
         ),
         "reload",
     ),
