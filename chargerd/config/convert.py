@@ -7,8 +7,11 @@ import json
 import os
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+
+from msgspec import structs
 
 from chargerd import drivers
 from chargerd.config.importing import Imported, import_ini
@@ -71,16 +74,25 @@ def _found(path: Path | None) -> list[dict[str, Any]] | None:
     return list(plugs)
 
 
-def _prove(text: str) -> None:
-    """What is handed out loads. A mistake here is ours, and nobody should find it at the next start of chargerd."""
-    with tempfile.TemporaryDirectory(prefix="chargerd-import-") as folder:
-        made = Path(folder) / "chargerd.toml"
+def prove(text: str, beside: Sequence[Path] = ()) -> None:
+    """See whether a text loads, beside other files. Raises `ConfigError` that calls it "the new file"."""
+    with tempfile.TemporaryDirectory(prefix="chargerd-draft-") as folder:
+        made = Path(folder) / "new.toml"
         made.write_text(text, encoding="utf-8")
         try:
-            load([made], load_driver=drivers.load, driver_kinds=drivers.MODULES)
+            load([*beside, made], load_driver=drivers.load, driver_kinds=drivers.MODULES)
         except ConfigError as error:
-            hint = f"A mistake of ours; please report it with the file. {error.problems[0]}"
-            raise NotImported("the result would not load.", hint) from error
+            here = [structs.replace(p, file="the new file") if p.file == str(made) else p for p in error.problems]
+            raise ConfigError(here) from None
+
+
+def _prove(text: str) -> None:
+    """What is handed out loads. A mistake here is ours, and nobody should find it at the next start of chargerd."""
+    try:
+        prove(text)
+    except ConfigError as error:
+        hint = f"A mistake of ours; please report it with the file. {error.problems[0]}"
+        raise NotImported("the result would not load.", hint) from error
 
 
 def write(path: Path, text: str, *, force: bool) -> None:

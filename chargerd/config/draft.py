@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from chargerd.config.base import Credential
 
-Value = str | int | float | bool | list[str] | Credential
+Value = str | int | float | bool | list[str] | list[dict[str, str]] | Credential
 WIDTH = 118
 
 
@@ -64,9 +64,15 @@ def value(of: Value) -> str:
     if isinstance(of, Credential):
         return f"{{ credential = {_quoted(of.credential)} }}"
     if isinstance(of, list):
-        return f"[{', '.join(map(_quoted, of))}]"
+        return f"[ {', '.join(map(_item, of))} ]" if of else "[]"
     assert math.isfinite(of)
     return f"{of:.10g}"
+
+
+def _item(of: str | dict[str, str]) -> str:
+    if isinstance(of, str):
+        return _quoted(of)
+    return f"{{ {', '.join(f'{_key(key)} = {_quoted(each)}' for key, each in of.items())} }}"
 
 
 def _quoted(plain: str) -> str:

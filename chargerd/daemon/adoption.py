@@ -16,7 +16,6 @@ from chargerd.config.draft import name_for
 from chargerd.config.load import Loaded, device_settings
 from chargerd.daemon.discovery import device_of
 from chargerd.drivers.base import Found
-from chargerd.drivers.network import network
 from chargerd.model.settings import Adopted, LoadpointSettings
 from chargerd.model.state import Device, Site
 
@@ -164,4 +163,4 @@ def _device_name(one: Adopted, kept: Sequence[Adopted], devices: Mapping[str, ob
 
 
 def _keys(one: Adopted) -> dict[str, object]:
-    return {"host": one.host, "port": one.port, "mac": one.mac, "discovery": network(one.network).target}
+    return {"host": one.host, "port": one.port, "mac": one.mac}

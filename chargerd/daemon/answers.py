@@ -32,7 +32,7 @@ def answer(method: str, parameters: dict[str, Any], context: Context) -> dict[st
 
 def finished(method: str, result: Mapping[str, Any], context: Context) -> dict[str, Any]:
     """The reply of a method whose kind is "control": what the main loop gave (see `daemon.replies`), stamped."""
-    kind = {"ReadDevice": "readings", "CheckConfiguration": "check", "TestSink": "sink-test"}.get(method, "change")
+    kind = _KINDS.get(method, "change")
     return context.stamped(kind, **result)
 
 
@@ -249,6 +249,13 @@ def _complete(context: Context, parameters: dict[str, Any]) -> dict[str, Any]:
     return context.stamped("names", " ".join(names[what]), names=names[what])
 
 
+_KINDS = {
+    "ReadDevice": "readings",
+    "CheckConfiguration": "check",
+    "TryPlug": "readings",
+    "DraftConfiguration": "draft",
+    "TestSink": "sink-test",
+}
 _ANSWERS: dict[str, Callable[[Context, dict[str, Any]], dict[str, Any]]] = {
     "GetStatus": lambda context, parameters: status(then(context, parameters), parameters["names"]),
     "GetWhy": lambda context, parameters: why(then(context, parameters), parameters["name"], parameters["not"]),

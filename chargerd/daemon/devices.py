@@ -10,6 +10,7 @@ from chargerd.daemon.clock import Clock
 from chargerd.daemon.poller import Desk, Post, Worker
 from chargerd.daemon.secrets import Credentials, SecretMissing
 from chargerd.drivers.base import AccessDenied, Driver, Reading
+from chargerd.drivers.network import network
 from chargerd.model.commands import Command, SetEnabled
 from chargerd.model.events import DeviceAdded
 from chargerd.model.settings import Configuration, DeviceSettings
@@ -61,6 +62,14 @@ def make_driver(
     return made
 
 
+def at_home(config: DeviceConfig, configuration: Configuration) -> DeviceConfig:
+    """The device's settings with what the site has for all: a lost device is looked for where [discovery] says."""
+    if getattr(config, "discovery", "") is not None:
+        return config
+    targets = dict.fromkeys(network(text).target for text in configuration.networks)
+    return config.model_copy(update={"discovery": " ".join(targets)})
+
+
 class Devices:
     """Every worker that runs. Used by the main loop only."""
 
@@ -78,7 +87,7 @@ class Devices:
     def configure(self, configuration: Configuration, configs: Mapping[str, DeviceConfig]) -> list[str]:
         """Run just these devices. Workers of devices that have not changed go on; returns the names of those that ended."""
         wanted = {
-            name: (settings, configs[name], channels_of(configuration, name))
+            name: (settings, at_home(configs[name], configuration), channels_of(configuration, name))
             for name, settings in configuration.devices.items()
         }
         gone = [name for name in self._workers if name not in wanted]

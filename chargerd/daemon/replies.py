@@ -59,14 +59,13 @@ def checked(load: Callable[[], Loaded], running: Loaded) -> dict[str, Any]:
     try:
         files = list(load().configuration.files)
     except ConfigError as error:
-        mistakes = [
-            {
-                "kind": "mistake",
-                "place": f"{problem.file}:{problem.line}",
-                "text": problem.text,
-                "allowed": problem.hint,
-            }
-            for problem in error.problems
-        ]
-        return {"text": str(error), "mistakes": mistakes, "files": list(running.configuration.files)}
+        return {"text": str(error), "mistakes": mistakes(error), "files": list(running.configuration.files)}
     return {"text": "The configuration is in order.", "mistakes": [], "files": files}
+
+
+def mistakes(error: ConfigError) -> list[dict[str, Any]]:
+    """What is wrong with a configuration, one row each."""
+    return [
+        {"kind": "mistake", "place": f"{problem.file}:{problem.line}", "text": problem.text, "allowed": problem.hint}
+        for problem in error.problems
+    ]

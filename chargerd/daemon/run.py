@@ -35,6 +35,7 @@ from chargerd.daemon.recorder import Moment, Outcome, Recorder
 from chargerd.daemon.requests import NOT_RECORDED_YET, ending, facts_for, failed, not_recorded, stops
 from chargerd.daemon.secrets import Credentials
 from chargerd.daemon.sinks import Sinks
+from chargerd.daemon.trials import Trials
 from chargerd.daemon.upkeep import Upkeep
 from chargerd.engine import VERSION
 from chargerd.engine.describe import headline, left_on
@@ -127,6 +128,7 @@ class Daemon:
         self._devices = Devices(clock, lambda name, facts: self._queue.put(FromDevice(name, facts)), credentials)
         self._sinks = Sinks(self, places.state, credentials, lambda name, facts: self._queue.put(FromSink(name, facts)))
         self._discovery = Discovery(self.report)
+        self._trials = Trials(self.report)
         self._adopter = Adopter(self._discovery, lambda search: self._queue.put(Searched(search)), self._note)
         self._notify = sdnotify.SystemdNotifier()
         self._watchdog_s = int(os.environ.get("WATCHDOG_USEC", "0")) / 1e6
@@ -359,6 +361,8 @@ class Daemon:
                     self._read_device(ask)
                 case "TestSink":
                     self._test_sink(ask)
+                case method if self._trials.knows(method):
+                    self._trials.begin(method, ask.change.parameters, self.site(), ask.reply)
                 case "CheckConfiguration":
                     ask.reply.set_result(replies.checked(self._load, self._loaded))
                 case _:

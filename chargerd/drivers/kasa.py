@@ -38,6 +38,7 @@ from pydantic import Field, model_validator
 from chargerd.config.base import Credential, DeviceConfig, Secret
 from chargerd.drivers.base import AccessDenied, DriverError, UnexpectedAnswer, Unreachable
 from chargerd.drivers.kasa_timer import RAW_CHARS, child_id, knows_timer, last_will, lend, take_back, timer_of
+from chargerd.drivers.network import EVERYBODY
 from chargerd.model.commands import Command, SetEnabled
 from chargerd.model.events import ChargerRead, DeviceAdded
 
@@ -77,7 +78,7 @@ class Driver:
         ``mac`` is its hardware address: a device that has it is the one, whatever it is called and wherever it has moved.
 
         ``username`` and ``password`` are those of the TP-Link account, for devices whose port 9999 is closed. ``lease``
-        false leaves the device's timer alone. ``discovery`` is where a search is sent.
+        false leaves the device's timer alone. ``discovery`` is where a search is sent, several with blanks between.
         """
 
         host: str | None = Field(default=None, min_length=1, pattern=r"^[A-Za-z0-9._-]+$")
@@ -88,7 +89,7 @@ class Driver:
         password: Credential | None = None
         timeout_s: float = Field(default=5.0, ge=0.1, le=60)
         lease: bool = True
-        discovery: str = Field(default="255.255.255.255", min_length=1)
+        discovery: str | None = Field(default=None, min_length=1)
 
         @model_validator(mode="after")
         def _complete(self) -> Driver.Config:
@@ -240,9 +241,9 @@ class Driver:
                 if not found.done() and self._is_ours(device.mac, device.alias):
                     found.set_result(device.config)
 
-        everybody = asyncio.create_task(
-            Discover.discover(
-                target=self._config.discovery,
+        async def ask(target: str) -> None:
+            await Discover.discover(
+                target=target,
                 on_discovered=look,
                 discovery_timeout=DISCOVERY_S,
                 discovery_packets=2,
@@ -250,7 +251,9 @@ class Driver:
                 port=self._discovery_port,
                 timeout=self._library_timeout_s,
             )
-        )
+
+        targets = (self._config.discovery or EVERYBODY).split()
+        everybody = asyncio.ensure_future(asyncio.gather(*map(ask, targets)))
         either: set[asyncio.Future[Any]] = {everybody, found}
         try:
             await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)

@@ -52,4 +52,42 @@ METHODS: tuple[tuple[str, str, Fields, Fields, dict[str, Any]], ...] = (
         },
         {"kind": "control", "streams": True},
     ),
+    (
+        "TryPlug",
+        "Read a plug that a search has found and nobody has configured.",
+        {
+            "address": ("string", "its address on the network"),
+            "port": ("int", "the port it answers on"),
+            "mac": ("string", "its hardware address; another device at that address is not read"),
+            "channel": ("string", "a socket of a strip, by its name or its id in the strip; empty for a single plug"),
+        },
+        {
+            "model": ("string", "what it says it is"),
+            "firmware": ("string", "its firmware"),
+            "lease": ("string", "none, unproven or proven: whether it cuts off by itself"),
+            "readings": ("[]Reading", "what it said"),
+            "took_ms": ("int", "how long that took"),
+        },
+        {"kind": "control"},
+    ),
+    (
+        "DraftConfiguration",
+        "A configuration for plugs, as a text that loads beside the files that there are. Nothing is written.",
+        {
+            "points": (
+                "[]object",
+                "loadpoints: name, vehicle, target, window and schedule (texts, may be empty), and of their plug address, port, "
+                "mac, alias, channel, login",
+            ),
+            "timezone": ("?string", "the site's time zone, if it has none yet"),
+            "file": ("?string", "the file that it is to be; one that is there is taken for replaced"),
+        },
+        {
+            "configuration": ("string", "the text"),
+            "file": ("string", "where it belongs: the file that was named, or one beside the main file"),
+            "mistakes": ("[]Mistake", "why it would not load; then it must not be used"),
+            "secrets": ("[]string", "credentials that have to be stored before it can be used"),
+        },
+        {"kind": "control"},
+    ),
 )

@@ -44,12 +44,11 @@ timezone = "Europe/Berlin"
 driver = "kasa"
 host = "{host}"
 port = {port}
-discovery = "127.255.255.255"  # the loopback's own broadcast: the demo sends nothing to your network
 poll_s = 60
 poll_fast_s = 60
 max_age_s = 600
 
-[discovery]
+[discovery]                    # the loopback's own broadcast: the demo sends nothing to your network
 networks = ["127.255.255.255:{port}"]
 
 [vehicle.old-pack]             # a charger that never tapers; its time limit will end it

@@ -617,6 +617,23 @@ REPLIES: dict[str, Any] = {
         files=["/etc/chargerd/chargerd.toml"],
     ),
     "Discover": (discovered([], 5.0), discovered(PLUGS[2:3], 3.2), discovered(PLUGS)),
+    "TryPlug": answer(
+        "readings",
+        "plug: enabled False   power_w 0.4",
+        readings=[{"kind": "reading", "address": "plug", "values": {"enabled": False, "power_w": 0.4}}],
+        model="HS110",
+        firmware="1.5.2",
+        lease="unproven",
+        took_ms=80,
+    ),
+    "DraftConfiguration": answer(
+        "draft",
+        "The configuration is in order.",
+        configuration="[device.battery_trike]\n",
+        file="/etc/chargerd/conf.d/plugs.toml",
+        mistakes=[],
+        secrets=[],
+    ),
     "Watch": [answer("watch", "bike-1 charging", loadpoint=BIKE_1, changes=[])],
 }  # fmt: skip
 

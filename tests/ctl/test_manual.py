@@ -47,7 +47,8 @@ def _helped(run: Run, name: str) -> tuple[int, str, str]:
 
 def test_every_method_of_the_table_has_a_command() -> None:
     """What the daemon can do, chargerctl can ask."""
-    for_programs = {"Complete", "GetState"}  # the shell's completion and `chargerd verify` ask these
+    # the shell's completion, `chargerd verify` and the guided `configure` ask these
+    for_programs = {"Complete", "GetState", "TryPlug", "DraftConfiguration"}
     asked = {method for name in REGISTRY for method in (load(name).method, load(name).changes)}
     assert asked - {""} == set(METHODS) - for_programs
 

@@ -57,6 +57,8 @@ def test_monitor_socket_takes_no_changes(folder, hub):
             "ReadDevice",
             "CheckConfiguration",
             "Discover",
+            "TryPlug",
+            "DraftConfiguration",
         ):
             assert client.error(method) == "NotPermitted"
     assert hub.submitted == []

@@ -35,6 +35,7 @@ REGISTRY: dict[str, tuple[str, str, str]] = {
     "profile list": ("look after", "profile", "profiles of chargers and batteries"),
     "profile show": ("look after", "profile", "one of them, with its seasons"),
     "profile learn": ("look after", "learn", "propose a profile from a full charge"),
+    "configure": ("look after", "guided", "question by question: from plugs on the network to a file that charges"),
     "configure check": ("look after", "configure", "what is wrong with the configuration files"),
     "configure show": ("look after", "configure", "settings in force, and where each comes from"),
     "configure import": ("look after", "configure", "a configuration from an INI file of the e-bike battery script"),

@@ -131,8 +131,13 @@ def _devices(count: int) -> str:
 
 def add(parser: argparse.ArgumentParser) -> None:
     """Arguments."""
-    parser.add_argument("--seconds", type=seconds_of, metavar="N", help="how long to look, 1 to 60 (5)")
+    add_seconds(parser)
     add_network(parser)
+
+
+def add_seconds(parser: argparse.ArgumentParser) -> None:
+    """How long to look."""
+    parser.add_argument("--seconds", type=seconds_of, metavar="N", help="how long to look, 1 to 60 (5)")
 
 
 def add_network(parser: argparse.ArgumentParser) -> None:
