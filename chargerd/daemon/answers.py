@@ -93,18 +93,28 @@ def _failsafe(context: Context, _parameters: dict[str, Any]) -> dict[str, Any]:
                 "charger": settings.charger,
                 "enabled": safety.on,
                 "lease": safety.lease,
+                "tested_at": context.utc(safety.tested_ms),
+                "tested_local": context.local(safety.tested_ms),
                 "lease_left_s": None if safety.off_in_s is None else round(safety.off_in_s),
                 "on_stop": settings.on_stop,
                 "safe": safe,
                 "text": _if_it_dies(safety),
             }
         )
-        if safety.lease == "none":
+        if safety.lease == "none" and safety.tested_ms is not None:
+            warnings.append(
+                f"{name}: the timer of {settings.charger} was tried and did not switch it off; once on, it stays on if"
+                " chargerd dies"
+            )
+        elif safety.lease == "none":
             warnings.append(
                 f"{name}: {settings.charger} has no timer of its own; once on, it stays on if chargerd dies"
             )
         elif safety.lease == "unproven":
-            warnings.append(f"{name}: nobody has yet seen the timer of {settings.charger} switch it off")
+            warnings.append(
+                f"{name}: nobody has yet seen the timer of {settings.charger} switch it off;"
+                f" try it: chargerctl device test {name}"
+            )
     unsafe = [str(row["loadpoint"]) for row in rows if not row["safe"]]
     trusted = [str(row["loadpoint"]) for row in rows if row["enabled"] and row["safe"] and row["lease"] != "proven"]
     text = "if chargerd dies now, everything goes or stays off"
@@ -253,6 +263,7 @@ _KINDS = {
     "ReadDevice": "readings",
     "CheckConfiguration": "check",
     "TryPlug": "readings",
+    "TestDevice": "test",
     "DraftConfiguration": "draft",
     "TestSink": "sink-test",
 }

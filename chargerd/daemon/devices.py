@@ -120,6 +120,10 @@ class Devices:
         """Have a device read at once."""
         self._workers[name].read_now()
 
+    def test(self, address: str) -> None:
+        """Have the timer of a socket tried."""
+        self._workers[address.partition("/")[0]].test(address)
+
     def stop(self) -> list[str]:
         """End all workers; returns the names of those that hang in their device and are left behind."""
         for worker in self._workers.values():

@@ -61,11 +61,12 @@ def tasks(site: Site) -> list[dict[str, Any]]:
             continue
         if charger.asked is not True and site.loadpoints[name].session is None:
             continue
-        if held is not None or (device.lease == "none" and settings.on_stop == "leave"):
+        lease = device.lease_at(settings.charger)
+        if held is not None or (lease == "none" and settings.on_stop == "leave"):
             continue
         if charger.timer == "foreign":
             continue  # somebody else's timer ends it
-        if device.lease == "none":
+        if lease == "none":
             lease_s, wish, otherwise = None, "off", "it stays on: switch it off by hand"
         else:
             lease_s, wish = STOPPING_LEASE_S, f"its timer ends it in {STOPPING_LEASE_S} s"

@@ -296,6 +296,6 @@ def _total(rows: list[dict[str, Any]]) -> dict[str, Any]:
 
 def subject_of(event: e.Event, context: Context) -> str | None:
     """The loadpoint that an event is about, None if it is about none."""
-    if isinstance(event.body, e.ChargerRead):
+    if isinstance(event.body, e.ChargerRead | e.LeaseTestBegun | e.LeaseTested):
         return context.site.by_charger.get(address_of(event.source, event.body.channel))
     return getattr(event.body, "loadpoint", None) or None

@@ -126,6 +126,24 @@ def _failed(event: e.Event, fact: e.CommandFailed, _site: Site, _zone: tzinfo) -
     return Line(WARNING, f"{event.source}: did not take a command: {fact.detail or fact.error}", fields)
 
 
+def _tested(event: e.Event, fact: e.LeaseTested, _site: Site, _zone: tzinfo) -> Line:
+    where = f"{event.source}/{fact.channel}" if fact.channel else event.source
+    texts = {
+        "proven": f"its own timer switched it off after {fact.off_after_s or 0:.0f} s",
+        "disproven": "its own timer did not switch it off; once on, it stays on if chargerd dies",
+        "no-timer": "has no timer of its own; once on, it stays on if chargerd dies",
+    }
+    text = texts.get(fact.result, f"the test of its timer was not finished: {fact.detail}")
+    priority = NOTICE if fact.result == "proven" else WARNING
+    return Line(priority, f"{where}: {text}", {"result": fact.result, "seq": event.seq}, always=True)
+
+
+def _testing(event: e.Event, fact: e.LeaseTestBegun, _site: Site, _zone: tzinfo) -> Line:
+    where = f"{event.source}/{fact.channel}" if fact.channel else event.source
+    text = f"{where}: switching on for a test of its timer, {fact.lease_s} s"
+    return Line(NOTICE, text, {"by": fact.by, "seq": event.seq}, always=True)
+
+
 def _lost(event: e.Event, fact: e.DeviceLost, site: Site, _zone: tzinfo) -> Line:
     points = [n for n, s in site.configuration.loadpoints.items() if s.charger.partition("/")[0] == event.source]
     unwatched = f"; {', '.join(points)} not watched, the plug keeps its last state" if points else ""
@@ -194,6 +212,8 @@ _TELLERS: dict[type, Callable[[e.Event, Any, Site, tzinfo], Line | None]] = {
     e.Decided: _decided,
     e.CommandIssued: _command,
     e.CommandFailed: _failed,
+    e.LeaseTestBegun: _testing,
+    e.LeaseTested: _tested,
     e.DeviceLost: _lost,
     e.DeviceBack: _back,
     e.DeviceAdded: _added,

@@ -10,10 +10,22 @@ import queue
 import threading
 from collections.abc import Callable, Sequence
 
+from msgspec import Struct
+
 from chargerd.daemon.clock import Clock
+from chargerd.daemon.leasetest import LEASE_S, Wait, prove
 from chargerd.drivers.base import AccessDenied, Driver, DriverError, UnexpectedAnswer, Unreachable
 from chargerd.model.commands import SetEnabled
-from chargerd.model.events import Body, CommandDone, CommandFailed, DeviceAdded, DeviceBack, DeviceLost, ReadFailed
+from chargerd.model.events import (
+    Body,
+    CommandDone,
+    CommandFailed,
+    DeviceAdded,
+    DeviceBack,
+    DeviceLost,
+    LeaseTested,
+    ReadFailed,
+)
 from chargerd.model.settings import DeviceSettings
 
 LOST_MS = 60_000  # a device that misses one or two readings is not yet worth a line
@@ -80,6 +92,15 @@ class Desk:
             return [outcome]  # a lease was renewed; nothing to see before the next reading
         return [outcome, *self.read(now_ms)]
 
+    def test(self, address: str, now_ms: Callable[[], int], wait: Wait) -> list[Body]:
+        """Try the timer of a socket; takes as long as the timer. Reads afterwards, so that the end is seen."""
+        try:
+            tested = prove(self._driver, address, now_ms, wait)
+        except Exception as error:  # whatever a driver lets through is an answer that nobody expected
+            detail = str(as_driver_error(error))[:DETAIL_CHARS]
+            tested = LeaseTested("undecided", LEASE_S, address.partition("/")[2], detail=detail)
+        return [tested, *self.read(now_ms)]
+
     def close(self) -> None:
         """Let go of the device."""
         self._driver.close()
@@ -115,6 +136,12 @@ def as_driver_error(error: Exception) -> DriverError:
     return UnexpectedAnswer(f"{type(error).__name__}: {error}")
 
 
+class Test(Struct, frozen=True):
+    """A socket's timer is to be tried."""
+
+    address: str
+
+
 class Worker:
     """A device's own thread. ``order`` and ``pace`` may be called from the main loop at any time."""
 
@@ -122,7 +149,8 @@ class Worker:
         self._desk = desk
         self._clock = clock
         self._post = post
-        self._inbox: queue.SimpleQueue[tuple[int, SetEnabled] | bool | str] = queue.SimpleQueue()
+        self._inbox: queue.SimpleQueue[tuple[int, SetEnabled] | bool | str | Test] = queue.SimpleQueue()
+        self._ending = threading.Event()
         self._thread = threading.Thread(target=self._run, name=f"device-{desk.name}", daemon=True)
 
     def start(self) -> None:
@@ -141,14 +169,22 @@ class Worker:
         """Read as soon as the device is free, whenever the next reading is due."""
         self._inbox.put("read")
 
+    def test(self, address: str) -> None:
+        """Try the timer of a socket as soon as the device is free."""
+        self._inbox.put(Test(address))
+
     def stop(self) -> None:
         """No more attempts once the orders that wait are carried out; does not wait for any of that."""
+        self._ending.set()
         self._inbox.put("stop")
 
     def join(self, timeout_s: float) -> bool:
         """Wait for the thread to end; False when it hangs in its device."""
         self._thread.join(timeout_s)
         return not self._thread.is_alive()
+
+    def _wait(self, wait_ms: int) -> bool:
+        return not self._ending.wait(self._clock.real_delay_s(wait_ms))
 
     def _run(self) -> None:
         mono_ms = self._clock.mono_ms
@@ -162,6 +198,8 @@ class Worker:
                 break
             if isinstance(message, bool):
                 self._desk.pace(message, mono_ms())
+            elif isinstance(message, Test):
+                self._post(self._desk.name, self._desk.test(message.address, mono_ms, self._wait))
             elif isinstance(message, tuple):
                 self._post(self._desk.name, self._desk.apply(*message, mono_ms))
             elif message == "read":

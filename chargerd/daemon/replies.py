@@ -6,10 +6,13 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from chargerd.config.load import ConfigError, Loaded
+from chargerd.daemon.leasetest import MARGIN_S
 from chargerd.daemon.requests import device_failed
 from chargerd.model.commands import SetEnabled
-from chargerd.model.events import Body, ChargerRead, ReadFailed
+from chargerd.model.events import Body, ChargerRead, Event, LeaseTestBegun, ReadFailed
 from chargerd.model.state import Site
+
+MINUTE_S = 60  # the shortest timer of the newer plugs
 
 
 def changed(
@@ -69,3 +72,11 @@ def mistakes(error: ConfigError) -> list[dict[str, Any]]:
         {"kind": "mistake", "place": f"{problem.file}:{problem.line}", "text": problem.text, "allowed": problem.hint}
         for problem in error.problems
     ]
+
+
+def testing(address: str, events: Sequence[Event], begun: LeaseTestBegun) -> dict[str, Any]:
+    """That a test has begun, and at most how long it takes; its result is an event of the log."""
+    seq = next(event.seq for event in events if event.body is begun)
+    longest_s = MINUTE_S + MARGIN_S
+    text = f"{address}: on with a timer of {begun.lease_s} s; watching whether it goes off by itself."
+    return {"text": text, "address": address, "lease_s": begun.lease_s, "longest_s": longest_s, "seq": seq}

@@ -19,7 +19,7 @@ import sdnotify
 
 from chargerd import __version__
 from chargerd.config.load import ConfigError, Loaded
-from chargerd.daemon import narrator, replies
+from chargerd.daemon import leasetest, narrator, replies
 from chargerd.daemon.adopter import Adopter
 from chargerd.daemon.adoption import effective
 from chargerd.daemon.clock import Clock, real_s
@@ -361,6 +361,8 @@ class Daemon:
                     self._read_device(ask)
                 case "TestSink":
                     self._test_sink(ask)
+                case "TestDevice":
+                    ask.reply.set_result(self._test_device(ask.change))
                 case method if self._trials.knows(method):
                     self._trials.begin(method, ask.change.parameters, self.site(), ask.reply)
                 case "CheckConfiguration":
@@ -398,6 +400,17 @@ class Daemon:
         return replies.changed(asked.text, done=bool(facts), notes=notes, seq=seq) | replies.entry(
             change.method, asked.entry
         )
+
+    def _test_device(self, change: ChangeRequest) -> dict[str, Any]:
+        """Recorded before anything is switched; what comes of it is a fact like any other."""
+        address, fact = leasetest.begun(change.parameters["name"], change.by, self.site())
+        facts = [(address.partition("/")[0], fact)]
+        outcome = self._recorder.request(facts, self._moment()) if self._recorder.writable() else None
+        if outcome is None:
+            raise not_recorded(self._recorder.error)
+        self._follow(outcome)
+        self._devices.test(address)
+        return replies.testing(address, outcome.events, fact)
 
     def _read_device(self, ask: Ask) -> None:
         """The reply waits for the reading, which goes through the log like any other."""

@@ -39,6 +39,7 @@ TYPES = (
     "decided",
     "command",
     "sink",
+    "test",
     "daemon",
     "log",
 )
@@ -195,6 +196,21 @@ def _command_failed(event: e.Event, fact: e.CommandFailed, _context: Context) ->
     return Said("command", event.source, f"command {fact.issued} failed: {fact.error}", fact.detail)
 
 
+def _lease_test(event: e.Event, fact: e.LeaseTestBegun, context: Context) -> Said:
+    where = _where(address_of(event.source, fact.channel), context)
+    return Said("test", where, f"its timer is tried: on for {fact.lease_s} s by {fact.by}", by=fact.by)
+
+
+def _lease_tested(event: e.Event, fact: e.LeaseTested, context: Context) -> Said:
+    texts = {
+        "proven": f"its own timer switched it off after {fact.off_after_s or 0:.0f} s",
+        "disproven": "its own timer did not switch it off",
+        "no-timer": "it has no timer of its own",
+    }
+    text = texts.get(fact.result, "the test of its timer was not finished")
+    return Said("test", _where(address_of(event.source, fact.channel), context), text, fact.detail)
+
+
 def _started(_event: e.Event, fact: e.DaemonStarted, _context: Context) -> Said:
     return Said("daemon", "chargerd", f"{fact.version} started")
 
@@ -266,6 +282,8 @@ _TELLERS: dict[type, Callable[[e.Event, Any, Context], Said]] = {
     e.CommandIssued: _command,
     e.CommandDone: _done,
     e.CommandFailed: _command_failed,
+    e.LeaseTestBegun: _lease_test,
+    e.LeaseTested: _lease_tested,
     e.DaemonStarted: _started,
     e.DaemonStopping: _stopping,
     e.DaemonStopped: _stopped,

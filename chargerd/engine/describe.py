@@ -49,6 +49,7 @@ class Safety(Struct, frozen=True):
     off_in_s: float | None
     lease: str  # "none", "unproven" or "proven"
     foreign: bool  # somebody else's timer is in the device
+    tested_ms: int | None = None  # when its timer was tried on this very device, None: never
 
 
 def loadpoint_state(site: Site, name: str, now_ms: int) -> str:
@@ -94,15 +95,17 @@ def safety_of(site: Site, name: str) -> Safety:
     """What becomes of a loadpoint's charger if nobody ever speaks to it again."""
     settings = settings_of(site, name)
     charger = site.chargers.get(settings.charger)
-    lease = site.devices[settings.charger.partition("/")[0]].lease
+    device, channel = site.devices[settings.charger.partition("/")[0]], settings.charger.partition("/")[2]
+    lease, proof = device.lease_at(settings.charger), device.proof(channel)
+    proof_ms = None if proof is None else proof.at_ms
     if charger is None or not charger.enabled:
-        return Safety(None if charger is None else charger.enabled, None, lease, foreign=False)
+        return Safety(None if charger is None else charger.enabled, None, lease, foreign=False, tested_ms=proof_ms)
     off_in_s: float | None = None
     if charger.lease_s is not None:
         off_in_s = max(0.0, charger.lease_s - (site.t_ms - charger.t_ms) / 1000)
     elif charger.timer != "foreign" and charger.leased_t_ms is not None and charger.leased_s is not None:
         off_in_s = max(0.0, charger.leased_s - (site.t_ms - charger.leased_t_ms) / 1000)
-    return Safety(charger.enabled, off_in_s, lease, foreign=charger.timer == "foreign")
+    return Safety(charger.enabled, off_in_s, lease, foreign=charger.timer == "foreign", tested_ms=proof_ms)
 
 
 def left_on(site: Site) -> list[str]:
@@ -111,7 +114,7 @@ def left_on(site: Site) -> list[str]:
         name
         for name, settings in site.configuration.loadpoints.items()
         if settings.on_stop == "off"
-        and site.devices[settings.charger.partition("/")[0]].lease == "none"
+        and site.devices[settings.charger.partition("/")[0]].lease_at(settings.charger) == "none"
         and (charger := site.chargers.get(settings.charger)) is not None
         and charger.enabled
         and site.hold is None

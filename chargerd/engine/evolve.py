@@ -34,6 +34,8 @@ from chargerd.model.events import (
     Event,
     HoldCleared,
     HoldSet,
+    LeaseTestBegun,
+    LeaseTested,
     LimitSet,
     LogSetAside,
     ModeSet,
@@ -53,7 +55,7 @@ from chargerd.model.events import (
     Tick,
 )
 from chargerd.model.reasons import word
-from chargerd.model.state import Charger, Device, Loadpoint, Pending, Site, Unsent
+from chargerd.model.state import Charger, Device, Loadpoint, Pending, Proof, Site, Unsent
 
 DAY_MS = 86_400_000
 RETRY_S = (10, 30, 90)  # waits between attempts of a command without effect; the last one repeats
@@ -83,10 +85,15 @@ def _charger_read(draft: Draft, event: Event, read: ChargerRead) -> None:
     source, seq, t_ms = event.source, event.seq, draft.t_ms
     address = f"{source}/{read.channel}" if read.channel else source
     device = draft.devices.get(source)
-    if device is None or not device.reachable or device.failing_since_ms is not None or not device.heard:
-        draft.devices[source] = structs.replace(
-            device or Device(), heard=True, reachable=True, failing_since_ms=None, error="", detail=""
-        )
+    if (
+        device is None
+        or not device.reachable
+        or device.failing_since_ms is not None
+        or not device.heard
+        or device.testing is not None
+    ):
+        device = _heard(device or Device(), read)
+        draft.devices[source] = device
     enabled, power_w = read.enabled, read.power_w
     old = draft.chargers.get(address)
     if old is None:
@@ -100,7 +107,7 @@ def _charger_read(draft: Draft, event: Event, read: ChargerRead) -> None:
         since_ms = old.enabled_t_ms
     else:
         since_ms = t_ms
-        foreign = _is_foreign(draft, source, old, enabled)
+        foreign = device.testing != read.channel and _is_foreign(draft, source, old, enabled)
     if attempts and enabled is asked:
         attempts = 0
     if power_w is None and enabled and since_ms != t_ms:
@@ -118,6 +125,15 @@ def _charger_read(draft: Draft, event: Event, read: ChargerRead) -> None:
         if loadpoint.session is not None:
             session = measured(loadpoint.session, old, enabled, power_w, t_ms, draft.configuration)
             draft.loadpoints[name] = structs.replace(loadpoint, session=session)
+
+
+def _heard(device: Device, read: ChargerRead) -> Device:
+    """A device that has answered. A test of its timer that was cut short is over when the socket is seen to be off."""
+    over = device.testing == read.channel and read.enabled is False
+    testing = None if over else device.testing
+    return structs.replace(
+        device, heard=True, reachable=True, failing_since_ms=None, error="", detail="", testing=testing
+    )
 
 
 def _is_foreign(draft: Draft, source: str, old: Charger, enabled: bool) -> bool:
@@ -178,6 +194,23 @@ def _device_removed(draft: Draft, event: Event, fact: DeviceRemoved) -> None:
     draft.devices.pop(event.source, None)
     for address in [a for a in draft.chargers if a.partition("/")[0] == event.source]:
         del draft.chargers[address]
+
+
+def _lease_test_begun(draft: Draft, event: Event, fact: LeaseTestBegun) -> None:
+    device = draft.devices.get(event.source)
+    if device is not None:
+        draft.devices[event.source] = structs.replace(device, testing=fact.channel)
+
+
+def _lease_tested(draft: Draft, event: Event, fact: LeaseTested) -> None:
+    device = draft.devices.get(event.source)
+    if device is None:
+        return
+    proofs = device.proofs
+    if fact.result in ("proven", "disproven"):
+        proofs = {**proofs, fact.channel: Proof(fact.result == "proven", event.at_ms, device.firmware)}
+    # Until it is read: what is left on, if anything, is ours and not somebody's button.
+    draft.devices[event.source] = structs.replace(device, proofs=proofs, testing=fact.channel)
 
 
 # What was decided and done
@@ -334,6 +367,8 @@ _HANDLERS: dict[type, Callable[[Draft, Event, Any], None]] = {
     CommandIssued: _command_issued,
     CommandDone: _command_done,
     CommandFailed: _command_failed,
+    LeaseTestBegun: _lease_test_begun,
+    LeaseTested: _lease_tested,
     DaemonStarted: _daemon_started,
     DaemonStopping: _daemon_stopping,
     DaemonStopped: _nothing,

@@ -173,7 +173,7 @@ def _commands(case: Case, granted: Granted) -> Iterator[SetEnabled]:
 
 def lease_of(case: Case) -> int | None:
     """The lease that a switching-on carries now; None for a device without one."""
-    if case.device.lease == "none":
+    if case.device.lease_at(case.settings.charger) == "none":
         return None
     return limits.STOPPING_LEASE_S if case.site.stopping else case.settings.lease_s
 

@@ -258,6 +258,29 @@ class CommandFailed(Fact, frozen=True):
     took_ms: int = 0
 
 
+class LeaseTestBegun(Fact, frozen=True):
+    """Somebody has a socket's own timer tried: it is about to be switched on for ``lease_s``, and left to itself."""
+
+    by: str
+    lease_s: int
+    channel: str = ""
+
+
+class LeaseTested(Fact, frozen=True):
+    """What came of it, seen on the very device. The socket is off again.
+
+    ``result`` is "proven" (the timer switched it off, ``off_after_s`` after it was set), "disproven" (it did not), "no-timer"
+    (there is none) or "undecided" (it could not be seen to its end; ``detail`` says why). ``power_w`` is what was drawn.
+    """
+
+    result: str
+    lease_s: int
+    channel: str = ""
+    off_after_s: float | None = None
+    power_w: float | None = None
+    detail: str = ""
+
+
 # The daemon itself
 
 
@@ -372,6 +395,8 @@ Body = (
     | CommandIssued
     | CommandDone
     | CommandFailed
+    | LeaseTestBegun
+    | LeaseTested
     | DaemonStarted
     | DaemonStopping
     | DaemonStopped

@@ -168,8 +168,19 @@ class Loadpoint(Struct, frozen=True, gc=False):
     stored: int = 0  # charges to storage since somebody asked for that target
 
 
+class Proof(Struct, frozen=True, gc=False):
+    """Whether a socket's own timer was seen to switch it off, under which firmware."""
+
+    proven: bool
+    at_ms: int
+    firmware: str
+
+
 class Device(Struct, frozen=True, gc=False):
-    """Whether a device answers, and what it is. ``heard`` is False until it has answered or failed once in this run."""
+    """Whether a device answers, and what it is. ``heard`` is False until it has answered or failed once in this run.
+
+    ``proofs`` are by channel; ``testing`` is the channel whose timer is tried at this moment.
+    """
 
     driver: str = ""
     model: str = ""
@@ -187,6 +198,20 @@ class Device(Struct, frozen=True, gc=False):
     failing_since_ms: int | None = None
     lost_since_ms: int | None = None
     back_seq: int = 0  # seq of the last DeviceBack
+    proofs: dict[str, Proof] = {}
+    testing: str | None = None
+
+    def proof(self, channel: str) -> Proof | None:
+        """What was seen of a socket's timer under the firmware that it has now."""
+        proof = self.proofs.get(channel)
+        return proof if proof is not None and proof.firmware == self.firmware else None
+
+    def lease_at(self, address: str) -> str:
+        """Whether the socket of an address cuts off by itself: "none", "unproven" or "proven". One that failed has none."""
+        proof = self.proof(address.partition("/")[2])
+        if self.lease == "none" or proof is None:
+            return self.lease
+        return "proven" if proof.proven else "none"
 
 
 class Unsent(Struct, frozen=True, gc=False):

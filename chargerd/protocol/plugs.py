@@ -53,6 +53,18 @@ METHODS: tuple[tuple[str, str, Fields, Fields, dict[str, Any]], ...] = (
         {"kind": "control", "streams": True},
     ),
     (
+        "TestDevice",
+        "Switch a socket on with a short timer and see whether that switches it off; the result is an event LeaseTested.",
+        {"name": ("string", "a loadpoint, a device with one socket in use, or device/channel; it must be off")},
+        {
+            "address": ("string", "the socket that is tried"),
+            "lease_s": ("int", "its timer"),
+            "longest_s": ("int", "at most so long it takes"),
+            "seq": ("int", "number of the event that records the begin"),
+        },
+        {"kind": "control"},
+    ),
+    (
         "TryPlug",
         "Read a plug that a search has found and nobody has configured.",
         {

@@ -116,7 +116,7 @@ TYPES: dict[str, Fields] = {
         "at_local": ("string", "time at the site"),
         "type": (
             "string",
-            "read, failed, lost, back, device, mode, target, set, plan, hold, schedule, decided, command, …",
+            "read, failed, lost, back, device, mode, target, set, plan, hold, schedule, decided, command, test, …",
         ),
         "event": ("string", "the event's own name"),
         "subject": ("string", "loadpoint, device or part it is about"),
@@ -195,6 +195,8 @@ TYPES: dict[str, Fields] = {
         "charger": ("string", "address of its charger"),
         "enabled": ("?bool", "whether it is on now"),
         "lease": ("string", "none, unproven or proven"),
+        "tested_at": ("?string", "when its timer was tried on this very device, UTC; null: never"),
+        "tested_local": ("?string", "the same at the site"),
         "lease_left_s": ("?int", "after so long the device cuts off by itself"),
         "on_stop": ("string", "what it is left at when chargerd ends in order: off or leave"),
         "safe": ("bool", "whether it ends by itself if chargerd dies now"),

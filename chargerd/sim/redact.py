@@ -24,7 +24,8 @@ NOBODY = frozenset(
 """Words of our own where else a person's name stands."""
 ERRORS = frozenset({"", "unreachable", "access-denied", "unexpected-answer", "not-recorded"})
 ENDS = frozenset({"", "told to stop", "stop"})
-FROM_DEVICES = (e.ChargerRead, e.ReadFailed, e.DeviceLost, e.DeviceBack, e.DeviceAdded, e.DeviceRemoved)
+FROM_DEVICES = (e.ChargerRead, e.ReadFailed, e.DeviceLost, e.DeviceBack, e.DeviceAdded, e.DeviceRemoved,
+                e.LeaseTestBegun, e.LeaseTested)  # fmt: skip
 ABOUT_COMMANDS = (e.CommandDone, e.CommandFailed)
 
 
@@ -215,6 +216,11 @@ RULES: dict[str, Rule] = {
     "Reason.values": _values,
     "CommandFailed.error": _one_of(ERRORS),
     "CommandFailed.detail": _removed,
+    "LeaseTestBegun.by": _person,
+    "LeaseTestBegun.channel": _of("channel"),
+    "LeaseTested.result": _kept,
+    "LeaseTested.channel": _of("channel"),
+    "LeaseTested.detail": _removed,
     "DaemonStarted.version": _kept,
     "DaemonStarted.engine": _kept,
     "DaemonStarted.boot_id": _of("boot"),
@@ -259,6 +265,9 @@ RULES: dict[str, Rule] = {
     "Device.accepts": _kept,
     "Device.lease": _kept,
     "Device.switch_at": _removed,
+    "Device.proofs": _keys(_of("channel")),
+    "Device.testing": _of("channel"),
+    "Proof.firmware": _kept,
     "Device.error": _one_of(ERRORS),
     "Device.detail": _removed,
     "Site.boot_id": _of("boot"),

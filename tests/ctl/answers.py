@@ -544,11 +544,13 @@ REPLIES: dict[str, Any] = {
         chargers=[
             {
                 "kind": "failsafe", "loadpoint": "bike-1", "charger": "shed/bike-1", "enabled": True,
-                "lease": "unproven", "lease_left_s": 840, "on_stop": "off", "safe": True, "text": "off in 14 min",
+                "lease": "unproven", "tested_at": None,
+                "tested_local": None, "lease_left_s": 840, "on_stop": "off", "safe": True, "text": "off in 14 min",
             },
             {
                 "kind": "failsafe", "loadpoint": "tools", "charger": "garage-plug", "enabled": None,
-                "lease": "none", "lease_left_s": None, "on_stop": "off", "safe": False, "text": "not known",
+                "lease": "none", "tested_at": None,
+                "tested_local": None, "lease_left_s": None, "on_stop": "off", "safe": False, "text": "not known",
             },
         ],
         warnings=["tools: its plug has no timer of its own"],
@@ -617,6 +619,14 @@ REPLIES: dict[str, Any] = {
         files=["/etc/chargerd/chargerd.toml"],
     ),
     "Discover": (discovered([], 5.0), discovered(PLUGS[2:3], 3.2), discovered(PLUGS)),
+    "TestDevice": answer(
+        "test",
+        "shed/bike-1: on with a timer of 15 s; watching whether it goes off by itself.",
+        address="shed/bike-1",
+        lease_s=15,
+        longest_s=70,
+        seq=40,
+    ),
     "TryPlug": answer(
         "readings",
         "plug: enabled False   power_w 0.4",

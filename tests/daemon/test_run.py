@@ -386,6 +386,27 @@ def test_plugs_are_found_while_the_daemon_runs(house):
     assert "search" not in house.journal()
 
 
+def test_a_timer_that_was_seen_to_fire_is_proven_from_then_on(house):
+    """device test with the real programs: recorded before it is switched, off by its own timer, told by failsafe."""
+    house.ready()
+    house.until(lambda: house.ask("GetStatus")["parameters"]["loadpoints"][0]["enabled"] is False)
+    control = [sys.executable, "-m", "chargerd.ctl", "--socket", str(house.folder / "run")]
+    done = subprocess.run(
+        [*control, "device", "test", "bike", "--yes", "--json"],
+        capture_output=True, text=True, timeout=60, cwd=ROOT, check=True,
+    )  # fmt: skip
+    told = json.loads(done.stdout)
+    assert (told["result"], told["address"]) == ("proven", "shed/battery_1")
+    assert 14 <= told["off_after_s"] <= 18
+    assert [(move.on, move.cause) for move in house.strip.switchings] == [(True, "client"), (False, "countdown")]
+    (charger,) = house.ask("GetFailsafe")["parameters"]["chargers"]
+    assert (charger["lease"], charger["tested_at"] is not None) == ("proven", True)
+    assert house.ask("GetStatus")["parameters"]["loadpoints"][0]["mode"] == "off"
+    shown = subprocess.run([*control, "failsafe"], capture_output=True, text=True, timeout=30, cwd=ROOT, check=True)
+    assert f"proven on {charger['tested_local'][:10]}" in shown.stdout
+    assert "error" in house.ask("TestDevice", name="attic")
+
+
 def test_rehearsal_over_the_socket_sends_nothing(house):
     """S0-30: with dry_run the commands are listed and the device sees none."""
     house.ready()

@@ -43,6 +43,8 @@ EXAMPLES: tuple[e.Body, ...] = (
     e.CommandIssued("bike", SetEnabled("shed/bike", enabled=True, lease_s=900), e.Reason("lease-renewal")),
     e.CommandDone(12, 340),
     e.CommandFailed(12, "unreachable", "no answer", 5000),
+    e.LeaseTestBegun("anna", 15, "bike"),
+    e.LeaseTested("proven", 15, "bike", 15.4, 103.2, "by hand"),
     e.DaemonStarted("0.1", "1", "boot-a", 4711),
     e.DaemonStopping("told to stop"),
     e.DaemonStopped("told to stop"),

@@ -32,6 +32,7 @@ REGISTRY: dict[str, tuple[str, str, str]] = {
     "discover": ("look after", "discover", "plugs on the local network, and which of them are configured"),
     "device list": ("look after", "device", "devices: whether they answer, what they last said"),
     "device read": ("look after", "device", "read a device now"),
+    "device test": ("look after", "device", "whether a plug really switches off by itself"),
     "profile list": ("look after", "profile", "profiles of chargers and batteries"),
     "profile show": ("look after", "profile", "one of them, with its seasons"),
     "profile learn": ("look after", "learn", "propose a profile from a full charge"),

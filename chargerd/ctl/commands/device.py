@@ -1,18 +1,27 @@
-"""Device: whether the devices answer, what they last said, and what they say now."""
+"""Device: whether the devices answer, what they said and say, and whether a socket's own timer does what it promises."""
 
 from __future__ import annotations
 
 from chargerd.ctl.commands.base import Command, completes
-from chargerd.ctl.errors import DONE
-from chargerd.ctl.render import UNKNOWN, clock, duration, table, tabs
+from chargerd.ctl.errors import DONE, FOUND, TIMED_OUT, Failure, usage
+from chargerd.ctl.render import UNKNOWN, clean, clock, duration, table, tabs
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import argparse
     from typing import Any
 
+    from chargerd.ctl.client import Stream
     from chargerd.ctl.commands.base import Call
 
+PATIENCE_S = 20.0  # beyond what a test takes at most
+TESTED = ("result", "off_after_s", "power_w", "detail")
+TEST_FIELDS = {
+    "result": ("string", "proven, disproven, no-timer or undecided"),
+    "off_after_s": ("?float", "after so long it went off by itself; null: it did not"),
+    "power_w": ("?float", "what was drawn"),
+    "detail": ("?string", "why it is undecided"),
+}
 HEADER = ("DEVICE", "DRIVER", "MODEL", "TIMER", "CHANNELS", "STATE")
 
 
@@ -79,9 +88,75 @@ def add_list(parser: argparse.ArgumentParser) -> None:
     completes(parser.add_argument("names", metavar="NAME", nargs="*", help="devices; all if left out"), "devices")
 
 
+def add_test(parser: argparse.ArgumentParser) -> None:
+    """Arguments of device test."""
+    name = parser.add_argument("name", metavar="NAME", help="a loadpoint, a device, or device/channel; it must be off")
+    completes(name, "loadpoints")
+    parser.add_argument("-y", "--yes", action="store_true", help="do not ask")
+
+
 def add_read(parser: argparse.ArgumentParser) -> None:
     """Arguments of device read."""
     completes(parser.add_argument("name", metavar="NAME", help="a device"), "devices")
+
+
+def test(call: Call) -> int:
+    """Have a socket's timer tried, and wait for what comes of it."""
+    name, output = call.arguments.name, call.output
+    if not call.arguments.yes and not _agreed(call, name):
+        output.text("Nothing was switched.")
+        return DONE
+    stream = call.client.follow("GetLog", types=["test"], lines=1, follow=True)
+    try:
+        begun = call.client.tell("TestDevice", name=name)
+        if output.form == "text":
+            output.text(begun["text"])
+        entry = _result(stream, begun)
+    finally:
+        stream.close()
+    data = entry["data"]
+    if output.form == "json":
+        output.json({**begun, "text": entry["text"], **{key: data.get(key) for key in TESTED}})
+    elif output.form == "plain":
+        output.text(tabs([[begun["address"], *(data.get(key) for key in TESTED)]]))
+    else:
+        drew = data.get("power_w")
+        lines = [f"{begun['address']}: {entry['text']}.", entry["detail"]]
+        lines.append("" if drew is None else f"It drew {drew:g} W while it was on.")
+        output.text("\n".join(clean(line) for line in lines if line))
+    return DONE if data["result"] == "proven" else FOUND
+
+
+def _agreed(call: Call, name: str) -> bool:
+    import sys
+
+    if not (call.output.terminal and sys.stdin is not None and sys.stdin.isatty()):
+        raise usage("device test switches a socket; without a terminal to ask on, say --yes", "device test")
+    from chargerd.ctl.commands.guided import Given, yes
+
+    call.output.text(
+        clean(
+            f"Will switch {name} on for 15 s (newer plugs: a minute), hands off, and see whether its own timer ends it."
+        )
+    )
+    try:
+        return yes(call, "Whatever is connected gets power. Go on")
+    except Given:
+        return False
+
+
+def _result(stream: Stream, begun: dict[str, Any]) -> dict[str, Any]:
+    """The row of the log that says what came of it. Raises `Failure` if it does not come."""
+    import time
+
+    until_s = time.monotonic() + begun["longest_s"] + PATIENCE_S
+    while (left_s := until_s - time.monotonic()) > 0:
+        for reply in stream.take(left_s):
+            for entry in reply["entries"]:
+                if entry["event"] == "LeaseTested" and entry["seq"] > begun["seq"]:
+                    return dict(entry)
+    hint = "Look: chargerctl log --type test      chargerctl device list"
+    raise Failure(TIMED_OUT, "no-result", "the test has not come to an end.", "The socket may still be on.", hint)
 
 
 COMMANDS = {
@@ -91,6 +166,17 @@ COMMANDS = {
         add_list,
         method="GetDevices",
         more="--plain: name, driver, model, device_id, firmware, reachable, error, lost_since, lease.",
+    ),
+    "device test": Command(
+        test,
+        ("chargerctl device test bike-1", "chargerctl device test shed/battery_1 --yes"),
+        add_test,
+        TEST_FIELDS,
+        method="TestDevice",
+        more="chargerd gives a plug a timer that switches it off if chargerd falls silent; whether the timer of this plug "
+        "does so is known only when it was tried. The socket is switched on with a short timer and left alone; nothing else of "
+        "its device may be on. The result is recorded, and chargerctl failsafe tells it; a timer that failed is not relied on "
+        "any more. Exit code 0: proven, 6: not. --plain: address, result, off_after_s, power_w, detail.",
     ),
     "device read": Command(
         read,

@@ -8,6 +8,8 @@ from chargerd.ctl.render import table, tabs, warned
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from chargerd.ctl.commands.base import Call
 
 HEADER = ("LOADPOINT", "CHARGER", "NOW", "TIMER", "AT STOP", "IF CHARGERD DIES NOW")
@@ -28,7 +30,7 @@ def run(call: Call) -> int:
                 charger["loadpoint"],
                 charger["charger"],
                 {True: "on", False: "off"}.get(charger["enabled"], "unknown"),
-                charger["lease"],
+                timer_text(charger),
                 charger["on_stop"],
                 charger["text"],
             ]
@@ -39,12 +41,20 @@ def run(call: Call) -> int:
     return DONE
 
 
+def timer_text(charger: dict[str, Any]) -> str:
+    """What is known of a socket's timer, with the day on which it was tried."""
+    if not charger["tested_local"]:
+        return str(charger["lease"])
+    day = charger["tested_local"][:10]
+    return f"proven on {day}" if charger["lease"] == "proven" else f"none: failed on {day}"
+
+
 COMMANDS = {
     "failsafe": Command(
         run,
         ("chargerctl failsafe",),
         method="GetFailsafe",
-        more='A timer is "unproven" until it has been seen to fire on the very device. '
+        more='A timer is "unproven" until it has been seen to fire on the very device: chargerctl device test. '
         "--plain: loadpoint, charger, enabled, lease, lease_left_s, on_stop, safe.",
     )
 }

@@ -84,6 +84,7 @@ class Behaviour:
     stale_relay: bool = False  # goes on reporting the relays as they were when this was set
     no_power: bool = False  # leaves the power out of the meter's answer
     no_timer: bool = False  # does not know the module count_down
+    dead_timer: bool = False  # takes countdown rules, and forgets to act when they end
     switching_clears_timer: bool = False
 
 
@@ -272,7 +273,8 @@ class SimulatedPlug:
             timer = outlet.timer
             if timer is not None and timer.enable and timer.due_s <= now_s:
                 timer.enable = 0
-                self._switch(outlet, bool(timer.act), timer.due_s, "countdown")
+                if not self.behaviour.dead_timer:
+                    self._switch(outlet, bool(timer.act), timer.due_s, "countdown")
             outlet.flow(now_s)
         return now_s
 
