@@ -184,6 +184,7 @@ ELSEWHERE = {  # a module without a file of its own in the mirrored tree → wha
     "daemon/lastwill": "tests/test_failsafe.py",
     "drivers/kasa_timer": "tests/drivers/test_kasa.py",
     "store/batch": "tests/store/test_sealing.py",
+    "daemon/messages": "tests/daemon/test_run.py",
     "daemon/news": "tests/daemon/test_sinks.py",
     "sinks/base": "tests/sinks/test_notify.py",
     "engine/course": "tests/days/test_pack.py",

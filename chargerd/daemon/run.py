@@ -30,6 +30,7 @@ from chargerd.daemon.discovery import Discovery, Search, wanted
 from chargerd.daemon.history import History
 from chargerd.daemon.journal import ACT, INFO, NOTICE, WARNING, Journal
 from chargerd.daemon.lastwill import LastWill
+from chargerd.daemon.messages import Ask, FromDevice, FromSink, Message, Searched, Told
 from chargerd.daemon.rebuild import Rebuild, Rebuilt, keep
 from chargerd.daemon.recorder import Moment, Outcome, Recorder
 from chargerd.daemon.requests import NOT_RECORDED_YET, ending, facts_for, failed, not_recorded, stops
@@ -62,43 +63,6 @@ from chargerd.store.errors import LogError
 GATHER_S = 0.2  # readings that arrive this close together share a transaction
 STOP_S = 10.0  # how long an ending waits for devices to take their last command; a kasa call may take 7.5 s
 IDLE_S = 10.0  # the loop looks around at least this often, also without a watchdog
-
-
-class FromDevice(NamedTuple):
-    """Facts from a worker."""
-
-    device: str
-    facts: Sequence[Body]
-
-
-class Ask(NamedTuple):
-    """A request from the control socket, and where its reply is awaited."""
-
-    change: ChangeRequest
-    reply: Future[dict[str, Any]]
-    asked_s: float
-
-
-class Told(NamedTuple):
-    """A signal: "stop" or "reload"."""
-
-    what: str
-
-
-class FromSink(NamedTuple):
-    """Facts from a sink's thread."""
-
-    sink: str
-    facts: Sequence[Body]
-
-
-class Searched(NamedTuple):
-    """A search for plugs to adopt is over."""
-
-    search: Search
-
-
-Message = FromDevice | FromSink | Ask | Told | Rebuilt | Searched
 
 
 class Places(NamedTuple):
