@@ -167,3 +167,32 @@ def test_quiet_service_still_tells_every_switching(box: Box):
     box.charging()
     assert "bike: switching on" in box.said()
     assert "watches" not in box.said()
+
+
+HOOK = """\
+import http.server
+class Handler(http.server.BaseHTTPRequestHandler):
+    def do_POST(self):
+        open("/root/told", "ab").write(self.rfile.read(int(self.headers["Content-Length"])) + b"\\n")
+        self.send_response(200)
+        self.end_headers()
+http.server.HTTPServer(("127.0.0.1", 8099), Handler).serve_forever()
+"""
+PICTURE = (
+    'import sys; sys.path[:0] = ["/usr/lib/chargerd/app", "/usr/lib/chargerd/vendor"]\n'
+    "from chargerd.sinks.picture import png\n"
+    "from chargerd.sinks.base import Curve\n"
+    'print(png([Curve("bike", ((0.0, 100.0), (1.0, 5.0)))], "Monday")[:4])\n'
+)
+
+
+def test_installed_service_tells_a_web_hook_and_draws_curves(box: Box):
+    """S0-28 on the package: the libraries that carry news and draw are in it and work inside its sandbox."""
+    box.sh(f"cat > /root/hook.py <<'END'\n{HOOK}END\nsystemd-run --quiet --unit=hook python3 /root/hook.py")
+    box.sh("printf 'json://127.0.0.1:8099/hook' > /etc/chargerd/secrets/hook")
+    box.configure('[sink.hook]\nkind = "notify"\nurl = { credential = "hook" }\n', take_over=False)
+    box.sh("systemctl restart chargerd")
+    box.until(lambda: box.shows("StatusText"))
+    assert "hook: the test message was taken." in box.sh("chargerctl sink test hook")
+    assert "chargerd: a test" in box.sh("cat /root/told")
+    assert box.sh(f"cat > /root/draw.py <<'END'\n{PICTURE}END\npython3 -IBS /root/draw.py") == "b'\\x89PNG'\n"
