@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 from chargerd import drivers
@@ -14,7 +15,9 @@ from chargerd.drivers.network import network
 from chargerd.model.commands import Command, SetEnabled
 from chargerd.model.events import DeviceAdded
 from chargerd.model.settings import Configuration, DeviceSettings
+from chargerd.model.state import Site
 
+MAC = r"([0-9A-F]{2}:){5}[0-9A-F]{2}"
 HANG_S = 1.0  # how long an ending waits for a worker that may be stuck in its device
 
 
@@ -62,6 +65,23 @@ def make_driver(
     return made
 
 
+def remembered(site: Site, configuration: Configuration) -> dict[str, str]:
+    """Hardware addresses of devices that the configuration names by an address only, and that have answered there before.
+
+    Addresses move. A device that is configured as it was is the one it was, at whatever address it is found, and another one
+    that has its address now is not. ``site`` is the state of before.
+    """
+    known = {}
+    for name, settings in configuration.devices.items():
+        before, device, options = site.configuration.devices.get(name), site.devices.get(name), settings.options
+        if before is None or device is None or "mac" not in options or options["mac"] is not None:
+            continue  # not a kind of device that is known so, or the file names it
+        same = all(before.options.get(key) == options.get(key) for key in ("host", "port"))
+        if same and options.get("alias") is None and re.fullmatch(MAC, device.device_id):
+            known[name] = device.device_id
+    return known
+
+
 def at_home(config: DeviceConfig, configuration: Configuration) -> DeviceConfig:
     """The device's settings with what the site has for all: a lost device is looked for where [discovery] says."""
     if getattr(config, "discovery", "") is not None:
@@ -84,8 +104,13 @@ class Devices:
     def __len__(self) -> int:
         return len(self._workers)
 
-    def configure(self, configuration: Configuration, configs: Mapping[str, DeviceConfig]) -> list[str]:
-        """Run just these devices. Workers of devices that have not changed go on; returns the names of those that ended."""
+    def configure(
+        self, configuration: Configuration, configs: Mapping[str, DeviceConfig], known: Mapping[str, str]
+    ) -> list[str]:
+        """Run just these devices. Workers of devices that have not changed go on; returns the names of those that ended.
+
+        ``known`` are hardware addresses that are remembered, see `remembered`.
+        """
         wanted = {
             name: (settings, at_home(configs[name], configuration), channels_of(configuration, name))
             for name, settings in configuration.devices.items()
@@ -99,7 +124,8 @@ class Devices:
             self._near -= {name}  # one made anew begins at the slow pace and has to be told
         for name, (settings, config, channels) in wanted.items():
             if name not in self._workers:
-                driver = make_driver(name, config, channels, self._credentials, self._clock)
+                sure = config.model_copy(update={"mac": known[name]}) if name in known else config
+                driver = make_driver(name, sure, channels, self._credentials, self._clock)
                 self._workers[name] = Worker(Desk(settings, driver), self._clock, self._post)
                 self._made_of[name] = wanted[name]
                 self._workers[name].start()

@@ -25,7 +25,7 @@ from chargerd.daemon.adoption import effective
 from chargerd.daemon.clock import Clock, real_s
 from chargerd.daemon.context import no_device, no_sink
 from chargerd.daemon.control import ChangeRequest, ControlServer
-from chargerd.daemon.devices import Devices
+from chargerd.daemon.devices import Devices, remembered
 from chargerd.daemon.discovery import Discovery, Search, wanted
 from chargerd.daemon.history import History
 from chargerd.daemon.journal import ACT, INFO, NOTICE, WARNING, Journal
@@ -160,13 +160,14 @@ class Daemon:
         self._zone = windows.zone(loaded.configuration.timezone)
         self._control = ControlServer(self._places.run, self._places.group, self)
         self._control.start()
+        known = remembered(recorder.site, loaded.configuration)
         facts: list[Body] = [DaemonStarted(__version__, VERSION, self._clock.boot_id(), os.getpid())]
         if set_aside is not None:
             facts.append(set_aside)
         facts.append(ConfigLoaded(loaded.configuration))
         if not self._take([("daemon", fact) for fact in facts]).recorded:
             self._take([])  # says so
-        self._devices.configure(loaded.configuration, loaded.device_configs)
+        self._devices.configure(loaded.configuration, loaded.device_configs, known)
         self._sinks.configure(loaded.sink_configs)
         for number, what in ((signal.SIGTERM, "stop"), (signal.SIGINT, "stop"), (signal.SIGHUP, "reload")):
             signal.signal(number, self._told(what))
@@ -423,7 +424,8 @@ class Daemon:
         self._files, self._loaded = files, loaded
         self._journal.follow(loaded.configuration.journal_level)
         self._zone = windows.zone(loaded.configuration.timezone)
-        gone = self._devices.configure(loaded.configuration, loaded.device_configs)
+        known = remembered(self.site(), loaded.configuration)
+        gone = self._devices.configure(loaded.configuration, loaded.device_configs, known)
         self._sinks.configure(loaded.sink_configs)
         removed: list[tuple[str, Body]] = [(name, DeviceRemoved()) for name in gone]
         self._take([*removed, ("daemon", ConfigLoaded(loaded.configuration, by=by))])

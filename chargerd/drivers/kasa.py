@@ -55,6 +55,8 @@ CLOSED_HINT = (
     ". Newer firmware closes the port: give username and password, or switch on Third-Party Compatibility in the app"
 )
 
+REPLACED_HINT = "If it was replaced, give the new mac in the configuration"
+
 # What python-kasa raises for answers it cannot make sense of, besides its own exceptions.
 _CONFUSED = (LookupError, TypeError, AttributeError, ValueError, AssertionError)
 
@@ -186,7 +188,12 @@ class Driver:
         except (KasaException, OSError, _Stranger) as error:
             if isinstance(error, AuthenticationError) or (self._mac is None and self._config.alias is None):
                 raise
-            device = await self._reach(await self._search())
+            try:
+                device = await self._reach(await self._search())
+            except Unreachable:
+                if not isinstance(error, _Stranger):
+                    raise
+                raise Unreachable(f"{error}, which answers no search. {REPLACED_HINT}") from None
         self._device = device
         await self._examine(device)
         return device

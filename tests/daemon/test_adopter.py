@@ -162,6 +162,35 @@ def test_without_the_option_none_is_adopted_and_a_reload_brings_and_takes_it(str
     street.until(lambda: not plug.is_on())
 
 
+def test_a_plug_that_moved_while_nobody_looked_is_found_again(street: Street):
+    """The router gave it another address while chargerd was down, and its old one to a heater: the right one is switched."""
+    plug = street.plug("charger", 5)
+    street.write(
+        f'[device.garage]\ndriver = "kasa"\nhost = "127.0.1.5"\nport = {street.port}\n[loadpoint.bike]\ncharger = "garage"\n'
+    )
+    street.start()
+    street.until(lambda: street.points()["bike"]["enabled"] is False)
+    street.stop()
+    plug.stop()
+    heater = SimulatedPlug(
+        Socket(world.load("foreign")), now_s=time.time, alias="heater", host="127.0.1.5", port=street.port,
+        mac="50:C7:BF:00:01:99", broadcast=EVERYBODY,
+    )  # fmt: skip
+    heater.start()
+    street.plugs["heater"] = heater
+    socket = Socket(world.load("rad-full"), noise=random.Random("moved"))
+    moved = SimulatedPlug(
+        socket, now_s=time.time, alias="charger", host="127.0.1.6", port=street.port, mac=plug.mac, broadcast=EVERYBODY
+    )
+    moved.start()
+    street.plugs["moved"] = moved
+    street.start()
+    street.until(lambda: street.points()["bike"]["reachable"] is True)
+    street.ctl("mode", "bike", "fast")
+    street.until(moved.is_on)
+    assert heater.switchings == []
+
+
 # Without a daemon
 
 

@@ -7,6 +7,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -16,14 +17,16 @@ from msgspec import structs
 from chargerd import drivers
 from chargerd.config.base import Credential, DeviceConfig
 from chargerd.daemon.clock import Clock
-from chargerd.daemon.devices import Devices, Locked, channels_of, make_driver
+from chargerd.daemon.devices import Devices, Locked, at_home, channels_of, make_driver, remembered
 from chargerd.daemon.secrets import Credentials
 from chargerd.drivers import kasa, simulated
 from chargerd.drivers.base import AccessDenied
 from chargerd.model.commands import SetEnabled
 from chargerd.model.events import Body, ChargerRead, CommandDone, DeviceAdded, DeviceLost, ReadFailed
 from chargerd.model.settings import Configuration, DeviceSettings
+from chargerd.model.state import Device, Site
 from tests.house import MONDAY_MS, loadpoint
+from tests.sim.wire.bench import Bench
 
 LOGIN = {"username": Credential(credential="user"), "password": Credential(credential="pass")}
 
@@ -53,7 +56,7 @@ class Stage:
             for name, config in configs.items()
         }
         points = {name: structs.replace(loadpoint(name), charger=f"{name}/bike") for name in configs}
-        return self.devices.configure(Configuration(devices=settings, loadpoints=points), configs)
+        return self.devices.configure(Configuration(devices=settings, loadpoints=points), configs, {})
 
     def heard(self, wanted: str, kind: type[Body]) -> Body:
         """The next fact of a kind that a device posts."""
@@ -172,7 +175,7 @@ def test_a_device_whose_sockets_are_used_otherwise_is_made_anew(stage):
     stage.heard("shed", DeviceAdded)
     settings = {"shed": DeviceSettings("shed", "simulated")}
     points = {"trike": structs.replace(loadpoint("trike"), charger="shed/trike")}
-    assert stage.devices.configure(Configuration(devices=settings, loadpoints=points), {"shed": plug()}) == []
+    assert stage.devices.configure(Configuration(devices=settings, loadpoints=points), {"shed": plug()}, {}) == []
     assert stage.heard("shed", DeviceAdded).channels == {"trike": "trike"}
 
 
@@ -224,3 +227,58 @@ def test_a_device_that_is_made_anew_is_read_as_fast_as_the_old_one(stage):
     stage.heard("shed", DeviceAdded)
     for _ in range(10):
         stage.heard("shed", ChargerRead)
+
+
+# Where they are
+
+
+def test_a_device_is_looked_for_where_the_site_says_unless_it_says_itself():
+    """[discovery] counts for all devices that can be looked for; others have no such key."""
+    home = Configuration(networks=("192.168.178.0/24", "10.0.0.7:4000"))
+    assert at_home(kasa.Driver.Config(driver="kasa", host="a"), home).discovery == "192.168.178.255 10.0.0.7"
+    assert at_home(kasa.Driver.Config(driver="kasa", host="a", discovery="10.1.1.1"), home).discovery == "10.1.1.1"
+    assert at_home(plug(), home) == plug()
+
+
+def test_a_hardware_address_is_remembered_as_long_as_the_file_says_the_same():
+    """Of a device named by its address only; another address in the file is another device; ids that are none are left."""
+
+    def known(told: str, before: dict[str, Any], now: dict[str, Any]) -> dict[str, str]:
+        plain = {"port": 9999, "alias": None, "mac": None}
+        old, new = (DeviceSettings("shed", "kasa", options={**plain, **keys}) for keys in (before, now))
+        site = Site(configuration=Configuration(devices={"shed": old}), devices={"shed": Device(device_id=told)})
+        return remembered(site, Configuration(devices={"shed": new}))
+
+    here, mac = {"host": "10.0.0.1"}, "50:C7:BF:00:00:01"
+    assert known(mac, here, {**here, "timeout_s": 3.0}) == {"shed": mac}
+    assert known(mac, here, {"host": "10.0.0.2"}) == {}
+    assert known(mac, here, {**here, "alias": "shed"}) == {}
+    assert known(mac, here, {**here, "mac": "50:C7:BF:00:00:02"}) == {}
+    assert known("", here, here) == {}
+    assert known("802291A1B2C3D4E5F60718293A4B5C6D7E8F9012", here, here) == {}
+    assert remembered(Site(), Configuration(devices={"shed": DeviceSettings("shed", "kasa", options=here)})) == {}
+
+
+def test_a_remembered_plug_is_found_where_it_has_moved_and_its_successor_is_left_alone(tmp_path):
+    """After a restart: a heater's plug has the address now. It is named, and never switched."""
+    with ExitStack() as stack:
+        bench = Bench(stack)
+        heater = bench.plug(host="127.0.0.95", alias="heater", mac="50:C7:BF:00:00:95", on=False)
+        posted: queue.SimpleQueue[tuple[str, list[Body]]] = queue.SimpleQueue()
+        devices = Devices(Clock(), lambda name, facts: posted.put((name, list(facts))), Credentials(tmp_path))
+        config = kasa.Driver.Config(driver="kasa", host=heater.host, port=heater.port, timeout_s=0.4)
+        home = Configuration(
+            devices={"shed": DeviceSettings("shed", "kasa")}, networks=("127.0.0.96",),
+            loadpoints={"a": structs.replace(loadpoint("a"), charger="shed")},
+        )  # fmt: skip
+        devices.configure(home, {"shed": config}, {"shed": "50:C7:BF:00:00:96"})
+        _, facts = posted.get(timeout=10)
+        (failed,) = facts
+        assert isinstance(failed, ReadFailed)
+        assert "is 'heater' (50:C7:BF:00:00:95), not '50:C7:BF:00:00:96'" in failed.detail
+        assert failed.detail.endswith("If it was replaced, give the new mac in the configuration")
+        moved = bench.plug(host="127.0.0.96", port=heater.port, mac="50:C7:BF:00:00:96", on=False, draw_w=60.0)
+        devices.order(7, SetEnabled("shed", True))
+        until(moved.is_on)
+        assert heater.switchings == []
+        assert devices.stop() == []
