@@ -263,6 +263,7 @@ _KINDS = {
     "ReadDevice": "readings",
     "CheckConfiguration": "check",
     "TryPlug": "readings",
+    "RecordDevice": "recording",
     "TestDevice": "test",
     "DraftConfiguration": "draft",
     "TestSink": "sink-test",

@@ -149,6 +149,13 @@ def no_sink(name: str, site: Site) -> CallError:
     return _no_such("NoSuchSink", "sink", name, sorted(site.configuration.sinks))
 
 
+def device_named(name: str, site: Site) -> str:
+    """The name of a device that there is. Raises `CallError` NoSuchDevice."""
+    if name not in site.configuration.devices:
+        raise no_device(name, site)
+    return name
+
+
 def no_entry(name: str, known: list[str]) -> CallError:
     """The error for a schedule entry that there is not."""
     return _no_such("NoSuchEntry", "schedule entry", name, known)

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from concurrent.futures import Future
+from typing import Any
 
 from chargerd import drivers
 from chargerd.config.base import DeviceConfig
+from chargerd.config.draft import name_for
 from chargerd.daemon.clock import Clock
 from chargerd.daemon.poller import Desk, Post, Worker
 from chargerd.daemon.secrets import Credentials, SecretMissing
@@ -90,6 +93,18 @@ def at_home(config: DeviceConfig, configuration: Configuration) -> DeviceConfig:
     return config.model_copy(update={"discovery": " ".join(targets)})
 
 
+def _pass_on(name: str, done: Future[dict[str, Any]], reply: Future[dict[str, Any]]) -> None:
+    """A recording as a reply of the socket."""
+    error = done.exception()
+    if error is not None:
+        reply.set_exception(error)
+        return
+    recording = done.result()
+    text = f"{name}: {recording['model']} with firmware {recording['firmware']}"
+    file = "_".join(filter(None, (recording["model"], recording["hardware"], recording["firmware"].partition(" ")[0])))
+    reply.set_result({"text": text, "file": f"{name_for(file, ())}.json", "recording": recording})
+
+
 class Devices:
     """Every worker that runs. Used by the main loop only."""
 
@@ -145,6 +160,12 @@ class Devices:
     def read_now(self, name: str) -> None:
         """Have a device read at once."""
         self._workers[name].read_now()
+
+    def record(self, name: str, reply: Future[dict[str, Any]]) -> None:
+        """Have a device say everything that a contributor needs."""
+        told: Future[dict[str, Any]] = Future()
+        told.add_done_callback(lambda done: _pass_on(name, done, reply))
+        self._workers[name].record(told)
 
     def test(self, address: str) -> None:
         """Have the timer of a socket tried."""

@@ -9,6 +9,8 @@ from __future__ import annotations
 import queue
 import threading
 from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from typing import Any
 
 from msgspec import Struct
 
@@ -27,6 +29,7 @@ from chargerd.model.events import (
     ReadFailed,
 )
 from chargerd.model.settings import DeviceSettings
+from chargerd.protocol.framing import CallError
 
 LOST_MS = 60_000  # a device that misses one or two readings is not yet worth a line
 BACK_OFF = 8.0  # at most this many times the slow reading pace between two attempts
@@ -101,6 +104,20 @@ class Desk:
             tested = LeaseTested("undecided", LEASE_S, address.partition("/")[2], detail=detail)
         return [tested, *self.read(now_ms)]
 
+    def record(self, reply: Future[dict[str, Any]]) -> None:
+        """Answer with what the device says of itself; nothing is switched, and it is no reading."""
+        recording = getattr(self._driver, "record", None)
+        if recording is None:
+            text = f"{self.name}: devices of its driver cannot be recorded"
+            reply.set_exception(CallError("Refused", text, "Nothing was asked.", ""))
+            return
+        try:
+            reply.set_result(recording())
+        except Exception as error:  # whatever a driver lets through is an answer that nobody expected
+            text = f"{self.name}: {str(as_driver_error(error))[:DETAIL_CHARS]}"
+            hint = f"Look: chargerctl device read {self.name}"
+            reply.set_exception(CallError("DeviceFailed", text, "Nothing was switched.", hint))
+
     def close(self) -> None:
         """Let go of the device."""
         self._driver.close()
@@ -149,7 +166,9 @@ class Worker:
         self._desk = desk
         self._clock = clock
         self._post = post
-        self._inbox: queue.SimpleQueue[tuple[int, SetEnabled] | bool | str | Test] = queue.SimpleQueue()
+        self._inbox: queue.SimpleQueue[tuple[int, SetEnabled] | bool | str | Test | Future[dict[str, Any]]] = (
+            queue.SimpleQueue()
+        )
         self._ending = threading.Event()
         self._thread = threading.Thread(target=self._run, name=f"device-{desk.name}", daemon=True)
 
@@ -172,6 +191,10 @@ class Worker:
     def test(self, address: str) -> None:
         """Try the timer of a socket as soon as the device is free."""
         self._inbox.put(Test(address))
+
+    def record(self, reply: Future[dict[str, Any]]) -> None:
+        """Have the device say everything that a contributor needs, as soon as it is free."""
+        self._inbox.put(reply)
 
     def stop(self) -> None:
         """No more attempts once the orders that wait are carried out; does not wait for any of that."""
@@ -200,6 +223,8 @@ class Worker:
                 self._desk.pace(message, mono_ms())
             elif isinstance(message, Test):
                 self._post(self._desk.name, self._desk.test(message.address, mono_ms, self._wait))
+            elif isinstance(message, Future):
+                self._desk.record(message)
             elif isinstance(message, tuple):
                 self._post(self._desk.name, self._desk.apply(*message, mono_ms))
             elif message == "read":

@@ -23,7 +23,7 @@ from chargerd.daemon import leasetest, narrator, replies
 from chargerd.daemon.adopter import Adopter
 from chargerd.daemon.adoption import effective
 from chargerd.daemon.clock import Clock, real_s
-from chargerd.daemon.context import no_device, no_sink
+from chargerd.daemon.context import device_named, no_sink
 from chargerd.daemon.control import ChangeRequest, ControlServer
 from chargerd.daemon.devices import Devices, remembered
 from chargerd.daemon.discovery import Discovery, Search, wanted
@@ -326,6 +326,8 @@ class Daemon:
                     self._read_device(ask)
                 case "TestSink":
                     self._test_sink(ask)
+                case "RecordDevice":
+                    self._devices.record(device_named(ask.change.parameters["name"], self.site()), ask.reply)
                 case "TestDevice":
                     ask.reply.set_result(self._test_device(ask.change))
                 case method if self._trials.knows(method):
@@ -379,9 +381,7 @@ class Daemon:
 
     def _read_device(self, ask: Ask) -> None:
         """The reply waits for the reading, which goes through the log like any other."""
-        name = ask.change.parameters["name"]
-        if name not in self.site().configuration.devices:
-            raise no_device(name, self.site())
+        name = device_named(ask.change.parameters["name"], self.site())
         self._reading.setdefault(name, []).append(ask)
         self._devices.read_now(name)
 

@@ -37,6 +37,7 @@ from pydantic import Field, model_validator
 
 from chargerd.config.base import Credential, DeviceConfig, Secret
 from chargerd.drivers.base import AccessDenied, DriverError, UnexpectedAnswer, Unreachable
+from chargerd.drivers.kasa_record import record
 from chargerd.drivers.kasa_timer import RAW_CHARS, child_id, knows_timer, last_will, lend, take_back, timer_of
 from chargerd.drivers.network import EVERYBODY
 from chargerd.model.commands import Command, SetEnabled
@@ -47,6 +48,7 @@ MAC = r"^([0-9A-Fa-f]{2}[:-]?){5}[0-9A-Fa-f]{2}$"
 BUDGET = 1.5  # × timeout_s: one answer may come late or be asked for again, python-kasa's four tries are cut short
 DISCOVERY_S = 2
 CLOSE_S = 1.0
+RECORD_S = 6.0  # a strip of six sockets answers thirteen questions
 LOGIN_HINT = (
     "Username and password are those of the TP-Link account, and case sensitive. Older devices open without them when"
     " Third-Party Compatibility is switched on in the Kasa or Tapo app."
@@ -137,6 +139,10 @@ class Driver:
         stays. A device without a timer is switched without, as `describe` says.
         """
         self._runner.run(self._guarded(self._apply(command)))
+
+    def record(self) -> Json:
+        """What the device answers, without what would tell whose it is; see `drivers.kasa_record`."""
+        return self._runner.run(self._guarded(self._record()))
 
     def close(self) -> None:
         """Hang up."""
@@ -344,6 +350,13 @@ class Driver:
             lease="unproven" if self._has_timer else "none",
             switch_at=_open_at(device),
         )
+
+    async def _record(self) -> Json:
+        device = await self._connected()
+        async with asyncio.timeout(RECORD_S):
+            answers = await record(device)
+        told = {"driver": self.kind, "model": device.model, "firmware": str(device.hw_info.get("sw_ver", ""))}
+        return {**told, "hardware": str(device.hw_info.get("hw_ver", "")), **answers}
 
     # Reading and switching
 

@@ -65,6 +65,16 @@ METHODS: tuple[tuple[str, str, Fields, Fields, dict[str, Any]], ...] = (
         {"kind": "control"},
     ),
     (
+        "RecordDevice",
+        "What a device answers to the driver's questions, for contributors: without names, ids and places.",
+        {"name": ("string", "a device")},
+        {
+            "file": ("string", "a good name for the file"),
+            "recording": ("object", "driver, model, hardware, firmware, and answers by socket, module and method"),
+        },
+        {"kind": "control"},
+    ),
+    (
         "TryPlug",
         "Read a plug that a search has found and nobody has configured.",
         {

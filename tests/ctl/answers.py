@@ -627,6 +627,12 @@ REPLIES: dict[str, Any] = {
         longest_s=70,
         seq=40,
     ),
+    "RecordDevice": answer(
+        "recording",
+        "shed: HS300 with firmware 1.0.21",
+        file="HS300_1.0_1.0.21.json",
+        recording={"driver": "kasa", "model": "HS300", "answers": {"": {"emeter": {}}}},
+    ),
     "TryPlug": answer(
         "readings",
         "plug: enabled False   power_w 0.4",

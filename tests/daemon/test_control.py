@@ -58,6 +58,7 @@ def test_monitor_socket_takes_no_changes(folder, hub):
             "CheckConfiguration",
             "Discover",
             "TryPlug",
+            "RecordDevice",
             "TestDevice",
             "DraftConfiguration",
         ):

@@ -407,6 +407,17 @@ def test_a_timer_that_was_seen_to_fire_is_proven_from_then_on(house):
     assert "error" in house.ask("TestDevice", name="attic")
 
 
+def test_a_device_is_recorded_while_it_is_watched(house):
+    """By its own worker, so that a weak device has one connection; the names of the home are not in it."""
+    house.ready()
+    told = house.ask("RecordDevice", name="shed")["parameters"]
+    assert told["file"] == "HS300_1.0_1.0.21.json"
+    assert list(told["recording"]["answers"]) == ["", "00", "01"]
+    assert "battery_1" not in json.dumps(told)
+    assert house.ask("RecordDevice", name="attic")["error"].endswith("NoSuchDevice")
+    assert house.strip.switchings == []
+
+
 def test_rehearsal_over_the_socket_sends_nothing(house):
     """S0-30: with dry_run the commands are listed and the device sees none."""
     house.ready()

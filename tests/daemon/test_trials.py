@@ -88,7 +88,7 @@ def test_what_is_wrong_with_a_plug_is_told(bench: Bench):
     lamp = bench.plug("HS100", host="127.0.0.92")
     with pytest.raises(CallError, match="no energy meter"):
         tried("TryPlug", address=lamp.host, port=lamp.port, mac=lamp.mac, channel="")
-    with pytest.raises(CallError, match="no device called '50:C7:BF:00:00:99' answered") as caught:
+    with pytest.raises(CallError, match="not '50:C7:BF:00:00:99', which answers no search") as caught:
         tried("TryPlug", address=lamp.host, port=lamp.port, mac="50:C7:BF:00:00:99", channel="")
     assert caught.value.short == "DeviceFailed"
     with pytest.raises(CallError) as caught:

@@ -33,6 +33,7 @@ REGISTRY: dict[str, tuple[str, str, str]] = {
     "device list": ("look after", "device", "devices: whether they answer, what they last said"),
     "device read": ("look after", "device", "read a device now"),
     "device test": ("look after", "device", "whether a plug really switches off by itself"),
+    "device record": ("look after", "device", "what a device answers, without names, for contributors"),
     "profile list": ("look after", "profile", "profiles of chargers and batteries"),
     "profile show": ("look after", "profile", "one of them, with its seasons"),
     "profile learn": ("look after", "learn", "propose a profile from a full charge"),

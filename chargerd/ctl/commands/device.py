@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from chargerd.ctl.commands.base import Command, completes
-from chargerd.ctl.errors import DONE, FOUND, TIMED_OUT, Failure, usage
+from chargerd.ctl.errors import DONE, FAILED, FOUND, TIMED_OUT, Failure, usage
 from chargerd.ctl.render import UNKNOWN, clean, clock, duration, table, tabs
 
 TYPE_CHECKING = False
@@ -159,6 +159,38 @@ def _result(stream: Stream, begun: dict[str, Any]) -> dict[str, Any]:
     raise Failure(TIMED_OUT, "no-result", "the test has not come to an end.", "The socket may still be on.", hint)
 
 
+def record(call: Call) -> int:
+    """Have a device recorded, and write the file."""
+    import json
+    import os
+
+    reply = call.client.tell("RecordDevice", name=call.arguments.name)
+    output = call.output
+    if output.form == "json":
+        output.json(reply)
+        return DONE
+    path = os.path.join(call.arguments.output or ".", reply["file"])
+    try:
+        with open(path, "x", encoding="utf-8") as file:
+            json.dump(reply["recording"], file, indent=1, ensure_ascii=False, sort_keys=True)
+            file.write("\n")
+    except OSError as error:
+        why = (error.strerror or str(error)).lower()
+        hint = "Choose another folder: --output DIR"
+        raise Failure(
+            FAILED, "not-written", f"{path} cannot be written: {why}.", "Nothing was written.", hint
+        ) from error
+    output.text(clean(f"{reply['text']}. Written: {path}"))
+    output.text("Names, ids, addresses and places are taken out. Look through it before you pass it on.")
+    return DONE
+
+
+def add_record(parser: argparse.ArgumentParser) -> None:
+    """Arguments of device record."""
+    completes(parser.add_argument("name", metavar="NAME", help="a device"), "devices")
+    parser.add_argument("--output", metavar="DIR", help="the folder to write into; this one if left out")
+
+
 COMMANDS = {
     "device list": Command(
         show,
@@ -177,6 +209,14 @@ COMMANDS = {
         "does so is known only when it was tried. The socket is switched on with a short timer and left alone; nothing else of "
         "its device may be on. The result is recorded, and chargerctl failsafe tells it; a timer that failed is not relied on "
         "any more. Exit code 0: proven, 6: not. --plain: address, result, off_after_s, power_w, detail.",
+    ),
+    "device record": Command(
+        record,
+        ("chargerctl device record shed", "chargerctl device record shed --output tests/fixtures/kasa"),
+        add_record,
+        method="RecordDevice",
+        more="Writes what the device answers to the driver's questions into a file that can stand in for it, for those who do not "
+        "have one. Only what says what it is and what it measures is in it. Nothing is switched.",
     ),
     "device read": Command(
         read,

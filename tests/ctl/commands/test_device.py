@@ -65,3 +65,17 @@ def test_failsafe_tells_on_which_day_a_timer_was_tried(folder: Path, run: Run) -
         out = run("failsafe")[1]
     told = [out.index(words) for words in ("proven on 2026-05-10", "none: failed on 2026-05-10", "unproven")]
     assert told == sorted(told)
+
+
+def test_a_recording_is_written_and_never_over_another(folder: Path, run: Run) -> None:
+    """Into the folder that was named; with --json it is printed."""
+    with StandIn(folder):
+        code, out, _ = run("device", "record", "shed", "--output", str(folder))
+        path = folder / "HS300_1.0_1.0.21.json"
+        assert code == 0
+        assert f"Written: {path}" in out
+        assert json.loads(path.read_text())["model"] == "HS300"
+        code, _, err = run("device", "record", "shed", "--output", str(folder))
+        assert code == 1
+        assert "cannot be written: file exists" in err
+        assert json.loads(run("device", "record", "shed", "--json")[1])["recording"]["driver"] == "kasa"
