@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from msgspec import structs
 
+from chargerd.engine.course import AUTOMATIC
 from chargerd.engine.draft import Draft
 from chargerd.engine.sessions import aimed, ended, opened
 from chargerd.engine.settings import overridden, value_of
@@ -61,7 +62,7 @@ def target_set(draft: Draft, event: Event, fact: TargetSet) -> None:
         target_once=fact.once,
         target_until_ms=fact.until_ms,
         standing_target=standing,
-        stored=0,
+        stored=loadpoint.stored if fact.by in AUTOMATIC else 0,
     )
     if loadpoint.session is not None and loadpoint.session.balance:
         loadpoint = structs.replace(loadpoint, session=structs.replace(loadpoint.session, balance=False))

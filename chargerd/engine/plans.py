@@ -68,21 +68,27 @@ def due(site: Site, wall_ms: int) -> Iterator[Body]:
         if wall_ms >= plan.ready_at_ms:
             yield PlanFired(name, "over", reached(site, name, plan))
             continue
+        if loadpoint.mode_until_ms is not None:
+            continue  # a person has asked for something until then, and people win; the plan goes on after it
         if plan.step != "last" and wall_ms >= last_start_ms(site, name, plan):
             yield PlanFired(name, "last")
-            yield from _charge(site, name, plan.target, wall_ms)
+            yield from _charge(site, name, plan.target)
         elif plan.step == "" and plan.target == "full":
             yield PlanFired(name, "hold")
-            yield from _charge(site, name, "nominal", wall_ms)
+            yield from _charge(site, name, "nominal")
 
 
 def wakes(site: Site) -> Iterator[int]:
     """When plans have something to do next, UTC."""
     for name, loadpoint in site.loadpoints.items():
-        if loadpoint.plan is not None:
-            yield loadpoint.plan.ready_at_ms
-            if loadpoint.plan.step != "last":
-                yield last_start_ms(site, name, loadpoint.plan)
+        plan = loadpoint.plan
+        if plan is None:
+            continue
+        yield plan.ready_at_ms
+        if plan.step != "last":
+            holds = plan.step == "" and plan.target == "full"
+            begin_ms = site.wall_ms if holds else last_start_ms(site, name, plan)
+            yield max(begin_ms, loadpoint.mode_until_ms or 0)
 
 
 def reached(site: Site, name: str, plan: Plan) -> bool:
@@ -94,10 +100,7 @@ def reached(site: Site, name: str, plan: Plan) -> bool:
     return last.outcome in REACHED and last.target in aims
 
 
-def _charge(site: Site, name: str, target: str, wall_ms: int) -> Iterator[Body]:
-    until_ms = site.loadpoints[name].mode_until_ms
-    if until_ms is not None and until_ms > wall_ms:
-        return  # a person has asked for something until then, and people win
+def _charge(site: Site, name: str, target: str) -> Iterator[Body]:
     yield TargetSet(name, target, by=BY, once=True)
     if mode_of(site, name) == "off" or site.loadpoints[name].session is None:
         yield ModeSet(name, "fast", by=BY)

@@ -100,7 +100,8 @@ def _starts(site: Site, wall_ms: int) -> Iterator[Body]:
         if point.mode_until_ms is not None and point.mode_until_ms > wall_ms:
             continue  # a person has asked for something until then, and people win
         if entry.ready:
-            if due_ms > wall_ms:
+            theirs = point.plan is not None and point.plan.by != "schedule"
+            if due_ms > wall_ms and not theirs:  # what a person has planned is not replaced
                 yield PlanSet(entry.loadpoint, plans.planned(site, entry), "schedule", due_ms)
             continue
         if entry.target is not None:

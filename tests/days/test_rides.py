@@ -7,11 +7,14 @@ from pathlib import Path
 import pytest
 from msgspec import structs
 
+from chargerd.engine.plans import top_up_s, wakes
 from chargerd.engine.settings import settings_of
-from chargerd.model.events import LimitSet, ModeSet, PlanFired, PlanSet, TargetSet
+from chargerd.model.events import HoldSet, LimitSet, ModeSet, PlanFired, PlanSet, TargetSet
 from chargerd.model.settings import ScheduleEntry, Window
-from chargerd.model.state import Session
+from chargerd.model.state import Charge, Session
 from chargerd.sim import world
+from chargerd.sim.checks import check
+from chargerd.sim.progress import Progress
 from tests.house import MONDAY_MS, RAD, Day, configuration, loadpoint
 
 HOUR = 3600
@@ -112,6 +115,77 @@ def test_who_stops_a_charge_drops_its_plan(tmp_path):
     assert [session.outcome for session in ended(day)] == ["stopped"]
 
 
+@pytest.mark.parametrize("mode", ["off", "fast"])
+def test_plan_waits_for_the_end_of_what_a_person_asked_for_and_then_charges(tmp_path, mode):
+    """Off, or fast, until 20:20: nominal after that, not only at 04:00, from empty, when the time no longer suffices."""
+    day = Day(tmp_path, configuration(loadpoint("bike")), {"bike": "rad-full"})
+    day.until(20 * HOUR)
+    until_ms = MONDAY_MS + 20 * HOUR * 1000 + 1_200_000
+    day.run.ask(ModeSet("bike", mode, "ben", until_ms), by="ben")
+    day.run.ask(PlanSet("bike", "full", "anna", SEVEN_MS), by="anna")
+    day.until(32 * HOUR)
+    first = next(iter(day.all(PlanFired)))
+    assert (first.body.step, first.at_ms) == ("hold", pytest.approx(until_ms, abs=60_000))
+    mine = [(s.target, s.outcome) for s in ended(day) if s.by == "plan"]
+    assert mine[0][0] == "nominal"
+    assert mine[-1] == ("full", "finished")
+    assert day.run.site.loadpoints["bike"].missed is None
+    day.run.stop()
+    assert check(day.path, None, "not asked", Progress(None, 0)).sound
+
+
+def test_daily_plan_does_not_replace_what_a_person_has_planned(tmp_path):
+    """Nominal by 06:00 every day; Anna's full by 07:00 is kept."""
+    entry = ScheduleEntry("bike/@<06:00", "bike", (0, 1, 2, 3, 4, 5, 6), 360, ready=True)
+    day = planned(tmp_path, schedule=(entry,))
+    day.until(30.5 * HOUR)
+    plan = day.run.site.loadpoints["bike"].plan
+    assert plan is not None
+    assert (plan.by, plan.target) == ("anna", "full")
+    day.until(32 * HOUR)
+    assert ended(day)[-1].target == "full"
+
+
+def test_full_charge_before_the_plan_does_not_keep_it(tmp_path):
+    """Full on Monday morning, ridden, not connected since: by Tuesday 07:00 it is not full."""
+    day = Day(tmp_path, configuration(loadpoint("bike", target="full")), {"bike": "rad-full"})
+    day.until(60)
+    day.charge("bike")
+    day.until(20 * HOUR)
+    assert day.last("bike").outcome == "finished"
+    renew(day, "empty")
+    day.run.ask(PlanSet("bike", "full", "anna", SEVEN_MS), by="anna")
+    day.run.ask(HoldSet("anna", loadpoint="bike"), by="anna")
+    day.until(32 * HOUR)
+    assert [event.body.reached for event in day.all(PlanFired) if event.body.step == "over"] == [False]
+
+
+def test_plan_wakes_the_daemon_when_its_next_step_is_due_and_not_before(tmp_path):
+    """At once for nominal, at 04:00 for the top-up, at 07:00 for its end; after a person's time where that is later."""
+    day = planned(tmp_path)
+    site, point = day.run.site, day.run.site.loadpoints["bike"]
+    assert point.plan is not None
+    four_ms, eight_ms = SEVEN_MS - 3 * HOUR * 1000, SEVEN_MS + HOUR * 1000
+
+    def wakes_at(step: str, until_ms: int | None = None) -> set[int]:
+        changed = structs.replace(point, plan=structs.replace(point.plan, step=step), mode_until_ms=until_ms)
+        return set(wakes(structs.replace(site, loadpoints={"bike": changed})))
+
+    assert wakes_at("") == {site.wall_ms, SEVEN_MS}
+    assert wakes_at("hold") == {four_ms, SEVEN_MS}
+    assert wakes_at("hold", eight_ms) == {eight_ms, SEVEN_MS}
+    assert wakes_at("last") == {SEVEN_MS}
+
+
+def test_plan_rests_on_the_slowest_of_the_charges_known(tmp_path):
+    """A top-up of one hour and one of two: two, with the reserve."""
+    day = planned(tmp_path)
+    known = tuple(Charge("rad", "full", 100.0, 60.0, hours * HOUR, 5 * HOUR, 400.0) for hours in (1.0, 2.0, 1.5))
+    point = structs.replace(day.run.site.loadpoints["bike"], record=known)
+    site = structs.replace(day.run.site, loadpoints={"bike": point})
+    assert top_up_s(site, "bike") == (1.15 * 2 * HOUR + 600, True)
+
+
 def test_plan_keeps_to_the_hours_of_the_loadpoint(tmp_path):
     """With hours from 00:00 to 06:00 the top-up of 3 h begins at 03:00, for it is to end by 06:00."""
     day = planned(tmp_path, {"windows": (Window(0, 360),)})
@@ -209,6 +283,18 @@ def test_storage_cycle_limit_allows_so_many_charges_and_no_more(tmp_path):
     day.charge("bike")
     day.until(20 * HOUR)
     assert day.last("bike").outcome == "finished"
+
+
+def test_schedule_that_stores_every_day_does_not_get_round_the_cycle_limit(tmp_path):
+    """S0-11: limit 2, storage by a recurring start that names its target: the third day is refused."""
+    profile = structs.replace(RAD, storage_cycles=2, storage_start_w=95, storage_stop_w=95)
+    entry = ScheduleEntry("bike/@12:00", "bike", (0, 1, 2, 3, 4, 5, 6), 720, target="storage")
+    day = Day(tmp_path, configuration(loadpoint("bike", profile), schedule=(entry,)), {"bike": "rad-nominal"})
+    for number in range(3):
+        day.until((24 * number + 11) * HOUR)
+        renew(day)
+    day.until(70 * HOUR)
+    assert [session.outcome for session in ended(day)] == ["finished", "finished", "storage-cycles"]
 
 
 def test_setting_for_one_session_ends_with_it(tmp_path):
