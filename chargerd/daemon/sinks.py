@@ -10,6 +10,7 @@ import os
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
+from contextlib import suppress
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Any, Protocol
@@ -23,13 +24,14 @@ from chargerd.daemon.clock import real_s
 from chargerd.daemon.context import Context
 from chargerd.daemon.history import History
 from chargerd.daemon.news import messages, news_of, report
+from chargerd.daemon.requests import failed
 from chargerd.daemon.secrets import Credentials, SecretMissing
 from chargerd.model import windows
 from chargerd.model.events import Body, SinkBack, SinkLost
 from chargerd.model.settings import ScheduleEntry
 from chargerd.model.state import Site
 from chargerd.protocol.framing import CallError
-from chargerd.sinks.base import Message, Sink, SinkError, SinkRefused
+from chargerd.sinks.base import Message, Sink, SinkError, SinkRefused, SinkUnreachable
 from chargerd.store.errors import LogError
 
 POLL_S = 2.0
@@ -37,6 +39,7 @@ RETRY_S = (30.0, 60.0, 120.0, 300.0, 900.0)
 REFUSED_S = 900.0  # a refused login is not knocked at: mail providers lock accounts that are
 AT_ONCE = 50_000  # events a round; a sink that was away for a month gets there in several
 DAY_MS = 86_400_000
+KEEP_S = 300.0  # where nothing was told, the cursor is written no more often: flash memory wears
 END_S = 2.0  # how long an ending waits for a message under way
 
 
@@ -47,6 +50,7 @@ class Hub(Protocol):
     def now_ms(self) -> int: ...
     def started_ms(self) -> int: ...
     def log_reader(self) -> History: ...
+    def report(self, error: BaseException) -> None: ...
 
 
 class Cursor(msgspec.Struct, frozen=True):
@@ -69,11 +73,14 @@ class Sinks:
 
     def configure(self, configs: Mapping[str, SinkConfig]) -> None:
         """Follow the log with these sinks from now on; those that are as before go on."""
-        for name in [n for n, teller in self._tellers.items() if configs.get(n) != teller.config]:
-            self._tellers.pop(name).stop()
+        gone = {n: teller for n, teller in self._tellers.items() if configs.get(n) != teller.config}
+        for name, teller in gone.items():
+            self._tellers.pop(name)
+            teller.stop()
         for name, config in configs.items():
             if name not in self._tellers:
-                self._tellers[name] = Teller(name, config, self._hub, self._folder, self._made, self._say)
+                before = gone.get(name)
+                self._tellers[name] = Teller(name, config, self._hub, self._folder, self._made, self._say, before)
                 self._tellers[name].start()
 
     def test(self, name: str, reply: Future[dict[str, Any]]) -> bool:
@@ -107,16 +114,20 @@ class Teller(threading.Thread):
         folder: Path,
         make: Callable[[SinkConfig], Sink],
         say: Callable[[str, Sequence[Body]], None],
+        before: Teller | None = None,
     ) -> None:
         super().__init__(name=f"sink-{name}", daemon=True)
         self.config = config
-        self.tests: SimpleQueue[Future[dict[str, Any]]] = SimpleQueue()
+        self.tests: SimpleQueue[Future[dict[str, Any]]] = SimpleQueue() if before is None else before.tests
         self._sink_name = name
         self._hub = hub
         self._path = folder / f"sink-{name}.json"
         self._make = make
         self._say = say
         self._sink: Sink | None = None
+        self._before = before
+        self._at: Cursor | None = None
+        self._kept_s = 0.0
         self._ending = threading.Event()
         self._attempts = 0
         self._retry_s = 0.0
@@ -127,16 +138,26 @@ class Teller(threading.Thread):
         self._ending.set()
 
     def run(self) -> None:
+        self._follow()
         while not self._ending.wait(POLL_S):
-            self._try_out()
-            if real_s() < self._retry_s:
-                continue
             try:
-                self._round()
+                self._try_out()
+                if real_s() >= self._retry_s:
+                    self._round()
             except LogError:
                 continue  # it cannot be read just now; the recorder tells of it
             except SinkError as error:
                 self._failed(error)
+            except Exception as error:  # a mistake of ours must not end the telling unnoticed
+                self._hub.report(error)
+                self._failed(SinkUnreachable("a mistake of chargerd's own; its journal has the details"))
+
+    def _follow(self) -> None:
+        """After a reload: wait for the one of before, which may be sending, and go on where it stood."""
+        if self._before is not None:
+            self._before.join()
+            self._lost, self._at = self._before._lost, self._before._at
+            self._before = None
 
     def _round(self) -> None:
         """Tell what has happened since the cursor, and report what is due."""
@@ -163,7 +184,9 @@ class Teller(threading.Thread):
             self._send(message)
             self._keep(Cursor(told_seq, next(one.at_ms for one in found if one.seq == told_seq), cursor.reported_ms))
         moved = Cursor(last_seq, at_ms, cursor.reported_ms)
-        self._keep(moved)
+        if found or real_s() - self._kept_s >= KEEP_S:
+            self._keep(moved)
+        self._at = moved
         return moved
 
     def _report(self, log: History, cursor: Cursor) -> None:
@@ -226,6 +249,9 @@ class Teller(threading.Thread):
             told = f"{self._sink_name}: {error}"
             hint = "Its address is in its credential; after a change: sudo systemctl restart chargerd"
             reply.set_exception(CallError("SinkFailed", told, "Charging is not concerned; nothing was told.", hint))
+        except Exception:
+            reply.set_exception(failed())
+            raise
         else:
             self._retry_s = 0.0
             reply.set_result({"text": f"{self._sink_name}: the test message was taken.", "name": self._sink_name})
@@ -234,10 +260,7 @@ class Teller(threading.Thread):
 
     def _cursor(self, log: History) -> Cursor:
         """How far this sink has come; the end of the log for one that is new. In another log, as after damage, a day back."""
-        try:
-            cursor = msgspec.json.decode(self._path.read_bytes(), type=Cursor)
-        except (FileNotFoundError, msgspec.MsgspecError):
-            cursor = None
+        cursor = self._at or self._stored()
         if cursor is not None and cursor.seq <= log.last_seq and self._same(log, cursor):
             return cursor
         last_seq, now_ms = log.last_seq, self._hub.now_ms()
@@ -248,6 +271,12 @@ class Teller(threading.Thread):
         self._keep(cursor)
         return cursor
 
+    def _stored(self) -> Cursor | None:
+        try:
+            return msgspec.json.decode(self._path.read_bytes(), type=Cursor)
+        except (FileNotFoundError, msgspec.MsgspecError):
+            return None
+
     def _same(self, log: History, cursor: Cursor) -> bool:
         """Whether the event that the cursor stands on is the one that it stood on. One that was given up may be."""
         if not cursor.seq:
@@ -256,13 +285,12 @@ class Teller(threading.Thread):
         return event is None or event.at_ms == cursor.at_ms
 
     def _keep(self, cursor: Cursor) -> None:
-        """Store the cursor: whole or as it was. A full disk tells things again later, which is better than not at all."""
+        """Store the cursor: whole or as it was. While the disk is full it is in memory only; a kill then tells things again."""
+        self._at, self._kept_s = cursor, real_s()
         new = self._path.with_suffix(".new")
-        try:
+        with suppress(OSError):  # the recorder tells of a full disk
             with new.open("wb") as file:
                 file.write(msgspec.json.encode(cursor))
                 file.flush()
                 os.fsync(file.fileno())
             new.replace(self._path)
-        except OSError as error:
-            raise LogError(f"the cursor of sink {self._sink_name} cannot be kept: {error.strerror}") from error

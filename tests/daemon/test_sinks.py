@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from apprise.plugins.email.base import NotifyEmail
+from msgspec import structs
 
 from chargerd.config.base import SinkConfig
 from chargerd.daemon import sinks
@@ -34,6 +35,8 @@ class House:
         self.secrets.mkdir(exist_ok=True)
         self.password(PASSWORD)
         self.said: list[Body] = []
+        self.mistaken, self.reported = False, []
+        self.looks, self.ahead = 0, 0
         self.sinks = Sinks(self, folder, Credentials(self.secrets), self._say)
 
     def _say(self, _name: str, facts: Sequence[Body]) -> None:
@@ -50,8 +53,10 @@ class House:
         self.sinks.configure(configs)
 
     def site(self):
-        """The state."""
-        return self.day.run.site
+        """The state, which may be ahead of what is on the disk."""
+        self.looks += 1
+        site = self.day.run.site
+        return structs.replace(site, seq=site.seq + self.ahead)
 
     def now_ms(self):
         """The day's clock."""
@@ -62,8 +67,14 @@ class House:
         return self.day.events[0].at_ms
 
     def log_reader(self):
-        """The day's log."""
+        """The day's log, unless there is a mistake in reading it."""
+        if self.mistaken:
+            raise ValueError("a mistake of ours")
         return History(self.day.path)
+
+    def report(self, error):
+        """Mistakes go into the journal."""
+        self.reported.append(error)
 
 
 def eventually(what: Callable[[], object]) -> None:
@@ -206,6 +217,164 @@ def test_sink_goes_on_where_it_was_after_a_restart(home):
     eventually(lambda: len(post.mails) == 2)
     later.sinks.stop()
     assert subjects(post) == ["bike-2: no power at all", "bike-1: reached its target"]
+
+
+def test_what_was_taken_before_the_server_filled_up_is_not_told_again(home):
+    """Of two mails the first is taken and the second refused; only the second is sent once more."""
+    house, post = home
+    house.follow()
+    begun(house)
+    house.sinks.stop()
+    house.day.charge("bike-2")
+    house.day.until(HOUR)
+    house.day.charge("bike-1")
+    house.day.until(4 * HOUR)
+    post.room = 1
+    later = House(house.day.path.parent, house.day, house.port)
+    later.follow()
+    eventually(lambda: later.said)
+    post.room = 2
+    eventually(lambda: len(post.mails) == 2)
+    later.sinks.stop()
+    assert subjects(post) == ["bike-2: no power at all", "bike-1: reached its target"]
+
+
+def test_cursor_that_cannot_be_written_floods_nobody_with_the_same_mail(home):
+    """The disk is full: what was told is remembered all the same, and what comes next is told."""
+    house, post = home
+    house.follow()
+    begun(house)
+    (house.day.path.parent / "sink-mail.new").mkdir()  # nothing can be written under that name
+    house.day.charge("bike-2")
+    house.day.until(HOUR)
+    eventually(lambda: post.mails)
+    house.day.charge("bike-1")
+    house.day.until(4 * HOUR)
+    eventually(lambda: "bike-1: reached its target" in subjects(post))
+    assert subjects(post) == ["bike-2: no power at all", "bike-1: reached its target"]
+    (house.day.path.parent / "sink-mail.new").rmdir()
+    house.day.charge("bike-2")
+    house.day.until(5 * HOUR)
+    eventually(lambda: len(post.mails) == 3)
+    house.sinks.stop()
+    (house.day.path.parent / "sink-mail.json").read_text()
+    later = House(house.day.path.parent, house.day, house.port)
+    later.follow(report="sessions")
+    eventually(lambda: len(post.mails) == 4)
+    later.sinks.stop()
+    assert subjects(post)[3].startswith("Home: ")  # told from where the disk was free again
+
+
+def test_mistake_of_ours_is_an_alarm_and_does_not_end_the_telling(home):
+    """It is in the journal, the sink counts as lost, and what happened meanwhile is told later."""
+    house, post = home
+    house.follow()
+    begun(house)
+    house.mistaken = True
+    eventually(lambda: house.said)
+    assert isinstance(house.said[0], SinkLost)
+    assert str(house.reported[0]) == "a mistake of ours"
+    house.day.charge("bike-2")
+    house.day.until(HOUR)
+    house.mistaken = False
+    eventually(lambda: post.mails)
+    eventually(lambda: len(house.said) == 2)
+    assert isinstance(house.said[1], SinkBack)
+    assert subjects(post) == ["bike-2: no power at all"]
+
+
+def test_sink_that_is_configured_anew_knows_that_it_was_lost(home):
+    """Lost a moment before a reload changed it: the new one says that it is back, and nothing is told twice."""
+    house, post = home
+    house.follow()
+    begun(house)
+    post.full = True
+    house.day.charge("bike-2")
+    house.day.until(HOUR)
+    eventually(lambda: house.said)
+    house.follow(tell=["alarm"])
+    post.full = False
+    eventually(lambda: len(house.said) == 2)
+    assert isinstance(house.said[1], SinkBack)
+    assert subjects(post) == ["bike-2: no power at all"]
+
+
+def test_reload_that_changes_a_sink_changes_what_it_tells(home):
+    """From then on alarms only; a sink that is taken out tells nothing more."""
+    house, post = home
+    house.follow()
+    begun(house)
+    house.follow(tell=["alarm"])
+    house.day.charge("bike-1")
+    house.day.until(4 * HOUR)
+    house.day.charge("bike-2")
+    house.day.until(5 * HOUR)
+    eventually(lambda: post.mails)
+    assert subjects(post) == ["bike-2: no power at all"]
+    house.sinks.configure({})
+    assert not house.sinks.test("mail", Future())
+
+
+def test_refused_login_is_not_knocked_at_again_and_again(home, monkeypatch):
+    """Mail providers lock accounts that are; a test message by a person ends the wait."""
+    house, post = home
+    monkeypatch.setattr(sinks, "REFUSED_S", 1000.0)
+    house.password("wrong-and-secret")
+    house.follow()
+    begun(house)
+    house.day.charge("bike-2")
+    house.day.until(HOUR)
+    eventually(lambda: house.said)
+    house.password(PASSWORD)
+    time.sleep(0.3)
+    assert post.mails == []
+    reply: Future[dict[str, object]] = Future()
+    assert house.sinks.test("mail", reply)
+    reply.result(10)
+    eventually(lambda: len(post.mails) == 2)
+    assert subjects(post) == ["chargerd: a test", "bike-2: no power at all"]
+
+
+def test_sink_that_was_lost_before_a_restart_says_when_it_is_back(home):
+    """The alarm of the daemon before does not stand for ever."""
+    house, post = home
+    house.day.run.ask(SinkLost("unreachable"), by="mail")
+    house.follow()
+    begun(house)
+    house.day.charge("bike-2")
+    house.day.until(HOUR)
+    eventually(lambda: house.said)
+    assert house.said == [SinkBack()]
+    assert len(post.mails) == 1
+
+
+def test_report_waits_until_what_it_reports_is_on_the_disk(home):
+    """The state knows of an ended session a moment before the log does; a report made then would leave it out."""
+    house, post = home
+    house.follow(tell=[], report="sessions")
+    begun(house)
+    house.ahead = 1
+    house.day.charge("bike-2")
+    house.day.until(HOUR)
+    looks = house.looks
+    eventually(lambda: house.looks > looks + 6)  # a round looks at most twice
+    assert post.mails == []
+    house.ahead = 0
+    eventually(lambda: post.mails)
+    assert subjects(post) == ["Home: 1 charge, 0 Wh"]
+
+
+def test_sink_is_not_told_of_its_own_failures(home):
+    """By then it works again; another sink's failure is news."""
+    house, post = home
+    house.follow()
+    begun(house)
+    house.day.run.ask(SinkLost("unreachable"), by="mail")
+    house.day.run.ask(SinkLost("unreachable"), by="chat")
+    eventually(lambda: post.mails)
+    house.sinks.stop()
+    assert len(post.mails) == 1
+    assert "chat" in text(post)
 
 
 def test_new_sink_does_not_tell_the_past(home):

@@ -52,15 +52,16 @@ def certificate(folder: Path) -> tuple[Path, Path]:
 
 
 class Post:
-    """What has been delivered. ``full`` makes the server refuse what comes."""
+    """What has been delivered. ``full`` makes the server refuse what comes; ``room`` is for how many more mails there is any."""
 
     def __init__(self) -> None:
         self.mails: list[EmailMessage] = []
         self.full = False
+        self.room = 1000
 
     async def handle_DATA(self, _server: Any, _session: Any, envelope: Any) -> str:  # noqa: N802 - aiosmtpd's name
         """A mail is handed in."""
-        if self.full:
+        if self.full or len(self.mails) >= self.room:
             return "452 4.2.2 Mailbox full"
         mail = message_from_bytes(envelope.content, policy=policy.default)
         assert isinstance(mail, EmailMessage)
