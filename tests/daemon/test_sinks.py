@@ -17,7 +17,7 @@ from chargerd.daemon.history import History
 from chargerd.daemon.secrets import Credentials
 from chargerd.daemon.sinks import Sinks
 from chargerd.drivers.base import Unreachable
-from chargerd.model.events import Body, ModeSet, SinkBack, SinkLost
+from chargerd.model.events import Body, ModeSet, PlanFired, SinkBack, SinkLost
 from chargerd.sinks.notify import Sink
 from tests.days.test_days import flaky
 from tests.house import Day, configuration, loadpoint
@@ -364,6 +364,20 @@ def test_report_waits_until_what_it_reports_is_on_the_disk(home):
     assert subjects(post) == ["Home: 1 charge, 0 Wh"]
 
 
+def test_plan_that_was_missed_is_an_alarm_and_one_that_goes_on_is_no_news(home):
+    """What a plan does on its way, and that it was reached, is not told."""
+    house, post = home
+    house.follow()
+    begun(house)
+    house.day.run.ask(PlanFired("bike-1", "hold"), PlanFired("bike-1", "over", reached=True), by="engine")
+    house.day.run.ask(PlanFired("bike-2", "over"), by="engine")
+    eventually(lambda: post.mails)
+    house.sinks.stop()
+    assert len(post.mails) == 1
+    assert "bike-2" in text(post)
+    assert "not reached" in text(post)
+
+
 def test_sink_is_not_told_of_its_own_failures(home):
     """By then it works again; another sink's failure is news."""
     house, post = home
@@ -425,6 +439,9 @@ def test_report_comes_once_all_are_done_with_table_and_curves(home):
     assert lines[head + 1].startswith("bike-1")
     assert "≈2.5 Ah" in lines[head + 1]
     assert lines[head + 2].startswith("bike-2")
+    aligned = post.mails[0].get_body(("html",))
+    assert aligned is not None
+    assert "<pre>LOADPOINT" in aligned.get_content()
     assert [part.get_filename() for part in post.mails[0].iter_attachments()] == ["charges.png"]
 
 

@@ -7,9 +7,21 @@ from pathlib import Path
 import pytest
 from msgspec import structs
 
-from chargerd.engine.plans import top_up_s, wakes
+from chargerd.config.profiles import shipped
+from chargerd.engine.plans import charge_s, top_up_s, wakes
 from chargerd.engine.settings import settings_of
-from chargerd.model.events import HoldSet, LimitSet, ModeSet, PlanFired, PlanSet, TargetSet
+from chargerd.model.events import (
+    HoldSet,
+    LeaseTestBegun,
+    LeaseTested,
+    LimitSet,
+    ModeSet,
+    PlanFired,
+    PlanSet,
+    SinkBack,
+    SinkLost,
+    TargetSet,
+)
 from chargerd.model.settings import ScheduleEntry, Window
 from chargerd.model.state import Charge, Session
 from chargerd.sim import world
@@ -87,6 +99,33 @@ def test_plan_survives_a_kill_at_any_step(tmp_path):
     day.begin()
     day.until(32 * HOUR)
     assert [(s.target, s.outcome) for s in ended(day)] == [("nominal", "finished"), ("full", "finished")]
+
+
+def test_two_packs_for_one_morning_with_a_kill_and_a_clock_set_back_are_both_full_and_all_is_explained(tmp_path):
+    """Killed at 23:00, the clock set back by an hour at 02:00, a timer tried and a sink lost in between: verify finds nothing."""
+    points = (loadpoint("bike", shipped()["rad-48v"]), loadpoint("cargo", balance_days=7.0))
+    day = Day(tmp_path, configuration(*points), {"bike": "rad-full", "cargo": "rad-full"})
+    day.until(19 * HOUR)
+    day.run.ask(LeaseTestBegun("anna", 15, "cargo"), by="shed")
+    day.run.ask(LeaseTested("proven", 15, "cargo", 15.0, 0.0), by="shed")
+    day.run.ask(SinkLost("unreachable", "452"), by="mail")
+    day.until(20 * HOUR)
+    for name in ("bike", "cargo"):
+        day.run.ask(PlanSet(name, "full", "anna", SEVEN_MS), by="anna")
+    day.until(23 * HOUR)
+    day.run.kill()
+    day.begin()
+    day.until(26 * HOUR)
+    day.run.ask(SinkBack(), by="mail")
+    day.clock.skew_ms -= HOUR * 1000
+    day.until(34 * HOUR)
+    for name in ("bike", "cargo"):
+        steps = [e for e in day.all(PlanFired) if e.body.loadpoint == name]
+        assert [e.body.step for e in steps] == ["hold", "last", "over"]
+        assert steps[-1].body.reached
+    assert day.run.site.devices["shed"].lease_at("shed/cargo") == "proven"
+    day.run.stop()
+    assert check(day.path, None, "not asked", Progress(None, 0)).sound
 
 
 def test_pack_that_is_not_there_misses_its_plan_and_that_is_said(tmp_path):
@@ -178,12 +217,14 @@ def test_plan_wakes_the_daemon_when_its_next_step_is_due_and_not_before(tmp_path
 
 
 def test_plan_rests_on_the_slowest_of_the_charges_known(tmp_path):
-    """A top-up of one hour and one of two: two, with the reserve."""
+    """A top-up of one hour and one of two: two, with the reserve. Another pack's four hours say nothing of this one."""
     day = planned(tmp_path)
     known = tuple(Charge("rad", "full", 100.0, 60.0, hours * HOUR, 5 * HOUR, 400.0) for hours in (1.0, 2.0, 1.5))
+    known = (*known, structs.replace(known[0], profile="lectric", top_up_s=4.0 * HOUR, on_s=8.0 * HOUR))
     point = structs.replace(day.run.site.loadpoints["bike"], record=known)
     site = structs.replace(day.run.site, loadpoints={"bike": point})
     assert top_up_s(site, "bike") == (1.15 * 2 * HOUR + 600, True)
+    assert charge_s(site, "bike") == (1.15 * 5 * HOUR + 600, True)
 
 
 def test_plan_keeps_to_the_hours_of_the_loadpoint(tmp_path):
