@@ -191,6 +191,12 @@ class SimulatedPlug:
             self._seen = {outlet.child: outlet.socket.on for outlet in self._outlets}
             self.behaviour.stale_relay = True
 
+    def speak_through(self, server: Server) -> None:
+        """Stop listening as until now and answer by another server, as after a firmware update."""
+        self._server.stop()
+        self._server = server
+        server.start()
+
     def answer(self, request: Json, udp: bool = False) -> Json:
         """What the device answers to a request, which it carries out."""
         with self._lock:

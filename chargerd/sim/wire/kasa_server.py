@@ -99,7 +99,7 @@ class Server:
         self._stop = asyncio.Event()
         transports: list[asyncio.DatagramTransport] = []
         try:
-            server = await asyncio.start_server(self._client, self.host, self.port)
+            server = await self._listen_tcp(self._loop)
             self.port = server.sockets[0].getsockname()[1]
             transports = await self._listen_udp(self._loop)
         except OSError as error:
@@ -113,15 +113,18 @@ class Server:
         for transport in transports:
             transport.close()
 
+    async def _listen_tcp(self, _loop: asyncio.AbstractEventLoop) -> asyncio.Server:
+        return await asyncio.start_server(self._client, self.host, self.port)
+
     async def _listen_udp(self, loop: asyncio.AbstractEventLoop) -> list[asyncio.DatagramTransport]:
         own, _ = await loop.create_datagram_endpoint(
-            lambda: _Discovery(self._answer_udp), sock=_udp_socket(self.host, self.port)
+            lambda: Discovery(self._answer_udp), sock=udp_socket(self.host, self.port)
         )
         if self._broadcast is None:
             return [own]
         # A question to everybody is answered from the device's own address, by which clients know it.
         everybody, _ = await loop.create_datagram_endpoint(
-            lambda: _Discovery(self._answer_udp, reply_by=own), sock=_udp_socket(self._broadcast, self.port)
+            lambda: Discovery(self._answer_udp, reply_by=own), sock=udp_socket(self._broadcast, self.port)
         )
         return [own, everybody]
 
@@ -176,7 +179,7 @@ class Server:
         return encrypt(json.dumps(self._answer(request, udp=True), separators=(",", ":")).encode())
 
 
-class _Discovery(asyncio.DatagramProtocol):
+class Discovery(asyncio.DatagramProtocol):
     """Answers datagrams, by another socket if one is given."""
 
     def __init__(
@@ -195,7 +198,8 @@ class _Discovery(asyncio.DatagramProtocol):
             self._reply_by.sendto(answer, addr)
 
 
-def _udp_socket(host: str, port: int) -> socket.socket:
+def udp_socket(host: str, port: int) -> socket.socket:
+    """A socket for datagrams to that address, which others may listen to as well."""
     made = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     made.setblocking(False)
     made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -7,7 +7,11 @@ from typing import Any
 
 from chargerd.drivers.simulated import Socket, Steady
 from chargerd.sim.wire.kasa import SimulatedPlug, SimulatedStrip
+from chargerd.sim.wire.klap import Login
+from chargerd.sim.wire.klap_server import KlapServer, lock_up
+from chargerd.sim.wire.smart import SimulatedSmartPlug
 
+OWNER = Login("owner@example.com", "correct-horse")
 NOON_S = 1_800_000_000.0  # 2027-01-15 08:00 UTC
 
 
@@ -30,6 +34,19 @@ class Bench:
         strip = SimulatedStrip(sockets, now_s=lambda: self.now_s, **settings)
         self._started(strip)
         return strip
+
+    def smart(
+        self, model: str = "P110", draw_w: float = 44.0, on: bool = True, login: Login = OWNER, **settings: Any
+    ) -> SimulatedSmartPlug:
+        """A running plug of the newer kind, with a steady load."""
+        socket = Socket(Steady(draw_w), on=on)
+        plug = SimulatedSmartPlug(socket, now_s=lambda: self.now_s, login=login, model=model, **settings)
+        self._started(plug)
+        return plug
+
+    def lock_up(self, device: SimulatedPlug, login: Login = OWNER, **settings: Any) -> KlapServer:
+        """Give an older device the firmware that wants a login."""
+        return lock_up(device, login, now_s=lambda: self.now_s, **settings)
 
     def _started(self, device: SimulatedPlug) -> SimulatedPlug:
         device.start()
