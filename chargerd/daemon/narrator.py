@@ -7,6 +7,7 @@ from datetime import datetime, tzinfo
 from typing import Any, NamedTuple
 
 from chargerd.daemon.journal import ACT, DETAIL, INFO, NOTICE, WARNING
+from chargerd.engine.describe import refusal
 from chargerd.model import events as e
 from chargerd.model.reasons import ALARMS, OUTCOMES, duration, energy, sentence
 from chargerd.model.state import Site
@@ -149,7 +150,7 @@ def _lost(event: e.Event, fact: e.DeviceLost, site: Site, _zone: tzinfo) -> Line
     unwatched = f"; {', '.join(points)} not watched, the plug keeps its last state" if points else ""
     fields: dict[str, object] = {"error": fact.error, "detail": fact.detail, "seq": event.seq}
     if fact.error == "access-denied":
-        return Line(ACT, f"{event.source}: refuses the login{unwatched}", fields)
+        return Line(ACT, f"{event.source}: {refusal(event.source, fact.detail)}{unwatched}", fields)
     return Line(WARNING, f"{event.source}: no answer for {duration(fact.silent_ms / 1000)}{unwatched}", fields)
 
 

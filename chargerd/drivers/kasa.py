@@ -1,13 +1,14 @@
 """Kasa: TP-Link plugs and strips with an energy meter, through python-kasa.
 
-Protocol: https://github.com/python-kasa/python-kasa   Seen working: simulated HS110, KP115 and HS300 only, no hardware yet.
+Protocol: https://github.com/python-kasa/python-kasa   Seen working: simulated HS110, KP115 and HS300, open and behind a login
+(KLAP), P110, P115 and KP125M; no hardware yet.
 
 A strip is one device with one connection; its sockets are channels, named by alias or id and resolved once to the id.
-Older devices are asked for what is needed, each time anew: python-kasa's ``update`` keeps the last answer of whatever
-fails, and a socket's own copy of its relay stays stale after a switch. The relays are always taken from the parent, and
-the MAC is looked at before a relay is turned: python-kasa reconnects by itself, to whoever has the address now.
+Devices are asked for what is needed, each time anew: python-kasa's ``update`` keeps the last answer of whatever fails, and a
+socket's own copy of its relay stays stale after a switch. An older strip's relays are always taken from the parent, and the
+MAC is looked at before a relay is turned: python-kasa reconnects by itself, to whoever has the address now.
 
-The cut-off timer (lease) is in `drivers.kasa_timer`.
+The cut-off timer (lease) is in `drivers.kasa_timer`, ways to speak to a device that wants a login in `drivers.kasa_login`.
 """
 
 from __future__ import annotations
@@ -20,7 +21,6 @@ from json import JSONDecodeError
 from typing import Any, TypeVar
 
 from kasa import (
-    AuthenticationError,
     Credentials,
     Device,
     Discover,
@@ -32,30 +32,24 @@ from kasa import (
     DeviceConfig as KasaConfig,
 )
 from kasa.iot import IotDevice
-from kasa.transports import XorTransport
 from pydantic import Field, model_validator
 
 from chargerd.config.base import Credential, DeviceConfig, Secret
+from chargerd.drivers import kasa_smart
 from chargerd.drivers.base import AccessDenied, DriverError, UnexpectedAnswer, Unreachable
+from chargerd.drivers.kasa_login import CLOSED_HINT, HUNG_UP, announced, denied, foremost, is_denial, is_open, ways
 from chargerd.drivers.kasa_record import record
-from chargerd.drivers.kasa_timer import RAW_CHARS, child_id, knows_timer, last_will, lend, take_back, timer_of
+from chargerd.drivers.kasa_sockets import LEGACY_PORT, answers_to, measured, open_at
+from chargerd.drivers.kasa_timer import RAW_CHARS, child_id, holds, knows_timer, last_will, lend, take_back, timer_of
 from chargerd.drivers.network import EVERYBODY
 from chargerd.model.commands import Command, SetEnabled
 from chargerd.model.events import ChargerRead, DeviceAdded
 
-LEGACY_PORT = 9999
 MAC = r"^([0-9A-Fa-f]{2}[:-]?){5}[0-9A-Fa-f]{2}$"
 BUDGET = 1.5  # × timeout_s: one answer may come late or be asked for again, python-kasa's four tries are cut short
 DISCOVERY_S = 2
 CLOSE_S = 1.0
 RECORD_S = 6.0  # a strip of six sockets answers thirteen questions
-LOGIN_HINT = (
-    "Username and password are those of the TP-Link account, and case sensitive. Older devices open without them when"
-    " Third-Party Compatibility is switched on in the Kasa or Tapo app."
-)
-CLOSED_HINT = (
-    ". Newer firmware closes the port: give username and password, or switch on Third-Party Compatibility in the app"
-)
 
 REPLACED_HINT = "If it was replaced, give the new mac in the configuration"
 
@@ -113,7 +107,8 @@ class Driver:
         self._config = config
         self._channels = tuple(channel for channel in channels if channel)
         self._secrets = tuple(secrets.values())
-        self._login: Credentials | None = None
+        self._has_login = config.username is not None
+        self._login = Credentials()  # left empty it opens devices that never met the maker's cloud
         if config.username is not None and config.password is not None:
             self._login = Credentials(secrets["username"].reveal(), secrets["password"].reveal())
         self._runner = asyncio.Runner()
@@ -168,12 +163,12 @@ class Driver:
     def _explained(self, error: BaseException) -> DriverError:
         for cause in _causes(error):
             text = self._clean(str(cause) or type(cause).__name__)
-            if isinstance(cause, AuthenticationError):
-                return AccessDenied(f"{self._name} refuses the login: {text}. {LOGIN_HINT}")
+            if is_denial(cause):
+                return AccessDenied(f"{self._name} {denied(self._has_login)}")
             if isinstance(cause, TimeoutError):
                 return Unreachable(f"{self._name} did not answer in time ({self._config.timeout_s:g} s)")
-            if isinstance(cause, OSError | EOFError):
-                hint = CLOSED_HINT if isinstance(cause, ConnectionRefusedError) and self._login is None else ""
+            if isinstance(cause, (OSError, EOFError, *HUNG_UP)):
+                hint = CLOSED_HINT if isinstance(cause, ConnectionRefusedError) and not self._has_login else ""
                 return Unreachable(f"{self._name} cannot be reached: {text}{hint}")
         what = "is not supported" if isinstance(error, UnsupportedDeviceError) else "gave an answer that makes no sense"
         raw = next((text for cause in _causes(error) if (text := _raw(cause))), str(error))
@@ -192,10 +187,13 @@ class Driver:
         try:
             device = await self._reach_known()
         except (KasaException, OSError, _Stranger) as error:
-            if isinstance(error, AuthenticationError) or (self._mac is None and self._config.alias is None):
+            if is_denial(error) or (self._mac is None and self._config.alias is None):
                 raise
+            self._address = (
+                None  # new firmware may want another way; if the search finds nothing, ask from the beginning
+            )
             try:
-                device = await self._reach(await self._search())
+                device = await self._reach_found(await self._search())
             except Unreachable:
                 if not isinstance(error, _Stranger):
                     raise
@@ -207,12 +205,49 @@ class Driver:
     async def _reach_known(self) -> Device:
         if self._address is not None:
             return await self._reach(self._address)
-        if self._config.host is None:
-            return await self._reach(await self._search())
-        host, port, timeout = self._config.host, self._config.port, self._library_timeout_s
-        if self._login is None:
-            return await self._reach(KasaConfig(host=host, port_override=port, timeout=timeout))
-        return await self._reach(await self._ask_protocol(host))
+        host = self._config.host
+        if host is None:
+            return await self._reach_found(await self._search())
+        if self._has_login:
+            return await self._reach_with_login(host)
+        try:
+            return await self._reach(self._older(host))
+        except (KasaException, OSError):
+            try:
+                found = await self._ask_protocol(host)
+            except (KasaException, OSError):
+                found = None  # then what the older protocol met is the whole story
+            if found is None or is_open(found):
+                raise
+        return await self._reach(found)
+
+    async def _reach_found(self, found: KasaConfig) -> Device:
+        # Without a login the older protocol comes first: a device can be open (Third-Party Compatibility) and say otherwise.
+        if self._has_login or is_open(found):
+            return await self._reach(found)
+        try:
+            return await self._reach(self._older(found.host))
+        except (KasaException, OSError):
+            return await self._reach(found)
+
+    async def _reach_with_login(self, host: str) -> Device:
+        try:
+            found = await self._ask_protocol(host)
+        except TimeoutError:  # UDP does not get through everywhere
+            return await self._try_ways(host)
+        return await self._reach(found)
+
+    async def _try_ways(self, host: str) -> Device:
+        errors: list[Exception] = []
+        for way in ways(host, self._discovery_port, self._library_timeout_s, self._login):
+            try:
+                return await self._reach(way)
+            except (KasaException, OSError, *_CONFUSED) as error:
+                errors.append(error)
+        raise foremost(errors)
+
+    def _older(self, host: str) -> KasaConfig:
+        return KasaConfig(host=host, port_override=self._config.port, timeout=self._library_timeout_s)
 
     async def _reach(self, address: KasaConfig) -> Device:
         async with asyncio.timeout(self._budget_s):
@@ -244,15 +279,18 @@ class Driver:
             raise UnexpectedAnswer(f"{self._name}: python-kasa does not know the device at {host}")
         # A discovered object is of the wrong class for a strip with login; only its address is used.
         await found.disconnect()
-        return found.config
+        return announced(found.config)
 
     async def _search(self) -> KasaConfig:
         found: asyncio.Future[KasaConfig] = asyncio.get_running_loop().create_future()
 
         async def look(device: Device) -> None:
-            with contextlib.suppress(KasaException, *_CONFUSED):  # a neighbour that python-kasa cannot read
-                if not found.done() and self._is_ours(device.mac, device.alias):
-                    found.set_result(device.config)
+            with contextlib.suppress(KasaException, OSError, *_CONFUSED):  # a neighbour that python-kasa cannot read
+                alias = device.alias
+                if alias is None and self._mac is None and self._has_login:
+                    alias = await self._alias_behind_login(announced(device.config))
+                if not found.done() and self._is_ours(device.mac, alias):
+                    found.set_result(announced(device.config))
 
         async def ask(target: str) -> None:
             await Discover.discover(
@@ -277,6 +315,12 @@ class Driver:
             everybody.cancel()
             await asyncio.wait({everybody})
         raise Unreachable(f"{self._name}: no device called {self._config.alias or self._mac!r} answered a search")
+
+    async def _alias_behind_login(self, address: KasaConfig) -> str | None:
+        async with asyncio.timeout(self._budget_s):
+            device = await Device.connect(config=address)
+            await device.disconnect()
+        return device.alias
 
     @property
     def _discovery_port(self) -> int | None:
@@ -322,7 +366,7 @@ class Driver:
         return ids
 
     def _id_of(self, device: Device, channel: str, known: list[str]) -> str:
-        meant = [child for child in device.children if _answers_to(child, channel)]
+        meant = [child for child in device.children if answers_to(child, channel)]
         if len(meant) > 1:
             ids = ", ".join(child.device_id for child in meant)
             raise UnexpectedAnswer(
@@ -348,7 +392,7 @@ class Driver:
             channels=dict(self._ids),
             accepts=tuple(kind.__name__ for kind in self.accepts),
             lease="unproven" if self._has_timer else "none",
-            switch_at=_open_at(device),
+            switch_at=open_at(device),
         )
 
     async def _record(self) -> Json:
@@ -369,19 +413,25 @@ class Driver:
 
     async def _relays(self, device: Device) -> dict[str, bool]:
         if not isinstance(device, IotDevice):
-            await device.update()
-            return {channel: socket.is_on for channel, socket in self._sockets(device).items()}
+            info = await kasa_smart.info_of(device)
+            self._refuse_stranger(info["mac"])
+            if not self._channels:
+                return {"": bool(info["device_on"])}
+            sockets = self._sockets(device)
+            return {channel: bool((await kasa_smart.info_of(it))["device_on"]) for channel, it in sockets.items()}
         info = await device.get_sys_info()
-        mac = info.get("mac") or info["mic_mac"]
-        if self._mac is not None and _digits(mac) != _digits(self._mac):
-            raise _Stranger(f"{self._name} cannot be reached: {info.get('alias')!r} ({mac}) has its address now")
+        self._refuse_stranger(info.get("mac") or info["mic_mac"])
         if not self._channels:
             return {"": bool(info["relay_state"])}
         states = {child["id"]: bool(child["state"]) for child in info["children"]}
         return {channel: states[child_id(device_id)] for channel, device_id in self._ids.items()}
 
+    def _refuse_stranger(self, mac: str) -> None:
+        if self._mac is not None and _digits(mac) != _digits(self._mac):
+            raise _Stranger(f"{self._name} cannot be reached: another device ({mac}) has its address now")
+
     async def _reading(self, channel: str, socket: Device, enabled: bool) -> ChargerRead:
-        power_w, voltage_v, current_a, total_kwh = await _measured(socket)
+        power_w, voltage_v, current_a, total_kwh = await measured(socket)
         timer = await timer_of(socket) if self._has_timer and enabled else None
         return ChargerRead(
             channel=channel,
@@ -419,37 +469,15 @@ class Driver:
 
     async def _keep_lent(self, socket: Device, address: str, lease_s: int) -> None:
         # Nobody has written down whether switching the relay clears the rule, so look, and set it again if it does.
-        if await timer_of(socket) is not None:
+        if await holds(socket, lease_s):
             return
-        await lend(socket, lease_s)
-        if await timer_of(socket) is None:
+        await lend(socket, lease_s, anew=True)
+        if not await holds(socket, lease_s):
             raise UnexpectedAnswer(f"{address} is on and does not keep its cut-off timer")
 
 
 class _Stranger(Unreachable):
     """Another device answers at the address: addresses move. It is never switched."""
-
-
-def _answers_to(child: Device, channel: str) -> bool:
-    """Whether a socket has this name, or this id: whole, within its strip, or the number that it ends in."""
-    ids = (child.device_id, child_id(child.device_id), child.device_id[-2:])
-    return (child.alias or "").casefold() == channel.casefold() or channel in ids
-
-
-async def _measured(socket: Device) -> tuple[float | None, float | None, float | None, float | None]:
-    # W, V, A and kWh. The ``status`` of newer devices has today's energy for a total; their real total is None.
-    energy = socket.modules[Module.Energy]
-    if isinstance(socket, IotDevice):
-        now = await energy.get_status()
-        return now.power, now.voltage, now.current, now.total
-    return energy.current_consumption, energy.voltage, energy.current, energy.consumption_total
-
-
-def _open_at(device: Device) -> str:
-    """Where the older devices can be switched by anybody; the newer ones want a login and are left to their timer."""
-    if not isinstance(device, IotDevice) or not isinstance(device.protocol._transport, XorTransport):
-        return ""
-    return f"{device.host}:{device.port or LEGACY_PORT}"
 
 
 def _digits(mac: str) -> str:

@@ -1,7 +1,7 @@
 """Kasa timer: the cut-off timer of a TP-Link socket, which switches it off when chargerd falls silent.
 
 Older devices have one ``count_down`` rule. python-kasa's own module of that name asks for ``countdown``, which these devices
-do not know, so the rule goes as a raw query. Newer ones have a setting "auto off".
+do not know, so the rule goes as a raw query. Newer ones have a setting "auto off" (`drivers.kasa_smart`).
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 from kasa import Device, Module
 from kasa.iot import IotDevice
 
+from chargerd.drivers import kasa_smart
 from chargerd.drivers.base import UnexpectedAnswer
 
 RULE = "chargerd"  # the name of our countdown rule, by which we know it again after a restart
@@ -46,9 +47,8 @@ async def timer_of(socket: Device) -> Timer | None:
     """The timer that runs in the socket, None if none does."""
     if not isinstance(socket, IotDevice):
         # The setting has no name to know it by: while the lease is configured, it is ours.
-        auto_off = socket.modules[Module.AutoOff]
-        left_s = socket.sys_info.get("auto_off_remain_time")
-        return Timer("ours", left_s) if auto_off.enabled else None
+        found = await kasa_smart.auto_off(socket)
+        return Timer("ours", found.left_s) if found.enabled else None
     rule = await _running_rule(socket)
     if rule is None:
         return None
@@ -57,11 +57,13 @@ async def timer_of(socket: Device) -> Timer | None:
     return Timer("ours" if rule.get("name") == RULE else "foreign", left_s)
 
 
-async def lend(socket: Device, lease_s: int) -> None:
-    """Set our timer, unless somebody else's runs: that one is adopted. Raises `UnexpectedAnswer`."""
+async def lend(socket: Device, lease_s: int, *, anew: bool = False) -> None:
+    """Set our timer, unless somebody else's runs: that one is adopted. Raises `UnexpectedAnswer`.
+
+    ``anew``: what was set before did not hold.
+    """
     if not isinstance(socket, IotDevice):
-        minutes = max(1, lease_s // 60)
-        await socket.modules[Module.AutoOff].call("set_auto_off_config", {"enable": True, "delay_min": minutes})
+        await kasa_smart.lend(socket, lease_s, anew=anew)
         return
     rule = await _running_rule(socket)
     if rule is not None and rule.get("name") != RULE:
@@ -72,10 +74,17 @@ async def lend(socket: Device, lease_s: int) -> None:
         raise UnexpectedAnswer("the device did not take the cut-off timer", str(answer)[:RAW_CHARS])
 
 
+async def holds(socket: Device, lease_s: int) -> bool:
+    """Whether a timer runs in a socket that is on and was lent this much, ours or the one that was adopted."""
+    if not isinstance(socket, IotDevice):
+        return await kasa_smart.holds(socket, lease_s)
+    return await _running_rule(socket) is not None
+
+
 async def take_back(socket: Device) -> None:
     """Take our timer away; somebody else's stays."""
     if not isinstance(socket, IotDevice):
-        await socket.modules[Module.AutoOff].set_enabled(False)
+        await kasa_smart.take_back(socket)
         return
     rule = await _running_rule(socket)
     if rule is not None and rule.get("name") == RULE:

@@ -108,6 +108,12 @@ def safety_of(site: Site, name: str) -> Safety:
     return Safety(charger.enabled, off_in_s, lease, foreign=charger.timer == "foreign", tested_ms=proof_ms)
 
 
+def refusal(name: str, detail: str) -> str:
+    """What a device does that lets us not in, to be read after its name."""
+    said = detail.removeprefix(f"{name} ")
+    return said if said != detail else f"refuses the login: {detail}"
+
+
 def left_on(site: Site) -> list[str]:
     """Loadpoints of a daemon that is ending whose plug is still on, has no timer of its own, and should be off."""
     return [
@@ -150,7 +156,7 @@ def _device_problems(site: Site, now_ms: int) -> Iterator[Problem]:
         unwatched = f"; {', '.join(points)} not watched" if points else ""
         if device.error == "access-denied":
             yield Problem(
-                "access-denied", 3, name, f"refuses the login: {device.detail}{unwatched}",
+                "access-denied", 3, name, f"{refusal(name, device.detail)}{unwatched}",
                 device.failing_since_ms, f"chargerctl device read {name}",
             )  # fmt: skip
         elif device.lost_since_ms is not None:

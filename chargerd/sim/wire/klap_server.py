@@ -52,10 +52,9 @@ class KlapServer(Server):
         now_s: Callable[[], float],
         host: str,
         port: int = 0,
-        broadcast: str | None = None,
     ) -> None:
         self.behaviour = KlapBehaviour()
-        super().__init__(answer, self.behaviour, host=host, port=port, broadcast=broadcast)
+        super().__init__(answer, self.behaviour, host=host, port=port)
         self.lock = lock
         self._announced = announced
         self._now_s = now_s
@@ -74,12 +73,7 @@ class KlapServer(Server):
         own, _ = await loop.create_datagram_endpoint(
             lambda: Discovery(self._answer_udp), sock=udp_socket(self.host, DISCOVERY_PORT)
         )
-        if self._broadcast is None:
-            return [own]
-        everybody, _ = await loop.create_datagram_endpoint(
-            lambda: Discovery(self._answer_udp, reply_by=own), sock=udp_socket(self._broadcast, DISCOVERY_PORT)
-        )
-        return [own, everybody]
+        return [own]
 
     def _abort_clients(self) -> None:
         for connection in [] if self._web is None else self._web.connections:
@@ -142,7 +136,8 @@ class KlapServer(Server):
     # UDP
 
     def _answer_udp(self, datagram: bytes) -> bytes | None:
-        if self.behaviour.mute or self.behaviour.mute_udp or not is_question(datagram):
+        dead = self.behaviour.mute and not self.behaviour.only_in
+        if dead or self.behaviour.mute_udp or not is_question(datagram):
             return None
         scheme = {"is_support_https": False, "encrypt_type": "KLAP", "http_port": self.port}
         scheme |= {"lv": 2} if self.lock.version == 2 else {}
@@ -158,9 +153,7 @@ class KlapServer(Server):
         return _sealed(datagram[:4] + len(body).to_bytes(2, "big") + datagram[6:HEADER_BYTES] + body)
 
 
-def lock_up(
-    plug: SimulatedPlug, login: Login, *, version: int = 2, now_s: Callable[[], float], broadcast: str | None = None
-) -> KlapServer:
+def lock_up(plug: SimulatedPlug, login: Login, *, version: int = 2, now_s: Callable[[], float]) -> KlapServer:
     """Give an older plug or strip the newer firmware: port 9999 closes, and what was said there is said behind a login.
 
     Relays, timers and energy stay; connections and counters go, as after any restart. Version 1 is the firmware of 2020 to 2023.
@@ -178,9 +171,7 @@ def lock_up(
         }
 
     plug.model = plug.model._replace(sw_ver=MOVED_FIRMWARE)
-    server = KlapServer(
-        plug.answer, Lock(login, version=version), announced, now_s=now_s, host=plug.host, broadcast=broadcast
-    )
+    server = KlapServer(plug.answer, Lock(login, version=version), announced, now_s=now_s, host=plug.host)
     plug.reboot()
     plug.speak_through(server)
     return server

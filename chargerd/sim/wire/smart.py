@@ -66,7 +66,6 @@ class SimulatedSmartPlug(SimulatedPlug):
         model: str = "P110",
         host: str = "127.0.0.1",
         mac: str = "9C:53:22:00:00:01",
-        broadcast: str | None = None,
     ) -> None:
         super().__init__(socket, now_s=now_s, alias=alias, host=host, mac=mac)
         self.smart = MODELS[model]
@@ -74,7 +73,7 @@ class SimulatedSmartPlug(SimulatedPlug):
         self.auto_off = False
         self.auto_off_min = 120
         lock = Lock(login)
-        self.server = KlapServer(self.answer, lock, self._announced, now_s=now_s, host=host, broadcast=broadcast)
+        self.server = KlapServer(self.answer, lock, self._announced, now_s=now_s, host=host)
         self._server = self.server
 
     def answer(self, request: Json, udp: bool = False) -> Json:  # noqa: ARG002

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import ExitStack
+from itertools import count
 from typing import Any
 
 from chargerd.drivers.simulated import Socket, Steady
@@ -12,6 +14,7 @@ from chargerd.sim.wire.klap_server import KlapServer, lock_up
 from chargerd.sim.wire.smart import SimulatedSmartPlug
 
 OWNER = Login("owner@example.com", "correct-horse")
+_NUMBERS = count()
 NOON_S = 1_800_000_000.0  # 2027-01-15 08:00 UTC
 
 
@@ -21,6 +24,11 @@ class Bench:
     def __init__(self, stack: ExitStack) -> None:
         self.now_s = NOON_S
         self._stack = stack
+
+    def address(self) -> str:
+        """An address on loopback of its own, also beside tests in other processes: newer devices are searched on one fixed port."""
+        low, high = os.getpid() % 200, os.getpid() // 200 % 250
+        return f"127.{low + 20}.{high}.{next(_NUMBERS) % 250 + 1}"
 
     def plug(self, model: str = "HS110v2", draw_w: float = 44.0, on: bool = True, **settings: Any) -> SimulatedPlug:
         """A running plug with a steady load."""
@@ -40,6 +48,7 @@ class Bench:
     ) -> SimulatedSmartPlug:
         """A running plug of the newer kind, with a steady load."""
         socket = Socket(Steady(draw_w), on=on)
+        settings.setdefault("host", self.address())
         plug = SimulatedSmartPlug(socket, now_s=lambda: self.now_s, login=login, model=model, **settings)
         self._started(plug)
         return plug

@@ -28,8 +28,6 @@ from chargerd.sim.wire.klap import Login
 from chargerd.sim.wire.klap_server import DISCOVERY_PORT, PLAIN_QUESTION, KlapServer, is_question
 from tests.sim.wire.bench import OWNER, Bench
 
-EVERYBODY = "127.255.255.255"
-
 
 def address(server: KlapServer, login: Login | None = OWNER, version: int = 2) -> DeviceConfig:
     """Where python-kasa is to find an older device with the newer firmware, told and not searched."""
@@ -55,13 +53,13 @@ async def opens(config: DeviceConfig) -> None:
 @pytest.mark.parametrize("version", [1, 2])
 def test_an_older_plug_with_newer_firmware_is_used_behind_its_login(bench: Bench, version: int) -> None:
     """Read, switched and timed as before, by either handshake; the old port is closed."""
-    plug = bench.plug(draw_w=44.0, on=False, host="127.0.0.61")
+    plug = bench.plug(draw_w=44.0, on=False, host=bench.address())
     open_port = plug.port
     server = bench.lock_up(plug, version=version)
 
     async def use() -> None:
         with pytest.raises(KasaException):
-            await Device.connect(config=DeviceConfig("127.0.0.61", port_override=open_port, timeout=1))
+            await Device.connect(config=DeviceConfig(plug.host, port_override=open_port, timeout=1))
         device = await Device.connect(config=address(server, version=version))
         assert (device.device_type, device.model) == (DeviceType.Plug, "HS110")
         await device.turn_on()
@@ -78,7 +76,7 @@ def test_an_older_plug_with_newer_firmware_is_used_behind_its_login(bench: Bench
 
 def test_a_strip_with_newer_firmware_has_its_sockets(bench: Bench) -> None:
     """Each is measured and switched alone, over one login."""
-    strip = bench.strip("a", "b", host="127.0.0.62")
+    strip = bench.strip("a", "b", host=bench.address())
     server = bench.lock_up(strip)
 
     async def use() -> None:
@@ -101,7 +99,7 @@ def test_a_strip_with_newer_firmware_has_its_sockets(bench: Bench) -> None:
 )
 def test_a_wrong_login_is_refused_and_moves_nothing(bench: Bench, login: Login | None) -> None:
     """python-kasa sees from the device's proof that the login is wrong, and knocks once only."""
-    plug = bench.plug(host="127.0.0.63")
+    plug = bench.plug(host=bench.address())
     server = bench.lock_up(plug)
 
     async def fail() -> None:
@@ -114,7 +112,7 @@ def test_a_wrong_login_is_refused_and_moves_nothing(bench: Bench, login: Login |
 
 def test_the_handshake_of_the_other_version_is_refused(bench: Bench) -> None:
     """What python-kasa before 0.12 did to firmware 1.1.2: the right password, and no way in."""
-    server = bench.lock_up(bench.plug(host="127.0.0.64"))
+    server = bench.lock_up(bench.plug(host=bench.address()))
 
     async def fail() -> None:
         with pytest.raises(AuthenticationError):
@@ -127,14 +125,14 @@ def test_the_handshake_of_the_other_version_is_refused(bench: Bench) -> None:
 def test_a_device_that_never_met_the_cloud_opens_without_a_login(bench: Bench, name: str) -> None:
     """Left empty, or with what the maker writes in: python-kasa tries both by itself."""
     known = get_default_credentials(DEFAULT_CREDENTIALS[name]) if name else Credentials()
-    server = bench.lock_up(bench.plug(host="127.0.0.65"), Login(known.username, known.password))
+    server = bench.lock_up(bench.plug(host=bench.address()), Login(known.username, known.password))
     run(opens(address(server, OWNER)))
     run(opens(address(server, None)))
 
 
 def test_a_session_that_is_over_is_begun_anew_by_the_client(bench: Bench) -> None:
     """After a day the device says 403; python-kasa logs in again and asks again."""
-    server = bench.lock_up(bench.plug(host="127.0.0.66"))
+    server = bench.lock_up(bench.plug(host=bench.address()))
 
     async def use() -> None:
         device = await Device.connect(config=address(server))
@@ -153,7 +151,7 @@ def test_a_session_that_is_over_is_begun_anew_by_the_client(bench: Bench) -> Non
 
 def test_what_goes_wrong_on_the_way_is_an_error_to_python_kasa(bench: Bench) -> None:
     """Garbage, half an answer, no answer and a shut door in each step; afterwards it works again."""
-    server = bench.lock_up(bench.plug(host="127.0.0.67"))
+    server = bench.lock_up(bench.plug(host=bench.address()))
     faults: list[dict[str, Any]] = [
         {"only_in": step, kind: 100}
         for step in ("handshake1", "request")
@@ -189,7 +187,7 @@ def posted(server: KlapServer, path: str, body: bytes = b"", cookie: str = "") -
 
 def test_nobody_gets_past_the_door_without_both_halves(bench: Bench) -> None:
     """Wrong proof, a made-up cookie, a request without a session, with no number, to another path: refused each time."""
-    plug = bench.plug(host="127.0.0.68")
+    plug = bench.plug(host=bench.address())
     server = bench.lock_up(plug)
     assert posted(server, "/app/handshake1", bytes(15)) == 400
     assert posted(server, "/app/handshake1", bytes(16)) == 200
@@ -203,23 +201,29 @@ def test_nobody_gets_past_the_door_without_both_halves(bench: Bench) -> None:
     assert plug.requests == []
 
 
-def test_it_is_found_by_a_search_and_says_how_it_wants_to_be_spoken_to(bench: Bench) -> None:
-    """A strip with newer firmware and a Tapo plug answer one broadcast, each from its own address."""
-    bench.lock_up(bench.strip("a", host="127.0.0.69"), broadcast=EVERYBODY)
-    bench.smart("P110", host="127.0.0.70", broadcast=EVERYBODY)
+@pytest.mark.parametrize(
+    ("version", "family", "model", "login_version"),
+    [
+        (1, "IOT.SMARTPLUGSWITCH", "HS300", None),
+        (2, "IOT.SMARTPLUGSWITCH", "HS300", 2),
+        (0, "SMART.TAPOPLUG", "P110", 2),
+    ],
+    ids=["firmware of 2023", "firmware 1.1.2", "Tapo"],
+)
+def test_it_answers_a_search_and_says_how_it_wants_to_be_spoken_to(
+    bench: Bench, version: int, family: str, model: str, login_version: int | None
+) -> None:
+    """Kind, login and port, by which python-kasa then gets in."""
+    device = bench.strip("a", host=bench.address()) if version else bench.smart()
+    server = bench.lock_up(device, version=version) if version else device.server
 
     async def find() -> None:
-        found = await Discover.discover(target=EVERYBODY, discovery_timeout=1, discovery_packets=1)
-        kinds = {ip: device.config.connection_type for ip, device in found.items()}
-        assert [kinds[ip].device_family.value for ip in ("127.0.0.69", "127.0.0.70")] == [
-            "IOT.SMARTPLUGSWITCH",
-            "SMART.TAPOPLUG",
-        ]
-        assert {kind.encryption_type for kind in kinds.values()} == {DeviceEncryptionType.Klap}
-        assert {kind.login_version for kind in kinds.values()} == {2}
-        assert {ip: device.model for ip, device in found.items()} == {"127.0.0.69": "HS300", "127.0.0.70": "P110"}
-        for device in found.values():
-            await device.disconnect()
+        found = await Discover.discover_single(server.host, discovery_timeout=2, credentials=Credentials(*OWNER))
+        kind = found.config.connection_type
+        assert (kind.device_family.value, kind.encryption_type) == (family, DeviceEncryptionType.Klap)
+        assert (kind.login_version, kind.http_port, found.model) == (login_version, server.port, model)
+        assert found.mac == device.mac
+        await (await Device.connect(config=found.config)).disconnect()
 
     run(find())
 
@@ -227,12 +231,12 @@ def test_it_is_found_by_a_search_and_says_how_it_wants_to_be_spoken_to(bench: Be
 def test_a_question_with_a_wrong_sum_gets_no_answer(bench: Bench) -> None:
     """The next one that is whole does."""
     assert is_question(PLAIN_QUESTION)
-    bench.smart(host="127.0.0.71")
+    address = bench.smart().host, DISCOVERY_PORT
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
         client.settimeout(5)
-        client.sendto(PLAIN_QUESTION[:-1] + b"\0", ("127.0.0.71", DISCOVERY_PORT))
-        client.sendto(b"\x02" * 100, ("127.0.0.71", DISCOVERY_PORT))
-        client.sendto(PLAIN_QUESTION, ("127.0.0.71", DISCOVERY_PORT))
+        client.sendto(PLAIN_QUESTION[:-1] + b"\0", address)
+        client.sendto(b"\x02" * 100, address)
+        client.sendto(PLAIN_QUESTION, address)
         assert b"P110" in client.recv(4096)
         client.settimeout(0.1)
         with pytest.raises(TimeoutError):

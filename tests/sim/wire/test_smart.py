@@ -32,7 +32,7 @@ def run(work: Coroutine[Any, Any, None]) -> None:
 @pytest.mark.parametrize("model", ["P110", "P115", "KP125M"])
 def test_a_metering_plug_reports_its_power_voltage_current_and_today(bench: Bench, model: str) -> None:
     """44 W over an hour at 230 V: 44 W, 0.191 A, 0.044 kWh today, and no total, which such plugs do not have."""
-    plug = bench.smart(model, draw_w=44.0, host="127.0.0.72")
+    plug = bench.smart(model, draw_w=44.0)
     bench.now_s += 3600
 
     async def look() -> None:
@@ -52,7 +52,7 @@ def test_a_metering_plug_reports_its_power_voltage_current_and_today(bench: Benc
 
 def test_the_first_firmware_knows_power_and_no_voltage(bench: Bench) -> None:
     """Version 1 of the metering: `get_energy_usage` and nothing else."""
-    plug = bench.smart("P110v1", host="127.0.0.73")
+    plug = bench.smart("P110v1")
 
     async def look() -> None:
         device = await connect(plug)
@@ -66,7 +66,7 @@ def test_the_first_firmware_knows_power_and_no_voltage(bench: Bench) -> None:
 
 def test_a_plug_without_meter_and_timer_has_neither(bench: Bench) -> None:
     """A P100 is switched, and that is all."""
-    plug = bench.smart("P100", on=False, host="127.0.0.74")
+    plug = bench.smart("P100", on=False)
 
     async def look() -> None:
         device = await connect(plug)
@@ -86,7 +86,7 @@ def test_a_plug_without_meter_and_timer_has_neither(bench: Bench) -> None:
 
 def test_auto_off_begins_when_the_relay_goes_on_and_opens_it_with_nobody_connected(bench: Bench) -> None:
     """Two minutes, set while off, counted from switching on."""
-    plug = bench.smart(on=False, host="127.0.0.75")
+    plug = bench.smart(on=False)
 
     async def arm() -> None:
         device = await connect(plug)
@@ -111,7 +111,7 @@ def test_auto_off_begins_when_the_relay_goes_on_and_opens_it_with_nobody_connect
 @pytest.mark.parametrize(("restarts", "ends_s"), [(True, 420), (False, 300)])
 def test_setting_it_again_restarts_the_time_or_not(bench: Bench, restarts: bool, ends_s: int) -> None:
     """Nobody has written down which of the two real plugs do; off and on again always does."""
-    plug = bench.smart(on=False, host="127.0.0.76")
+    plug = bench.smart(on=False)
     plug.behaviour.setting_restarts_auto_off = restarts
 
     async def arm() -> None:
@@ -133,7 +133,7 @@ def test_setting_it_again_restarts_the_time_or_not(bench: Bench, restarts: bool,
 
 def test_several_methods_at_once_end_at_the_first_unknown_one(bench: Bench) -> None:
     """python-kasa asks for the rest one by one, and gets them."""
-    plug = bench.smart(host="127.0.0.77")
+    plug = bench.smart()
 
     async def ask() -> None:
         device = await connect(plug)
@@ -154,7 +154,7 @@ def test_several_methods_at_once_end_at_the_first_unknown_one(bench: Bench) -> N
 
 def test_a_restart_ends_the_session_and_the_timer(bench: Bench) -> None:
     """The client logs in again; what was set stays set, what ran is gone, the relay is where it was."""
-    plug = bench.smart(on=False, host="127.0.0.78")
+    plug = bench.smart(on=False)
 
     async def use() -> None:
         device = await connect(plug)
@@ -173,12 +173,12 @@ def test_a_restart_ends_the_session_and_the_timer(bench: Bench) -> None:
 
 def test_it_is_found_by_asking_its_address_only(bench: Bench) -> None:
     """The search finds model and login; with both python-kasa reads what was connected meanwhile."""
-    plug = bench.smart(host="127.0.0.79")
+    plug = bench.smart()
     plug.connect(plug._outlets[0].socket)
     plug._outlets[0].socket.connect(Steady(61.0), bench.now_s)
 
     async def find() -> None:
-        found = await Discover.discover_single("127.0.0.79", discovery_timeout=2, credentials=Credentials(*OWNER))
+        found = await Discover.discover_single(plug.host, discovery_timeout=2, credentials=Credentials(*OWNER))
         await found.update()
         assert found.modules[Module.Energy].current_consumption == pytest.approx(61.0)
         await found.disconnect()
