@@ -33,9 +33,12 @@ def test_a_plug_reads_as_one_charger_without_a_total(bench: Bench, connect: Conn
 
 
 def test_the_first_firmware_says_power_and_nothing_else(bench: Bench, connect: Connect) -> None:
-    """Voltage and current are unknown then, not 0."""
-    reading = only(owned(connect, bench.smart("P110v1")).read())
+    """Voltage and current are unknown then, not 0; and today's energy is not passed off as the total."""
+    plug = bench.smart("P110v1")
+    bench.now_s += 3600
+    reading = only(owned(connect, plug).read())
     assert (reading.power_w, reading.voltage_v, reading.current_a) == (pytest.approx(44.0), None, None)
+    assert reading.energy_wh is None
 
 
 def test_a_reading_costs_three_requests_at_most(bench: Bench, connect: Connect) -> None:

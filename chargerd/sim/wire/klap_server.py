@@ -153,7 +153,9 @@ class KlapServer(Server):
         return _sealed(datagram[:4] + len(body).to_bytes(2, "big") + datagram[6:HEADER_BYTES] + body)
 
 
-def lock_up(plug: SimulatedPlug, login: Login, *, version: int = 2, now_s: Callable[[], float]) -> KlapServer:
+def lock_up(
+    plug: SimulatedPlug, login: Login, *, version: int = 2, port: int = 0, now_s: Callable[[], float]
+) -> KlapServer:
     """Give an older plug or strip the newer firmware: port 9999 closes, and what was said there is said behind a login.
 
     Relays, timers and energy stay; connections and counters go, as after any restart. Version 1 is the firmware of 2020 to 2023.
@@ -171,7 +173,7 @@ def lock_up(plug: SimulatedPlug, login: Login, *, version: int = 2, now_s: Calla
         }
 
     plug.model = plug.model._replace(sw_ver=MOVED_FIRMWARE)
-    server = KlapServer(plug.answer, Lock(login, version=version), announced, now_s=now_s, host=plug.host)
+    server = KlapServer(plug.answer, Lock(login, version=version), announced, now_s=now_s, host=plug.host, port=port)
     plug.reboot()
     plug.speak_through(server)
     return server
