@@ -143,6 +143,16 @@ def test_one_lost_answer_does_not_end_a_test(bench: Bench):
     assert tried(bench, plug, at={3: stumble}).result == "proven"
 
 
+def test_two_readings_that_fail_do_not_end_a_test(bench: Bench):
+    """It is silent for two looks, and the timer is seen to fire after that."""
+    plug = bench.plug(on=False)
+
+    def mute(*, on: bool) -> None:
+        plug.behaviour.mute = on
+
+    assert tried(bench, plug, at={3: lambda: mute(on=True), 5: lambda: mute(on=False)}).result == "proven"
+
+
 def test_an_end_of_the_daemon_cuts_it_short_and_switches_off(bench: Bench):
     """Nothing is left on."""
     plug = bench.plug(on=False)

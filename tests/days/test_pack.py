@@ -8,7 +8,7 @@ import pytest
 
 from chargerd.drivers.simulated import Curve, Load, taper
 from chargerd.engine.describe import problems
-from chargerd.model.events import LimitSet
+from chargerd.model.events import LimitSet, TargetSet
 from chargerd.sim import world
 from tests.house import Day, configuration, loadpoint
 
@@ -155,6 +155,30 @@ def test_single_bad_readings_are_no_pulses(tmp_path):
     session = day.run.site.loadpoints["bike"].session
     assert session is not None
     assert len(session.pulses) == 3
+
+
+def test_four_bad_readings_in_more_than_an_hour_are_no_pulses(tmp_path):
+    """At 10, 20, 30 and 75 minutes: within no hour were there four."""
+    day = Day(tmp_path, configuration(loadpoint("bike")), {"bike": "never-tapers"})
+    day.until(60)
+    day.charge("bike")
+    for minute in (10, 20, 30, 75):
+        day.strip.sockets["bike"].glitch(day.clock.true_s() + minute * 60)
+    day.until(1.5 * HOUR)
+    session = day.run.site.loadpoints["bike"].session
+    assert session is not None
+    assert len(session.pulses) == 4
+
+
+def test_charge_that_becomes_a_full_one_on_its_way_has_the_time_of_a_full_one(tmp_path):
+    """This pack falls to 90 W in minutes, but a plan asks for full meanwhile, and from there to 5 W takes hours."""
+    day = used(tmp_path)
+    connect(day, world.load("rad-full"))
+    day.charge("bike", by="schedule")
+    day.until(12.2 * HOUR)
+    day.run.ask(TargetSet("bike", "full", "plan", once=True), by="plan")
+    day.until(20 * HOUR)
+    assert (day.last("bike").target, day.last("bike").outcome) == ("full", "finished")
 
 
 def test_another_profile_is_another_record(tmp_path):

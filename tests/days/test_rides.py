@@ -8,7 +8,9 @@ import pytest
 from msgspec import structs
 
 from chargerd.config.profiles import shipped
-from chargerd.engine.plans import charge_s, top_up_s, wakes
+from chargerd.drivers.simulated import taper
+from chargerd.engine import timeline
+from chargerd.engine.plans import charge_s, lead_s, top_up_s, wakes
 from chargerd.engine.settings import settings_of
 from chargerd.model.events import (
     HoldSet,
@@ -244,6 +246,10 @@ def test_weekly_plan_is_full_in_time_again_and_again(tmp_path):
     renew(day, "rad-full")
     day.until(96 * HOUR)
     assert [event.body.reached for event in day.all(PlanFired) if event.body.step == "over"] == [True, True]
+    next_ms = SEVEN_MS + 2 * 24 * HOUR * 1000 + 5 * 24 * HOUR * 1000  # Tuesday of next week
+    site = day.run.site
+    ahead_ms = round(lead_s(site, "bike", "full") * 1000)
+    assert next_ms - ahead_ms in {wake - site.t_ms + site.wall_ms for wake in timeline.wakes(site, site.t_ms)}
     first = next(iter(day.all(PlanSet)))
     assert first.at_ms == pytest.approx(SEVEN_MS - (7 + 3) * HOUR * 1000, abs=60_000)
 
@@ -260,6 +266,20 @@ def test_balance_charge_comes_by_itself_when_the_last_full_one_is_a_week_ago(tmp
         renew(day, "rad-full")
     assert targets == ["full", *["nominal"] * 6, "nominal", "full"]
     assert day.last("bike").balance
+
+
+def test_pack_that_was_full_already_is_balanced_for_a_week(tmp_path):
+    """Its charger rests at 4 W: nothing to do, and the next charge is to nominal."""
+    day = Day(tmp_path, configuration(loadpoint("bike", balance_days=7.0)), {"bike": taper(4.0, 1000, 5)})
+    day.until(60)
+    day.charge("bike")
+    day.until(2 * HOUR)
+    assert (day.last("bike").target, day.last("bike").outcome) == ("full", "already-full")
+    renew(day)
+    day.charge("bike")
+    day.until(3 * HOUR)
+    session = day.run.site.loadpoints["bike"].session or day.last("bike")
+    assert (session.target, session.balance) == ("nominal", False)
 
 
 def test_nominal_for_one_session_is_no_balance_charge(tmp_path):
@@ -336,6 +356,28 @@ def test_schedule_that_stores_every_day_does_not_get_round_the_cycle_limit(tmp_p
         renew(day)
     day.until(70 * HOUR)
     assert [session.outcome for session in ended(day)] == ["finished", "finished", "storage-cycles"]
+    day.run.ask(TargetSet("bike", "nominal", "schedule", once=True), by="schedule")
+    day.charge("bike", by="schedule")
+    day.until(80 * HOUR)
+    assert (day.last("bike").target, day.last("bike").outcome) == (
+        "nominal",
+        "finished",
+    )  # it is a limit of storage only
+
+
+def test_cycle_limit_that_is_lowered_meanwhile_lets_the_charge_that_runs_end(tmp_path):
+    """One charge to storage is done, the second runs when the limit becomes one."""
+    profile = structs.replace(RAD, storage_cycles=2, storage_start_w=95, storage_stop_w=95)
+    day = Day(tmp_path, configuration(loadpoint("bike", profile, target="storage")), {"bike": "rad-nominal"})
+    day.until(60)
+    day.charge("bike")
+    day.until(4 * HOUR)
+    renew(day)
+    day.charge("bike")
+    day.until(4.5 * HOUR)
+    day.run.ask(LimitSet("bike", "storage_cycles", 1, "anna"), by="anna")
+    day.until(8 * HOUR)
+    assert [session.outcome for session in ended(day)] == ["finished", "finished"]
 
 
 def test_setting_for_one_session_ends_with_it(tmp_path):

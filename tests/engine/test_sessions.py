@@ -123,3 +123,13 @@ def test_calm_band_leaves_out_nothing(powers, target):
         )
         assert short == long
         charger = structs.replace(charger, t_ms=t_ms, power_w=power_w, power_t_ms=t_ms, known_w=power_w)
+
+
+def test_power_that_comes_back_with_the_relay_is_no_pulse():
+    """At rest, then switched off and on by us: what comes up then is a charge that goes on. Without the pause it is a pulse."""
+    off = ChargerRead(enabled=False, power_w=0.0, channel="bike")
+    begun = (priced(None), read(0.0), FAST, read(100.0), read(1.0))
+    paused, unpaused = after(*begun, off, read(100.0)), after(*begun, read(100.0))
+    assert paused is not None
+    assert unpaused is not None
+    assert (len(paused.pulses), len(unpaused.pulses)) == (0, 1)
