@@ -256,6 +256,7 @@ class _Replay:
         self._run = running if isinstance(running, Running) else None
         self._state_there: str | None = None
         self._started: tuple[str, str] | None = None
+        self._engine = ""  # the rules that wrote what is replayed
         self._snapshots = self._stored()
         self.ended: set[int] = set()
 
@@ -287,6 +288,8 @@ class _Replay:
     def _meet(self, facts: Iterable[Event]) -> None:
         """See whether the daemon that runs has begun here."""
         for event in facts:
+            if isinstance(event.body, DaemonStarted):
+                self._engine = event.body.engine
             if self._run is not None and event.seq == self._run.run_seq and isinstance(event.body, DaemonStarted):
                 self._started = (event.body.boot_id, event.body.engine)
 
@@ -310,7 +313,7 @@ class _Replay:
         for session in ended_between(transaction.before, transaction.site):
             self.ended.add(session.number)
             self._report.sessions += 1
-            text = _session_differs(self._log, session)
+            text = _session_differs(self._log, session, same_rules=self._engine == VERSION)
             if text:
                 self._report.sessions_wrong.append(Misfit(session.number, text))
 
@@ -345,7 +348,8 @@ def _words(event: Event | None) -> str | None:
     return f"{type(event.body).__name__} {msgspec.json.encode(fields).decode()}"[:400]
 
 
-def _session_differs(log: Reader, session: Session) -> str:
+def _session_differs(log: Reader, session: Session, *, same_rules: bool) -> str:
+    """What is wrong with a stored session. Other rules may not have known a field: what they left as it begins is not."""
     try:
         rows = log.query("SELECT loadpoint, started_at, ended_at, data FROM sessions WHERE number = ?", session.number)
     except LogDamaged as error:
@@ -361,6 +365,11 @@ def _session_differs(log: Reader, session: Session) -> str:
     if stored == session:
         return ""
     fields = [name for name in Session.__struct_fields__ if getattr(stored, name) != getattr(session, name)]
+    if not same_rules:
+        fresh = dict(zip(reversed(Session.__struct_fields__), reversed(Session.__struct_defaults__), strict=False))
+        fields = [name for name in fields if name not in fresh or getattr(stored, name) != fresh[name]]
+        if not fields:
+            return ""
     return f"session of {session.loadpoint} differs in {', '.join(fields)}"
 
 

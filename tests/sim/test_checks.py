@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import lzma
 import shutil
 import sqlite3
 import threading
@@ -20,6 +21,7 @@ from chargerd.engine.evolve import fold
 from chargerd.model.events import CommandIssued, DaemonStarted, Event, HoldSet, Reason, Tick
 from chargerd.model.state import Site
 from chargerd.sim.checks import Report, check
+from chargerd.sim.progress import Progress
 from chargerd.store import snapshots
 from chargerd.store.errors import LogTooNew, LogUnusable, NotRecorded
 from chargerd.store.log import Log
@@ -75,6 +77,15 @@ def test_a_sound_log_is_sound_and_explains_everything(recorded):
     assert report.replayed == [(1, report.last_seq)]
     assert report.orderly
     assert report.running == NONE
+
+
+def test_a_log_of_older_rules_is_sound_though_its_sessions_lack_what_those_did_not_know(tmp_path):
+    """The stored log of version 1: nothing in it is wrong, and an upgrade must not say so."""
+    path = tmp_path / "log.db"
+    path.write_bytes(lzma.decompress((Path(__file__).parents[1] / "fixtures" / "logs" / "v1.db.xz").read_bytes()))
+    report = check(path, None, NONE, Progress(None, 0))
+    assert (report.sessions, report.sessions_wrong) == (1, [])
+    assert report.sound
 
 
 def test_a_part_of_a_log_is_checked_from_the_time_on(recorded):
