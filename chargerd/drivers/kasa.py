@@ -150,7 +150,7 @@ class Driver:
 
     async def _guarded(self, work: Coroutine[Any, Any, T]) -> T:
         try:
-            async with asyncio.timeout(2 * self._budget_s + DISCOVERY_S):
+            async with asyncio.timeout(3 * self._budget_s + DISCOVERY_S):
                 return await work
         except DriverError:
             await self._drop()
@@ -189,9 +189,7 @@ class Driver:
         except (KasaException, OSError, _Stranger) as error:
             if is_denial(error) or (self._mac is None and self._config.alias is None):
                 raise
-            self._address = (
-                None  # new firmware may want another way; if the search finds nothing, ask from the beginning
-            )
+            self._address = None  # new firmware may want another way: if nothing is found, ask from the beginning
             try:
                 device = await self._reach_found(await self._search())
             except Unreachable:
@@ -314,6 +312,8 @@ class Driver:
         finally:
             everybody.cancel()
             await asyncio.wait({everybody})
+            if not everybody.cancelled():
+                everybody.exception()  # looked at, or asyncio complains of it later
         raise Unreachable(f"{self._name}: no device called {self._config.alias or self._mac!r} answered a search")
 
     async def _alias_behind_login(self, address: KasaConfig) -> str | None:
