@@ -6,6 +6,7 @@ The main loop begins a trial and hears nothing more of it: the answer goes to wh
 from __future__ import annotations
 
 import threading
+import tomllib
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from pathlib import Path
@@ -99,7 +100,8 @@ def draft(parameters: dict[str, Any], site: Site) -> dict[str, Any]:
         raise _bad("no loadpoint was named")
     file = _file(parameters["file"], site)
     parts, secrets = _parts(points, site)
-    if parameters["timezone"]:
+    zone = _zone([path for path in _others(site) if path != file])
+    if parameters["timezone"] and zone is None:  # in a file beside them it would move every time of day that they have
         parts.insert(0, Part("site", "", {"timezone": parameters["timezone"]}))
     made = text(("Written by chargerctl configure. Every key: man chargerd.toml",), parts)
     mistakes = []
@@ -108,7 +110,21 @@ def draft(parameters: dict[str, Any], site: Site) -> dict[str, Any]:
     except ConfigError as error:
         mistakes = replies.mistakes(error)
     said = "The configuration is in order." if not mistakes else "It would not load."
-    return {"text": said, "configuration": made, "file": str(file), "mistakes": mistakes, "secrets": sorted(secrets)}
+    reply = {"configuration": made, "file": str(file), "mistakes": mistakes, "secrets": sorted(secrets)}
+    return {"text": said, **reply, "timezone": zone}
+
+
+def _zone(files: list[Path]) -> str | None:
+    """The time zone that these files give the site. One that cannot be read is named by `prove`."""
+    found = None
+    for path in files:
+        try:
+            table = tomllib.loads(path.read_text(encoding="utf-8")).get("site")
+        except (OSError, ValueError):
+            continue
+        if isinstance(table, dict) and isinstance(table.get("timezone"), str):
+            found = table["timezone"]
+    return found
 
 
 def _point(raw: Mapping[str, Any]) -> dict[str, Any]:

@@ -108,6 +108,7 @@ METHODS: tuple[tuple[str, str, Fields, Fields, dict[str, Any]], ...] = (
             "configuration": ("string", "the text"),
             "file": ("string", "where it belongs: the file that was named, or one beside the main file"),
             "mistakes": ("[]Mistake", "why it would not load; then it must not be used"),
+            "timezone": ("?string", "the site's time zone by the other files; null: they have none"),
             "secrets": ("[]string", "credentials that have to be stored before it can be used"),
         },
         {"kind": "control"},

@@ -648,6 +648,7 @@ REPLIES: dict[str, Any] = {
         configuration="[device.battery_trike]\n",
         file="/etc/chargerd/conf.d/plugs.toml",
         mistakes=[],
+        timezone=None,
         secrets=[],
     ),
     "Watch": [answer("watch", "bike-1 charging", loadpoint=BIKE_1, changes=[])],

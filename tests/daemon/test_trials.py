@@ -127,6 +127,17 @@ def test_a_draft_loads_beside_the_files_that_there_are(site: Site, tmp_path: Pat
     assert drafted(site, POINT)["file"].endswith("conf.d/plugs-2.toml")
 
 
+def test_a_time_zone_that_the_site_has_is_not_replaced(site: Site, tmp_path: Path):
+    """A file beside the main one wins key by key, and would move every time of day that the others have."""
+    assert drafted(site, POINT)["timezone"] is None
+    (tmp_path / "chargerd.toml").write_text('[site]\ntimezone = "America/Denver"\n')
+    reply = drafted(site, POINT, zone="Etc/UTC")
+    assert (reply["timezone"], reply["mistakes"]) == ("America/Denver", [])
+    assert "site" not in tomllib.loads(reply["configuration"])
+    replaced = drafted(site, POINT, file=str(tmp_path / "chargerd.toml"))
+    assert tomllib.loads(replaced["configuration"])["site"] == {"timezone": "Europe/Berlin"}
+
+
 def test_sockets_of_a_configured_strip_use_its_device_and_two_of_a_new_one_share_one(site: Site):
     """No device is written twice."""
     known = {**POINT, "mac": "50:C7:BF:00:03:00", "channel": "battery_1", "window": "", "schedule": ""}

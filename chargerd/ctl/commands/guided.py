@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 
 NAME = re.compile(r"[A-Za-z0-9_.-]{1,40}")
 CLOCK = r"([01]?\d|2[0-3]):[0-5]\d"
-DAYS = r"[a-zA-Z,-]+"
+DAY = "(mon|tue|wed|thu|fri|sat|sun)"
+DAYS = rf"(daily|{DAY}(-{DAY})?(,{DAY}(-{DAY})?)*)"
 WINDOW = re.compile(rf"({DAYS} )?{CLOCK}-({CLOCK}|24:00)")
 START = re.compile(rf"({DAYS} )?{CLOCK}")
 ZONE = re.compile(r"[A-Za-z_+-]+(/[A-Za-z0-9_+-]+)*")
@@ -61,9 +62,10 @@ def _guided(call: Call) -> int:
     for choice in _chosen(call, choices):
         points.append(_point(call, choice, profiles, known | {point["name"] for point in points}))
     timed = any(point["window"] or point["schedule"] for point in points)
-    zone = _zone(call) if timed else None
     file = None if call.arguments.output is None else os.path.abspath(call.arguments.output)
-    draft = call.client.tell("DraftConfiguration", points=points, timezone=zone, file=file)
+    draft = call.client.tell("DraftConfiguration", points=points, timezone=None, file=file)
+    if timed and draft["timezone"] is None:
+        draft = call.client.tell("DraftConfiguration", points=points, timezone=_zone(call), file=file)
     if draft["mistakes"]:
         texts = [f"{mistake['place']}: {mistake['text']} {mistake['allowed']}".strip() for mistake in draft["mistakes"]]
         hint = "Ask again: chargerctl configure      Every key: man chargerd.toml"
@@ -114,7 +116,7 @@ def _chosen(call: Call, choices: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 def _point(call: Call, choice: dict[str, Any], profiles: list[dict[str, Any]], taken: set[str]) -> dict[str, Any]:
     plug, alias = choice["plug"], choice["alias"]
-    call.output.text(clean(f"\n{alias or plug['model']} ({plug['model']} at {plug['address']})"))
+    call.output.text("\n" + clean(f"{alias or plug['model']} ({plug['model']} at {plug['address']})"))
     _try(call, choice)
 
     def name(text: str) -> str:
@@ -171,10 +173,12 @@ def _try(call: Call, choice: dict[str, Any]) -> None:
 
 def _zone(call: Call) -> Any:
     """The site's time zone, for whoever asks for times of day."""
-    proposed = local_zone()
+    from zoneinfo import available_timezones
+
+    proposed, zones = local_zone(), available_timezones()
 
     def zone(text: str) -> str:
-        if not ZONE.fullmatch(text):
+        if not ZONE.fullmatch(text) or (zones and text not in zones):
             raise ValueError("write a zone such as Europe/Berlin")
         return text
 

@@ -129,13 +129,36 @@ def test_what_is_not_understood_is_asked_again(folder: Path, talks: Callable[...
         talk.say("Charge to nominal", "half")
         talk.say("one of: nominal, full, storage", "")
         talk.say("Only in a window", "at night")
+        talk.say("write 22:00-06:00", "foo 22:00-06:00")
         talk.say("write 22:00-06:00", "")
         talk.say("Begin by itself", "soon")
-        talk.say("write 00:00", "")
+        talk.say("write 00:00", "frei 00:00")
+        talk.say("write 00:00", "sat,mon-wed 00:00")
+        talk.say("Time zone", "Mars/Phobos")
+        talk.say("write a zone such as Europe/Berlin", "Europe/Berlin")
         talk.say("[y/N]", "n")
         assert talk.end() == 0
         assert "Nothing was written" in talk.shown
     assert not (folder / "x.toml").exists()
+
+
+def test_a_site_that_has_a_time_zone_is_not_asked_for_another(folder: Path, talks: Callable[..., Talk]) -> None:
+    """The new file lies beside the others, and what it said of the site would count for all of them."""
+    draft = {**GOOD, "file": str(folder / "x.toml"), "timezone": "Europe/Berlin"}
+    with StandIn(folder, {"DraftConfiguration": draft}) as daemon:
+        talk = talks()
+        talk.say("Which?", "1")
+        talk.hear("battery_trike (HS110")
+        assert "\nbattery_trike (HS110" in talk.shown.replace("\r", "")
+        assert "?battery_trike" not in talk.shown
+        talk.say("Name of the loadpoint", "cargo")
+        for question, answer in (("Number or name", ""), ("Charge to", ""), ("Only in", ""), ("Begin by", "sat 00:00")):
+            talk.say(question, answer)
+        talk.say("[y/N]", "y")
+        assert talk.end() == 0
+        zones = [parameters["timezone"] for _, method, parameters in daemon.asked if method == "DraftConfiguration"]
+    assert zones == [None]
+    assert "Time zone" not in talk.shown
 
 
 def test_leaving_writes_nothing(folder: Path, talks: Callable[..., Talk]) -> None:
