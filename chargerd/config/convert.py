@@ -51,7 +51,8 @@ def _text(path: Path) -> str:
             data = file.read(MAX_BYTES + 1)
         text = data.decode("utf-8-sig")
     except OSError as error:
-        raise NotImported(f"{path} cannot be read: {(error.strerror or str(error)).lower()}.") from error
+        why = (error.strerror or str(error)).lower()
+        raise NotImported(f"{path} cannot be read: {why}.", f"Look: ls -l {path}") from error
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
         raise ConfigError([Problem(str(path), line, "", "is not UTF-8 text", "Save it as UTF-8.")]) from error

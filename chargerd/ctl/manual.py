@@ -65,7 +65,7 @@ def _command(name: str) -> str:
 
 
 def _options(actions: list[argparse.Action]) -> str:
-    return "\n".join(f"- {_shown(action)}: {action.help}" for action in actions)
+    return "\n".join(f"- {_shown(action)}: {(action.help or '').replace('%%', '%')}" for action in actions)
 
 
 def _shown(action: argparse.Action) -> str:

@@ -122,7 +122,7 @@ def _rows(path: Path) -> list[tuple[int, dict[str, str]]]:
         text = path.read_text("utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         why = (error.strerror or "").lower() if isinstance(error, OSError) else "it is no text"
-        raise Refused(FAILED, f"{path} cannot be read: {why}.") from error
+        raise Refused(FAILED, f"{path} cannot be read: {why}.", hint=f"Look: ls -l {path}") from error
     lines = [(number, line) for number, line in enumerate(text.splitlines(), 1) if line.strip() and line[0] != "#"]
     table = csv.DictReader(line for _, line in lines)
     rows = [(number, _cells(row)) for (number, _), row in zip(lines[1:], table, strict=False)]

@@ -80,7 +80,9 @@ def test_what_is_no_text_is_refused_in_a_sentence(old: Path, content: bytes):
 
 def test_a_file_that_is_not_there_and_a_folder_that_cannot_be_written(old: Path, tmp_path: Path):
     """Each said plainly."""
-    assert "no such file" in run("chargerd", "import", tmp_path / "none", code=1)[1]
+    err = run("chargerd", "import", tmp_path / "none", code=1)[1]
+    assert "no such file" in err
+    assert len(err.splitlines()) == 3  # the last one says what to do
     _, err = run("chargerd", "import", old, "--output", tmp_path / "none" / "chargerd.toml", code=1)
     assert "cannot be written: no such file or directory" in err
 

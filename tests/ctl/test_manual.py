@@ -24,6 +24,7 @@ DOCS = Path(__file__).parents[2] / "docs" / "commands.md"
 
 def test_the_page_is_not_stale() -> None:
     """Renew it with: python -m chargerd.ctl.manual > docs/commands.md"""
+    assert "%%" not in manual()
     assert DOCS.read_text() == manual()
 
 

@@ -127,3 +127,4 @@ def test_a_name_that_the_file_does_not_have_is_refused(tmp_path):
     with pytest.raises(Refused) as missing:
         charges.of_file(tmp_path / "none.csv", "rad")
     assert "no such file" in missing.value.message
+    assert missing.value.hint == f"Look: ls -l {tmp_path}/none.csv"
