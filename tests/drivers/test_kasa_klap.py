@@ -261,14 +261,31 @@ def test_a_plug_that_never_met_the_cloud_opens_without_a_login(bench: Bench, con
 
 
 def test_a_plug_that_is_open_and_announces_a_login_is_used_open(bench: Bench, connect: Connect) -> None:
-    """Third-Party Compatibility: without a login the open port serves, also after a search; nobody is asked for one."""
-    plug = bench.plug(host=bench.address())
-    also = bench.smart(host=plug.host, draw_w=99.0, mac=plug.mac)
-    driver = stranger(connect, plug, port=plug.port, discovery=plug.host)
+    """Third-Party Compatibility: whatever answers the search, without a login the open port is tried before one is asked for."""
+    plug, new = bench.plug(host=bench.address()), bench.address()
+    driver = stranger(connect, plug, port=plug.port, discovery=new)
     assert only(driver.read()).power_w == 44.0
-    plug.reboot()
-    assert only(driver.read()).power_w == 44.0
-    assert also.server.lock.knocks == 0
+    plug.stop()
+    moved = bench.plug(host=new, port=plug.port, draw_w=45.0)
+    moved.behaviour.mute_udp = True
+    announcing = bench.smart(host=new, mac=plug.mac, draw_w=99.0)
+    with pytest.raises(Unreachable):
+        driver.read()
+    assert only(driver.read()).power_w == 45.0
+    assert announcing.server.lock.knocks == 0
+
+
+def test_a_known_plug_whose_password_was_changed_is_knocked_at_once_a_try(bench: Bench, connect: Connect) -> None:
+    """It is where it was, so nobody searches for it and knocks again."""
+    plug, server = device_of("Tapo", bench)
+    driver = owned(connect, plug, discovery=plug.host)
+    driver.read()
+    server.lock.login = Login("owner@example.com", "battery-staple")
+    server.drop_clients()
+    for knocks in (2, 3, 4):
+        with pytest.raises(AccessDenied):
+            driver.read()
+        assert server.lock.knocks == knocks
 
 
 def test_a_tapo_plug_is_known_by_its_name_behind_the_login(bench: Bench, connect: Connect) -> None:

@@ -37,7 +37,6 @@ class KlapBehaviour(Behaviour):
         ""  # mute, delay_s, half, garbage and lose_answers hold only in "handshake1", "handshake2" or "request"
     )
     shut_second: int = 0  # refuses the second half of a handshake although the proof is right
-    mute_udp: bool = False  # does not answer a search
 
 
 class KlapServer(Server):

@@ -134,6 +134,9 @@ def test_setting_it_again_restarts_the_time_or_not(bench: Bench, restarts: bool,
 def test_several_methods_at_once_end_at_the_first_unknown_one(bench: Bench) -> None:
     """python-kasa asks for the rest one by one, and gets them."""
     plug = bench.smart()
+    parts = [{"method": "get_device_time"}, {"method": "get_moon"}, {"method": "get_device_info"}]
+    whole = plug.answer({"method": "multipleRequest", "params": {"requests": parts}})
+    assert [part["error_code"] for part in whole["result"]["responses"]] == [0, -1002]
 
     async def ask() -> None:
         device = await connect(plug)
