@@ -268,8 +268,15 @@ def _command_done(draft: Draft, event: Event, fact: CommandDone) -> None:
 
 def _command_failed(draft: Draft, event: Event, fact: CommandFailed) -> None:
     found = _pending(draft, fact.issued)
-    if found is not None:
-        draft.chargers[found[0]] = structs.replace(found[1], pending=None)
+    if found is None:
+        return
+    address, charger, pending = found
+    retry_t_ms = charger.retry_t_ms
+    if (
+        charger.enabled is pending.command.enabled
+    ):  # only its lease was to be renewed; a plug that cannot is not pestered
+        retry_t_ms = pending.t_ms + RETRY_S[-1] * 1000
+    draft.chargers[address] = structs.replace(charger, pending=None, retry_t_ms=retry_t_ms)
 
 
 def _pending(draft: Draft, issued: int) -> tuple[str, Charger, Pending] | None:

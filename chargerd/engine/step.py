@@ -183,10 +183,12 @@ def lease_due(case: Case, charger: Charger) -> bool:
     lease_s = lease_of(case)
     if lease_s is None or charger.timer == "foreign" or case.session is None or not limits.fresh(case):
         return False
+    if case.site.stopping and (charger.leased_s or 0) > lease_s:
+        return True
+    if case.t_ms < charger.retry_t_ms:
+        return False  # a device that refuses the timer, or cannot keep it, is not told all the time
     if charger.leased_t_ms is None or charger.leased_s is None:
         return True
-    if case.site.stopping and charger.leased_s > lease_s:
-        return True
-    if charger.lease_s is None and charger.t_ms > charger.leased_t_ms and case.t_ms >= charger.retry_t_ms:
+    if charger.lease_s is None and charger.t_ms > charger.leased_t_ms:
         return True  # the device has forgotten it
     return case.t_ms >= charger.leased_t_ms + charger.leased_s * 500

@@ -16,7 +16,7 @@ from chargerd.drivers.base import AccessDenied, Driver, UnexpectedAnswer, Unreac
 from chargerd.drivers.simulated import Socket, taper
 from chargerd.engine.describe import problems
 from chargerd.model.commands import SetEnabled
-from chargerd.model.events import DeviceBack, DeviceLost, Event, ModeSet, ReadFailed
+from chargerd.model.events import CommandFailed, DeviceBack, DeviceLost, Event, ModeSet, ReadFailed
 from chargerd.sim.run import Run, SimulatedClock
 from chargerd.sim.wire.kasa import SimulatedPlug
 from chargerd.sim.wire.klap import Login
@@ -165,6 +165,23 @@ def test_a_plug_that_dies_with_its_login_in_mid_charge_ends_by_its_own_timer(
     server.lock.login = OWNER
     day.until(300 + 1800 + 3700)
     assert len(day.facts(DeviceBack)) == 1
+    day.run.kill()
+
+
+def test_a_plug_that_cannot_keep_a_lease_charges_and_is_not_pestered(
+    bench: Bench, connect: Connect, tmp_path: Path
+) -> None:
+    """Its auto-off never counts: the command is told as failed, the charge goes on, and it is told again every 90 s."""
+    plug, _ = charging("Tapo", bench)
+    plug.behaviour.never_starts_auto_off = True
+    day = Charge(tmp_path, bench, owned(connect, plug, timeout_s=5.0))
+    day.until(60)
+    day.run.ask(ModeSet("bike", "fast", "anna"))
+    day.until(60 + 600)
+    assert plug.is_on()
+    failed = day.facts(CommandFailed)
+    assert {fact.detail for fact in failed} == {"shed is on and does not keep its cut-off timer"}
+    assert 6 <= len(failed) <= 9
     day.run.kill()
 
 

@@ -7,6 +7,7 @@ from chargerd.engine.step import close, step
 from chargerd.model.commands import SetEnabled
 from chargerd.model.events import (
     ChargerRead,
+    CommandFailed,
     CommandIssued,
     ConfigLoaded,
     DaemonStarted,
@@ -71,6 +72,20 @@ def test_lost_outcome_is_asked_for_again_after_a_minute():
     read = at(site.seq + 1, 64, ChargerRead("bike", False, 0.0), "shed")
     _, followed = step(fold(site, [read]), at(site.seq + 2, 64, Tick()))
     assert CommandIssued in [type(event.body) for event in followed]
+
+
+def test_lease_that_the_plug_cannot_keep_is_asked_for_every_90_s_and_no_more():
+    """It switches on and refuses its timer: told again after 10 s, then every 90 s, however often it is read."""
+    site, seconds = ready(), []
+    for second in range(3, 303, 5):
+        site, followed = step(site, at(site.seq + 1, second, Tick()))
+        for event in followed:
+            if isinstance(event.body, CommandIssued):
+                seconds.append(second)
+                failed = CommandFailed(event.seq, "unexpected-answer", "no timer", 10)
+                read = ChargerRead("bike", True, 100.0)
+                site = fold(site, [at(site.seq + 1, second, failed, "shed"), at(site.seq + 2, second, read, "shed")])
+    assert seconds == [3, 13, 103, 193, 283]
 
 
 def test_what_comes_due_wakes_the_daemon():
