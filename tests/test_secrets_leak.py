@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import socket
 from base64 import b64encode
+from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +17,12 @@ from chargerd.model import codec
 from chargerd.model.events import ChargerRead, ConfigLoaded, DeviceLost, ReadFailed
 from chargerd.protocol.framing import REPLY_LIMIT, Messages, call
 from chargerd.sim.wire.kasa import SimulatedPlug
+from chargerd.sim.wire.klap import Login
 from chargerd.store import snapshots
 from chargerd.store.reader import open_reader
 from tests.daemon.lives import live
 from tests.drivers.test_kasa_faults import locked_plug
+from tests.sim.wire.bench import Bench
 
 SECRETS = {"user": "marker-owner-4711@example.com", "pass": "marker-Password-0815"}
 FORMS = [
@@ -52,6 +56,13 @@ password = {{ credential = "pass" }}
 [loadpoint.bike]
 charger = "shed"
 """
+
+
+@pytest.fixture
+def bench() -> Iterator[Bench]:
+    """An empty table; what is put on it is stopped at the end."""
+    with ExitStack() as stack:
+        yield Bench(stack)
 
 
 @pytest.fixture
@@ -135,6 +146,18 @@ def test_a_device_that_takes_our_login_leaves_no_trace_of_it(home):
     left = life(home, stop_at="HS110")
     plug.stop()
     assert recorded(home, ChargerRead)[0].power_w == 44.0
+    assert [marker for marker in MARKERS if marker in left] == []
+
+
+@pytest.mark.parametrize("password", [SECRETS["pass"], "another"], ids=["taken", "refused"])
+def test_a_login_that_really_goes_over_the_wire_leaves_no_trace_of_it(home, bench, password):
+    """A Tapo plug that takes the login, and one that proves to know another password: power is read, or access denied."""
+    plug = bench.smart(login=Login(SECRETS["user"], password))
+    configure(home, plug.host)
+    taken = password == SECRETS["pass"]
+    left = life(home, stop_at="P110" if taken else "refuses the login")
+    assert (plug.server.lock.entries, plug.server.lock.knocks) == (int(taken), 1)
+    assert [read.power_w for read in recorded(home, ChargerRead)[:1]] == ([44.0] if taken else [])
     assert [marker for marker in MARKERS if marker in left] == []
 
 
