@@ -44,6 +44,16 @@ def test_what_a_person_must_act_on_has_priority_3():
         assert told.priority == priority
 
 
+def test_a_device_that_wants_a_login_says_so_itself():
+    """The journal has the driver's own words, after the name and not twice; a bare reason gets a beginning."""
+    for detail, text in (
+        ("shed wants a login it was not given; set username and password", "shed: wants a login it was not given; set"),
+        ("wrong password", "shed: refuses the login: wrong password"),
+    ):
+        told = narrator.line(Event(1, 0, 0, 1, "shed", DeviceLost("access-denied", detail)), Site(), UTC)
+        assert told.text.startswith(text)
+
+
 def test_labels_name_everything_that_a_line_is_about():
     """A lost strip is found by each of its loadpoints; a command by its device, its reason and its number."""
     site = fold(Site(), [Event(1, 0, 0, 1, "daemon", e.ConfigLoaded(configuration(loadpoint("a"), loadpoint("b"))))])
