@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from chargerd.drivers.simulated import Socket, Steady
+from chargerd.engine import VERSION
 from chargerd.sim.wire.kasa import SimulatedStrip
 from tests.system.boxes import BOX, CONFIGURATION, Box
 from tests.system.packages import built, commit, deb_tool, derived
@@ -47,7 +48,7 @@ OTHER = {"bookworm": "trixie", "trixie": "bookworm"}
 
 OTHER_RULES = (
     ("usr/lib/chargerd/app/chargerd/policies/threshold.py", '{"started": True}', '{"started": True, "newer": True}'),
-    ("usr/lib/chargerd/app/chargerd/engine/__init__.py", 'VERSION = "2"', 'VERSION = "3"'),
+    ("usr/lib/chargerd/app/chargerd/engine/__init__.py", f'VERSION = "{VERSION}"', 'VERSION = "later"'),
 )
 ON_A_TERMINAL = (
     "(sleep WAIT; echo ANSWER) | DEBIAN_FRONTEND=teletype script --quiet --return --command 'COMMAND' /dev/null 2>&1"
