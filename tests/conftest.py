@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import random
+import signal
 
 import pytest
+
+# Whoever runs this in the background of a script has Ctrl-C ignored, and every program started here would inherit that.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

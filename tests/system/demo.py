@@ -27,6 +27,7 @@ def children(pid: int) -> list[int]:
 
 
 def main() -> int:
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a script's background programs would inherit "ignored"
     environment = {**os.environ, "DEMO_SPEED": "300"}
     demo = subprocess.Popen(["make", "--silent", "demo"], cwd=ROOT, env=environment, start_new_session=True)
     try:
