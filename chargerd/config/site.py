@@ -11,7 +11,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from chargerd.config import times
 from chargerd.config.base import Settings
-from chargerd.drivers.network import network
+from chargerd.model.network import network
 from chargerd.model.settings import ADJUSTABLE
 
 NAME = r"^[A-Za-z0-9_.-]{1,40}$"

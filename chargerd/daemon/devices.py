@@ -14,9 +14,9 @@ from chargerd.daemon.clock import Clock
 from chargerd.daemon.poller import Desk, Post, Worker
 from chargerd.daemon.secrets import Credentials, SecretMissing
 from chargerd.drivers.base import AccessDenied, Driver, Reading
-from chargerd.drivers.network import network
 from chargerd.model.commands import Command, SetEnabled
 from chargerd.model.events import DeviceAdded
+from chargerd.model.network import network
 from chargerd.model.settings import Configuration, DeviceSettings
 from chargerd.model.state import Site
 

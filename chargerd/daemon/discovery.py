@@ -18,8 +18,8 @@ from chargerd import drivers
 from chargerd.daemon.clock import real_s
 from chargerd.daemon.context import Context
 from chargerd.drivers.base import Found, FoundSocket, Unreachable
-from chargerd.drivers.network import network
 from chargerd.model.events import Event
+from chargerd.model.network import network
 from chargerd.model.state import Site
 from chargerd.protocol.framing import CallError
 

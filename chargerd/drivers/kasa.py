@@ -41,9 +41,9 @@ from chargerd.drivers.kasa_login import CLOSED_HINT, HUNG_UP, announced, denied,
 from chargerd.drivers.kasa_record import record
 from chargerd.drivers.kasa_sockets import LEGACY_PORT, answers_to, measured, open_at
 from chargerd.drivers.kasa_timer import RAW_CHARS, child_id, holds, knows_timer, last_will, lend, take_back, timer_of
-from chargerd.drivers.network import EVERYBODY
 from chargerd.model.commands import Command, SetEnabled
 from chargerd.model.events import ChargerRead, DeviceAdded
+from chargerd.model.network import EVERYBODY
 
 MAC = r"^([0-9A-Fa-f]{2}[:-]?){5}[0-9A-Fa-f]{2}$"
 BUDGET = 1.5  # × timeout_s: one answer may come late or be asked for again, python-kasa's four tries are cut short

@@ -17,7 +17,8 @@ from kasa.discover import DiscoveredRaw
 from kasa.iot import IotDevice
 
 from chargerd.drivers.base import Found, FoundSocket, Unreachable
-from chargerd.drivers.network import PORT, Network, network
+from chargerd.drivers.kasa_sockets import LEGACY_PORT
+from chargerd.model.network import Network, network
 
 ALIAS_CHARS = 60
 OPEN_S = 2.0  # how long a device that wants a login is asked by the older protocol before that is believed
@@ -45,12 +46,10 @@ async def search(where: Network, seconds: int, tell: Callable[[Found | None], No
         else:
             tell(found)
 
-    # Naming the port would also force it on devices that speak HTTP on port 80.
-    port = None if where.port == PORT else where.port
     packets = max(2, seconds // 2)
     await Discover.discover(
         target=where.target,
-        port=port,
+        port=None if where.port == LEGACY_PORT else where.port,  # named, it would be forced on plugs that speak HTTP
         discovery_timeout=seconds,
         discovery_packets=packets,
         on_discovered_raw=heard,
@@ -79,7 +78,7 @@ def _older(info: Json, host: str, where: Network) -> Found | None:
     return Found(
         driver="kasa",
         host=host,
-        port=where.port,
+        port=where.port or LEGACY_PORT,
         mac=mac_of(str(info.get("mac") or info.get("mic_mac") or "")),
         model=_model(info.get("model")),
         alias=str(info.get("alias") or "")[:ALIAS_CHARS],
@@ -104,7 +103,7 @@ def _newer(result: Json, host: str, where: Network) -> Found | None:
     return Found(
         driver="kasa",
         host=host,
-        port=where.port,
+        port=where.port or LEGACY_PORT,
         mac=mac_of(str(result.get("mac", ""))),
         model=model,
         alias=None,
@@ -133,7 +132,7 @@ def _look_for_a_way(where: Network) -> None:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asked:
         asked.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
         try:
-            asked.connect((where.target, where.port))
+            asked.connect((where.target, where.port or LEGACY_PORT))
         except OSError as error:
             raise Unreachable(f"no way to {where}: {(error.strerror or str(error)).lower()}") from error
 

@@ -9,7 +9,7 @@ import pytest
 
 from chargerd.drivers.base import Found, FoundSocket, Unreachable
 from chargerd.drivers.kasa_search import found_in, mac_of, search
-from chargerd.drivers.network import Network, network
+from chargerd.model.network import Network, network
 from chargerd.sim.wire.kasa_newer import SimulatedNewerPlug
 from tests.sim.wire.bench import Bench
 

@@ -17,7 +17,7 @@ from chargerd.daemon.devices import channels_of
 from chargerd.daemon.discovery import rows
 from chargerd.drivers import kasa
 from chargerd.drivers.kasa_search import search
-from chargerd.drivers.network import network
+from chargerd.model.network import network
 from chargerd.model.state import Device, Site
 from chargerd.sim import demo, world
 from chargerd.sim.wire.kasa import SimulatedStrip

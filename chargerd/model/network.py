@@ -1,22 +1,21 @@
-"""Network: where devices are looked for, as people write it. Imports next to nothing, so that settings can use it."""
+"""Network: where devices are looked for, as people write it. What is sent there is the drivers' business."""
 
 from __future__ import annotations
 
 import ipaddress
 from typing import NamedTuple
 
-PORT = 9999
 EVERYBODY = "255.255.255.255"
 
 
 class Network(NamedTuple):
-    """Where a search is sent: one device, or the address that reaches all of a network."""
+    """Where a search is sent: one device, or the address that reaches all of a network. ``port`` None: the driver's own."""
 
     target: str
-    port: int
+    port: int | None
 
     def __str__(self) -> str:
-        return self.target if self.port == PORT else f"{self.target}:{self.port}"
+        return self.target if self.port is None else f"{self.target}:{self.port}"
 
 
 def network(text: str) -> Network:
@@ -32,4 +31,4 @@ def network(text: str) -> Network:
         ) from None
     if not (target.is_private or target.is_link_local or target.is_loopback or str(target) == EVERYBODY):
         raise ValueError(f'"{text[:60]}" is not on a local network; plugs are looked for at home only')
-    return Network(str(target), int(port) if colon else PORT)
+    return Network(str(target), int(port) if colon else None)

@@ -4,22 +4,22 @@ from __future__ import annotations
 
 import pytest
 
-from chargerd.drivers.network import network
+from chargerd.model.network import network
 
 
 @pytest.mark.parametrize(
     ("text", "target", "port", "shown"),
     [
-        ("255.255.255.255", "255.255.255.255", 9999, "255.255.255.255"),
-        ("192.168.178.0/24", "192.168.178.255", 9999, "192.168.178.255"),
-        ("10.1.2.3/16", "10.1.255.255", 9999, "10.1.255.255"),
-        (" 192.168.178.40 ", "192.168.178.40", 9999, "192.168.178.40"),
+        ("255.255.255.255", "255.255.255.255", None, "255.255.255.255"),
+        ("192.168.178.0/24", "192.168.178.255", None, "192.168.178.255"),
+        ("10.1.2.3/16", "10.1.255.255", None, "10.1.255.255"),
+        (" 192.168.178.40 ", "192.168.178.40", None, "192.168.178.40"),
         ("127.255.255.255:41234", "127.255.255.255", 41234, "127.255.255.255:41234"),
-        ("169.254.255.255", "169.254.255.255", 9999, "169.254.255.255"),
+        ("169.254.255.255", "169.254.255.255", None, "169.254.255.255"),
     ],
 )
-def test_networks_and_addresses_are_understood(text: str, target: str, port: int, shown: str):
-    """A network is reached by its broadcast address; 9999 is the plugs' own port and is not shown."""
+def test_networks_and_addresses_are_understood(text: str, target: str, port: int | None, shown: str):
+    """A network is reached by its broadcast address; without a port each driver asks at its own."""
     where = network(text)
     assert (where.target, where.port, str(where)) == (target, port, shown)
 
