@@ -70,8 +70,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return _check(asked)
         case "import":
             from chargerd.config import convert
+            from chargerd.daemon.loading import prove
 
-            return convert.run(asked)
+            return convert.run(asked, prove)
         case "demo":
             from chargerd.sim.demo import demo as run_demo
 
@@ -105,8 +106,8 @@ def _run(asked: argparse.Namespace) -> int:
 
 def _check(asked: argparse.Namespace) -> int:
     from chargerd.config.load import ConfigError
+    from chargerd.daemon.loading import loader
     from chargerd.daemon.secrets import Credentials
-    from chargerd.daemon.start import loader
 
     try:
         loaded = loader(asked.config, Credentials(asked.credentials))()

@@ -7,15 +7,11 @@ import json
 import os
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from msgspec import structs
-
-from chargerd import drivers
 from chargerd.config.importing import Imported, import_ini
-from chargerd.config.load import load
 from chargerd.config.problems import ConfigError, Problem
 
 FAILED = 1
@@ -31,11 +27,11 @@ class NotImported(Exception):
         self.hint = hint
 
 
-def run(asked: argparse.Namespace) -> int:
-    """Do it; the exit status."""
+def run(asked: argparse.Namespace, prove: Callable[[str], None]) -> int:
+    """Do it; the exit status. ``prove`` raises `ConfigError` for a text that would not load."""
     try:
         done = import_ini(str(asked.file), _text(asked.file), _found(asked.found))
-        _prove(done.text)
+        _prove(done.text, prove)
         if asked.output is not None:
             write(asked.output, done.text, force=asked.force)
     except (NotImported, ConfigError) as error:
@@ -75,19 +71,7 @@ def _found(path: Path | None) -> list[dict[str, Any]] | None:
     return list(plugs)
 
 
-def prove(text: str, beside: Sequence[Path] = ()) -> None:
-    """See whether a text loads, beside other files. Raises `ConfigError` that calls it "the new file"."""
-    with tempfile.TemporaryDirectory(prefix="chargerd-draft-") as folder:
-        made = Path(folder) / "new.toml"
-        made.write_text(text, encoding="utf-8")
-        try:
-            load([*beside, made], load_driver=drivers.load, driver_kinds=drivers.MODULES)
-        except ConfigError as error:
-            here = [structs.replace(p, file="the new file") if p.file == str(made) else p for p in error.problems]
-            raise ConfigError(here) from None
-
-
-def _prove(text: str) -> None:
+def _prove(text: str, prove: Callable[[str], None]) -> None:
     """What is handed out loads. A mistake here is ours, and nobody should find it at the next start of chargerd."""
     try:
         prove(text)
@@ -102,14 +86,17 @@ def write(path: Path, text: str, *, force: bool) -> None:
         if path.exists() and not force:
             raise NotImported(f"{path} is there already.", "Replace it with --force; the old one is kept as FILE.bak.")
         number, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent or Path())
-        with os.fdopen(number, "w", encoding="utf-8") as file:
-            os.fchmod(number, 0o644)
-            file.write(text)
-            file.flush()
-            os.fsync(number)
-        if path.exists():
-            path.replace(path.with_name(f"{path.name}.bak"))
-        Path(name).rename(path)
+        try:
+            with os.fdopen(number, "w", encoding="utf-8") as file:
+                os.fchmod(number, 0o644)
+                file.write(text)
+                file.flush()
+                os.fsync(number)
+            if path.exists():
+                path.replace(path.with_name(f"{path.name}.bak"))
+            Path(name).rename(path)
+        finally:
+            Path(name).unlink(missing_ok=True)  # on a full disk it would only be in the way
     except OSError as error:
         why = (error.strerror or str(error)).lower()
         raise NotImported(

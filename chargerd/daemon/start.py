@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import os
 import pwd
-from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
-from chargerd import drivers, sinks
-from chargerd.config.load import ConfigError, Loaded, config_files, load
+from chargerd.config.load import ConfigError, Loaded, config_files
 from chargerd.daemon.clock import Clock
 from chargerd.daemon.control import CannotServe
 from chargerd.daemon.journal import ACT, NOTICE, Journal
+from chargerd.daemon.loading import loaded, loader
 from chargerd.daemon.past import sessions_of, state_to_begin_with
 from chargerd.daemon.recorder import PROVISIONAL, Recorder
 from chargerd.daemon.run import Daemon, Places
@@ -28,22 +27,6 @@ EX_CONFIG = 78  # sysexits(3); the unit does not restart after it
 EX_FAILED = 1
 
 
-def loader(main: Path, credentials: Credentials) -> Callable[[], Loaded]:
-    """A function that reads the configuration anew each time, credentials looked for."""
-
-    def again() -> Loaded:
-        return load(
-            config_files(main),
-            load_driver=drivers.load,
-            driver_kinds=drivers.MODULES,
-            load_sink=sinks.load,
-            sink_kinds=sinks.MODULES,
-            credential_fault=credentials.fault,
-        )
-
-    return again
-
-
 def serve(main: Path, places: Places, clock: Clock, journal: Journal, credentials: Credentials) -> int:
     """Run the daemon until it is told to stop; the exit status. 78: nothing will get better by trying again."""
     try:
@@ -56,7 +39,7 @@ def serve(main: Path, places: Places, clock: Clock, journal: Journal, credential
         return EX_FAILED
     recorder, basis, set_aside = opened
     try:
-        loaded = _configuration(main, credentials, known=recorder.site.config_seq > 0)
+        configured = _configuration(main, credentials, known=recorder.site.config_seq > 0)
     except ConfigError as error:
         recorder.log.close()
         journal.say(ACT, f"configuration: {error}")
@@ -64,7 +47,7 @@ def serve(main: Path, places: Places, clock: Clock, journal: Journal, credential
     _list_again(recorder, journal)
     daemon = Daemon(places, clock, journal, loader(main, credentials), credentials)
     try:
-        daemon.start(loaded, recorder, basis, set_aside)
+        daemon.start(configured, recorder, basis, set_aside)
     except CannotServe as error:
         recorder.log.close()
         journal.say(ACT, f"control: {error}")
@@ -87,13 +70,7 @@ def _configuration(main: Path, credentials: Credentials, *, known: bool) -> Load
     except ConfigError:
         if not known:
             raise
-    return load(
-        config_files(main),
-        load_driver=drivers.load,
-        driver_kinds=drivers.MODULES,
-        load_sink=sinks.load,
-        sink_kinds=sinks.MODULES,
-    )
+    return loaded(config_files(main))
 
 
 def _open(places: Places, clock: Clock) -> tuple[Recorder, Site | None, LogSetAside | None]:

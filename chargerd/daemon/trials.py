@@ -14,13 +14,13 @@ from typing import Any
 
 from chargerd import drivers
 from chargerd.config.base import Credential
-from chargerd.config.convert import prove
 from chargerd.config.draft import Part, Value, name_for, text
 from chargerd.config.load import ConfigError, config_files
 from chargerd.daemon import replies
 from chargerd.daemon.clock import real_s
 from chargerd.daemon.devices import at_home
 from chargerd.daemon.discovery import device_of
+from chargerd.daemon.loading import prove
 from chargerd.daemon.requests import failed
 from chargerd.drivers.base import DriverError, Found
 from chargerd.model.state import Site

@@ -58,6 +58,17 @@ def test_a_file_that_is_there_is_replaced_only_when_told_and_then_kept(old: Path
     assert sorted(path.name for path in tmp_path.iterdir()) == ["chargerd.toml", "chargerd.toml.bak", "old.config"]
 
 
+def test_a_write_that_fails_halfway_leaves_the_old_file_and_nothing_beside_it(old: Path, tmp_path: Path):
+    """A folder lies where the old file would be kept: it cannot be, so it is not replaced."""
+    target, kept = tmp_path / "chargerd.toml", tmp_path / "chargerd.toml.bak"
+    target.write_text("mine")
+    kept.mkdir()
+    _, err = run("chargerd", "import", old, "--output", target, "--force", code=1)
+    assert f"{target} cannot be written" in err
+    assert target.read_text() == "mine"
+    assert sorted(tmp_path.iterdir()) == sorted([target, kept, old])
+
+
 def test_a_mistake_is_told_with_its_line_and_nothing_is_written(old: Path, tmp_path: Path):
     """Exit code 1; the same as JSON."""
     old.write_text(CURRENT.replace("45.0", "forty"))

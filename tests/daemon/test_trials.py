@@ -127,6 +127,17 @@ def test_a_draft_loads_beside_the_files_that_there_are(site: Site, tmp_path: Pat
     assert drafted(site, POINT)["file"].endswith("conf.d/plugs-2.toml")
 
 
+def test_a_draft_loads_beside_a_file_with_a_sink(site: Site, tmp_path: Path):
+    """Whoever has mail set up and adds a plug is told nothing about the mail."""
+    with (tmp_path / "chargerd.toml").open("a") as main:
+        main.write('[sink.mail]\nkind = "notify"\nurl = { credential = "mail" }\n')
+    assert drafted(site, POINT)["mistakes"] == []
+    with (tmp_path / "chargerd.toml").open("a") as main:
+        main.write('report = "never"\n')
+    (mistake,) = drafted(site, POINT)["mistakes"]
+    assert mistake["place"] == f"{tmp_path / 'chargerd.toml'}:9"
+
+
 def test_a_time_zone_that_the_site_has_is_not_replaced(site: Site, tmp_path: Path):
     """A file beside the main one wins key by key, and would move every time of day that the others have."""
     assert drafted(site, POINT)["timezone"] is None
