@@ -185,7 +185,7 @@ class _Import:
             self.problems.append(Problem(self._file, profile.line, profile.section, text, hint))
         if missing or bad:
             return
-        ours = profile_of(profile.vehicle, VehicleTable(**profile.values), None)  # type: ignore[arg-type]  # floats by their names
+        ours = profile_of(profile.vehicle, VehicleTable.model_validate(profile.values), None)
         for key, fault in order_faults(ours):
             entry = profile.origins.get(key) or next(iter(profile.origins.values()))
             self._wrong(entry, fault, value=entry.value or "")

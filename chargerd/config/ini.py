@@ -63,8 +63,8 @@ def read(file: str, text: str) -> tuple[Ini, list[Problem]]:
 
 
 def _entry(section: str, line: str, number: int) -> Entry:
-    key, sign, value = re.match(r"([^=:]*)([=:]?)(.*)", line.strip()).groups()  # type: ignore[union-attr]  # matches anything
-    return Entry(section, key.strip(), value.strip() if sign else None, number)
+    key, *value = re.split("[=:]", line, maxsplit=1)
+    return Entry(section, key.strip(), value[0].strip() if value else None, number)
 
 
 def _twice(file: str, entries: list[Entry]) -> list[Problem]:

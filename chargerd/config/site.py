@@ -123,35 +123,33 @@ class JournalTable(Settings):
     level: Literal["warning", "notice", "info", "debug"] = "info"
 
 
-class VariantTable(Settings):
+class Levels(Settings):
+    """Levels of power that a profile has, and may have otherwise in a part of the year."""
+
+    nominal_start_w: float | None = _within("nominal_start_w")
+    nominal_stop_w: float | None = _within("nominal_stop_w")
+    full_w: float | None = _within("full_w")
+    storage_start_w: float | None = _within("storage_start_w")
+    storage_stop_w: float | None = _within("storage_stop_w")
+    margin_w: float | None = _within("margin_w")
+    efficiency: float | None = _within("efficiency")
+
+
+class VariantTable(Levels):
     """[vehicle.NAME.variant.NAME]: what is otherwise from one day of the year to another, both included."""
 
     from_: DayOfYear = Field(alias="from")
     until: DayOfYear
-    nominal_start_w: float | None = _within("nominal_start_w")
-    nominal_stop_w: float | None = _within("nominal_stop_w")
-    full_w: float | None = _within("full_w")
-    storage_start_w: float | None = _within("storage_start_w")
-    storage_stop_w: float | None = _within("storage_stop_w")
-    margin_w: float | None = _within("margin_w")
-    efficiency: float | None = _within("efficiency")
 
 
-class VehicleTable(Settings):
+class VehicleTable(Levels):
     """[vehicle.NAME]: what is charged, as its charger looks from the plug. ``profile`` is a shipped one to begin from."""
 
     profile: str | None = None
-    nominal_start_w: float | None = _within("nominal_start_w")
-    nominal_stop_w: float | None = _within("nominal_stop_w")
-    full_w: float | None = _within("full_w")
-    storage_start_w: float | None = _within("storage_start_w")
-    storage_stop_w: float | None = _within("storage_stop_w")
-    margin_w: float | None = _within("margin_w")
     idle_w: float | None = _within("idle_w")
     charger_a: float | None = Field(default=None, ge=0.05, le=100)
     capacity_ah: float | None = Field(default=None, ge=0.1, le=1000)
     voltage_v: float | None = _within("voltage_v")
-    efficiency: float | None = _within("efficiency")
     max_power_w: float | None = _within("max_power_w")
     max_energy_wh: float | None = _within("max_energy_wh")
     max_h: float | None = _within("max_h")

@@ -120,11 +120,6 @@ def _offset(text: str) -> timedelta:
     return -size if text[0] == "-" else size
 
 
-def midnight_ms(at_ms: int, zone: tzinfo) -> int:
-    """The beginning of the local day in which ``at_ms`` lies."""
-    return windows.instant_ms(datetime.fromtimestamp(at_ms / 1000, zone).date(), 0, zone)
-
-
 def days_text(days: tuple[int, ...]) -> str:
     """Days as people read them: "daily", "Mon–Fri, Sun"."""
     if days == times.EVERY_DAY:

@@ -6,12 +6,10 @@ the poller does the first four, once, for all.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Protocol
 
 from msgspec import Struct
 
-from chargerd.config.base import DeviceConfig, Secret
 from chargerd.model.commands import Command
 from chargerd.model.events import ChargerRead, DeviceAdded
 
@@ -66,14 +64,6 @@ class Driver(Protocol):
     def close(self) -> None:
         """Let go of the connection; never raises."""
         ...
-
-
-class DriverFactory(Protocol):
-    """How a driver is made: from its checked `Config`, with the channels that loadpoints use and the device's name."""
-
-    def __call__(
-        self, name: str, config: DeviceConfig, channels: tuple[str, ...], secrets: Mapping[str, Secret]
-    ) -> Driver: ...
 
 
 class FoundSocket(Struct, frozen=True):

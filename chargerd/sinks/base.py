@@ -6,12 +6,9 @@ the log as its buffer: a dead sink costs nothing and loses nothing.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Protocol
 
 from msgspec import Struct
-
-from chargerd.config.base import Secret, SinkConfig
 
 
 class Curve(Struct, frozen=True):
@@ -53,9 +50,3 @@ class Sink(Protocol):
     def send(self, message: Message) -> None:
         """Tell it; done means that the other side has taken it. Raises `SinkUnreachable` or `SinkRefused`."""
         ...
-
-
-class SinkFactory(Protocol):
-    """How a sink is made: from its checked `Config` and its secrets by field. Raises `SinkRefused` for an address that is none."""
-
-    def __call__(self, config: SinkConfig, secrets: Mapping[str, Secret]) -> Sink: ...

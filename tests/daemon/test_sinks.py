@@ -52,6 +52,10 @@ class House:
         configs: dict[str, SinkConfig] = {"mail": Sink.Config.model_validate(config)}
         self.sinks.configure(configs)
 
+    def again(self) -> House:
+        """Its sinks after a restart, which know what lies in the folder and nothing else."""
+        return House(self.day.path.parent, self.day, self.port)
+
     def site(self):
         """The state, which may be ahead of what is on the disk."""
         self.looks += 1
@@ -189,7 +193,7 @@ def test_server_that_is_down_for_a_day_gets_one_mail_with_all_of_it(home):
         house.day.charge("bike-2")
         house.day.until((number + 1) * 2 * HOUR)
     post.full = True
-    later = House(house.day.path.parent, house.day, house.port)
+    later = house.again()
     later.follow()
     eventually(lambda: later.said)
     assert isinstance(later.said[0], SinkLost)
@@ -212,7 +216,7 @@ def test_sink_goes_on_where_it_was_after_a_restart(home):
     house.sinks.stop()
     house.day.charge("bike-1")
     house.day.until(4 * HOUR)
-    later = House(house.day.path.parent, house.day, house.port)
+    later = house.again()
     later.follow()
     eventually(lambda: len(post.mails) == 2)
     later.sinks.stop()
@@ -230,7 +234,7 @@ def test_what_was_taken_before_the_server_filled_up_is_not_told_again(home):
     house.day.charge("bike-1")
     house.day.until(4 * HOUR)
     post.room = 1
-    later = House(house.day.path.parent, house.day, house.port)
+    later = house.again()
     later.follow()
     eventually(lambda: later.said)
     post.room = 2
@@ -258,7 +262,7 @@ def test_cursor_that_cannot_be_written_floods_nobody_with_the_same_mail(home):
     eventually(lambda: len(post.mails) == 3)
     house.sinks.stop()
     (house.day.path.parent / "sink-mail.json").read_text()
-    later = House(house.day.path.parent, house.day, house.port)
+    later = house.again()
     later.follow(report="sessions")
     eventually(lambda: len(post.mails) == 4)
     later.sinks.stop()

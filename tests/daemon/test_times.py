@@ -13,7 +13,6 @@ from chargerd.daemon.times import (
     clock_text,
     days_text,
     local_text,
-    midnight_ms,
     parse_duration,
     parse_end,
     parse_time,
@@ -131,7 +130,7 @@ def test_a_time_that_the_clocks_show_twice_is_the_first():
 def test_a_day_that_begins_inside_a_gap_begins_after_it():
     """In Beirut the clocks went from 00:00 to 01:00 on 31 March 2024."""
     beirut = ZoneInfo("Asia/Beirut")
-    assert midnight_ms(at("2024-03-31T12:00:00+03:00"), beirut) == at("2024-03-31T01:00:00+03:00")
+    assert parse_time("today", at("2024-03-31T12:00:00+03:00"), beirut) == at("2024-03-31T01:00:00+03:00")
 
 
 def test_an_end_by_duration_counts_real_hours_across_the_change():

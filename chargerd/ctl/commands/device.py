@@ -140,7 +140,7 @@ def _agreed(call: Call, name: str) -> bool:
         )
     )
     try:
-        return yes(call, "Whatever is connected gets power. Go on")
+        return yes("Whatever is connected gets power. Go on")
     except Given:
         return False
 

@@ -150,7 +150,7 @@ def _try(call: Call, choice: dict[str, Any]) -> None:
     plug = choice["plug"]
     if plug["login"]:
         call.output.text(f"It wants a login, so it cannot be read yet. {LOGIN_HINT}")
-        if not yes(call, "Configure it all the same, to be read once the login is stored"):
+        if not yes("Configure it all the same, to be read once the login is stored"):
             raise Given
         return
     place = {key: plug[key] for key in ("address", "port", "mac")}
@@ -158,7 +158,7 @@ def _try(call: Call, choice: dict[str, Any]) -> None:
         reply = call.client.tell("TryPlug", **place, channel=choice["channel"])
     except Failure as failure:
         call.output.text(clean(f"It could not be read: {failure.message}"))
-        if not yes(call, "Configure it all the same"):
+        if not yes("Configure it all the same"):
             raise Given from failure
         return
     values = reply["readings"][0]["values"]
@@ -201,7 +201,7 @@ def _written(call: Call, draft: dict[str, Any]) -> int:
     if path != wanted:
         call.output.text(f"It belongs to {wanted}, where you may not write; it can be put beside you first.")
     kept = f" (what is there is kept as {path}.bak)" if os.path.exists(path) else ""
-    if not yes(call, f"Write this to {path}{kept}"):
+    if not yes(f"Write this to {path}{kept}"):
         raise Given
     write(path, text)
     call.output.text(f"Written: {path}")
@@ -254,7 +254,7 @@ def ask(call: Call, question: str, default: str, understood: Callable[[str], Any
             call.output.text(f"  {error}")
 
 
-def yes(call: Call, question: str) -> bool:  # noqa: ARG001  # of one shape with `ask`
+def yes(question: str) -> bool:
     """A question that only a yes answers with yes."""
     return line(f"{question}? [y/N] ").lower() in ("y", "yes")
 

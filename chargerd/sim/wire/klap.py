@@ -20,7 +20,6 @@ from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from cryptography.hazmat.primitives.padding import PKCS7
 
 SEED_BYTES = 16
-PROOF_BYTES = 32
 SIGNATURE_BYTES = 32
 BLOCK_BITS = 128
 SESSION_S = 86_400
