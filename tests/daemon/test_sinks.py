@@ -441,6 +441,7 @@ def test_report_comes_once_all_are_done_with_table_and_curves(home):
     lines = text(post).splitlines()
     head = next(n for n, line in enumerate(lines) if line.startswith("LOADPOINT"))
     assert lines[head + 1].startswith("bike-1")
+    assert "148 Wh" in lines[head + 1]
     assert "≈2.5 Ah" in lines[head + 1]
     assert lines[head + 2].startswith("bike-2")
     aligned = post.mails[0].get_body(("html",))

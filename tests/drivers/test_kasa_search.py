@@ -33,6 +33,17 @@ def newer() -> Iterator[SimulatedNewerPlug]:
     made.stop()
 
 
+@pytest.mark.parametrize("before", ["", "80067AC4FDBD41C54C55896BFA07EAD318DB95A7"])
+def test_a_socket_is_the_same_whichever_way_its_strip_answers(before: str):
+    """By UDP a socket's id is two digits, by TCP its strip's id and those; the address of a channel must not depend on it."""
+    children = [{"id": f"{before}0{number}", "alias": alias} for number, alias in enumerate(("a", "b"))]
+    info = {"model": "HS300(US)", "mic_type": "IOT.SMARTPLUGSWITCH", "mac": "50:C7:BF:00:03:00", "feature": "TIM:ENE"}
+    answer = {"system": {"get_sysinfo": {**info, "deviceId": before or "8006", "children": children}}}
+    found = found_in(answer, "127.0.0.1", HERE)
+    assert found is not None
+    assert found.sockets == (FoundSocket("a", "00"), FoundSocket("b", "01"))
+
+
 def test_three_plugs_and_one_without_a_meter_are_found(bench: Bench):
     """S0-01: model, alias, hardware address, meter, and the sockets of a strip; none of them is switched."""
     first = bench.plug("HS110v1", host="127.0.0.61", alias="one", broadcast=EVERYBODY)
