@@ -30,15 +30,6 @@ def _zone(name: str) -> str:
     return name
 
 
-def _mode(mode: str) -> str:
-    if mode != "off":
-        raise ValueError(
-            'must be "off" for a plug: it charges when its schedule or a person starts it, then ends by itself;'
-            ' write schedule = [{ days = "mon-fri", at = "00:00" }], or ask: chargerctl mode NAME fast'
-        )
-    return mode
-
-
 def _checked(check: Any) -> AfterValidator:
     """A rule that only looks: the text stays as it was written."""
 
@@ -66,9 +57,9 @@ def _listed(value: Any) -> Any:
     return [value] if isinstance(value, str) else value
 
 
-def _within(key: str) -> Any:
+def _within(key: str, kind: str = "battery") -> Any:
     """A setting that may also be changed while the daemon runs, in the same range."""
-    low, high = ADJUSTABLE[key]
+    low, high = ADJUSTABLE[kind][key]
     return Field(default=None, ge=low, le=high)
 
 
@@ -78,6 +69,7 @@ Time = Annotated[str, _checked(times.minute)]
 Window = Annotated[str, _checked(times.window)]
 Network = Annotated[str, _checked(network)]
 Target = Literal["nominal", "full", "storage"]
+Mode = Literal["off", "solar", "min-solar", "slow", "fast"]
 
 
 class SiteTable(Settings):
@@ -87,6 +79,42 @@ class SiteTable(Settings):
     timezone: Annotated[str, AfterValidator(_zone)] | None = None
     currency: str = Field(default="EUR", pattern=r"^[A-Z]{3}$", description='three capital letters, as in "EUR"')
     import_price_per_kwh: float | None = Field(default=None, ge=0, le=10_000)
+    export_price_per_kwh: float | None = Field(default=None, ge=-10, le=10_000)
+    reserve_w: float | None = Field(default=None, ge=-5000, le=5000)
+    sharing: Literal["share", "one-at-a-time"] = "share"
+
+
+class MeterTable(Settings):
+    """[meter.NAME]: what one channel of a device measures. ``peak_w`` is what the panels can give at best."""
+
+    device: str = Field(pattern=NAME)
+    channel: str = Field(default="", max_length=60)
+    role: Literal["grid", "pv", "load"]
+    invert: bool = False
+    peak_w: float | None = Field(default=None, ge=100, le=1_000_000)
+
+
+class StorageTable(Settings):
+    """[storage.NAME]: a house battery."""
+
+    device: str = Field(pattern=NAME)
+    channel: str = Field(default="", max_length=60)
+    priority_pct: float = Field(default=0.0, ge=0, le=100)
+    buffer_pct: float = Field(default=100.0, ge=0, le=100)
+    max_discharge_for_charging_w: float | None = Field(default=None, ge=0, le=100_000)
+    max_charge_w: float | None = Field(default=None, ge=0, le=100_000)
+    hold: list[Literal["slow", "fast", "min-solar"]] = Field(default=[])
+
+
+class CircuitTable(Settings):
+    """[circuit.NAME]: a fuse and what hangs on it."""
+
+    max_current_a: float = Field(ge=1, le=1000)
+    phases: Literal[1, 3] = 3
+    max_power_w: float | None = Field(default=None, ge=100, le=1_000_000)
+    meter: str = ""
+    parent: str = ""
+    guaranteed_current_a: float = Field(default=6.0, ge=0, le=1000)
 
 
 class LogTable(Settings):
@@ -158,10 +186,15 @@ class VehicleTable(Levels):
     storage_pct: float | None = _within("storage_pct")
     storage_cycles: int | None = _within("storage_cycles")
     variant: dict[str, VariantTable] = Field(default={})
+    capacity_wh: float | None = Field(default=None, ge=100, le=1_000_000)
+    max_phases: Literal[1, 2, 3] | None = None
+    min_current_a: float | None = _within("min_current_a", "evse")
+    max_current_a: float | None = _within("max_current_a", "evse")
+    switch_phases: bool | None = None
 
 
 class ScheduleItem(Settings):
-    """One recurring start: on which days, at what time, up to which target (None: the loadpoint's).
+    """One recurring start: on which days, at what time, up to which target (None: the loadpoint's), or into which mode.
 
     ``by`` in place of ``at`` is the time to be charged by.
     """
@@ -170,6 +203,7 @@ class ScheduleItem(Settings):
     at: Time | None = None
     by: Time | None = None
     target: Target | None = None
+    mode: Mode | None = None
 
     @model_validator(mode="after")
     def _one_time(self) -> Self:
@@ -181,17 +215,36 @@ class ScheduleItem(Settings):
 
 
 class LoadpointTable(Settings):
-    """[loadpoint.NAME]: a place where one thing at a time is charged."""
+    """[loadpoint.NAME]: a place where one thing at a time is charged. Which keys it takes depends on its charger."""
 
     charger: str = Field(pattern=ADDRESS, description='a device, or one socket of it as in "shed/battery_1"')
-    vehicle: str = "default"
+    vehicle: str | None = None
     target: Target = "nominal"
-    mode: Annotated[str, AfterValidator(_mode)] = "off"
+    mode: Mode | None = None
     window: Annotated[list[Window], BeforeValidator(_listed)] = Field(default=[])
     schedule: list[ScheduleItem] = Field(default=[])
     lease_s: int | None = _within("lease_s")
-    on_stop: Literal["off", "leave"] = "off"
+    on_stop: Literal["off", "leave"] | None = None
     min_on_s: float | None = _within("min_on_s")
     min_off_s: float | None = _within("min_off_s")
     max_starts_per_day: int | None = _within("max_starts_per_day")
     balance_days: float | None = _within("balance_days")
+    priority: int | None = _within("priority", "evse")
+    min_storage_pct: float | None = _within("min_storage_pct", "evse")
+    circuit: str | None = None
+    min_current_a: float | None = _within("min_current_a", "evse")
+    max_current_a: float | None = _within("max_current_a", "evse")
+    slow_current_a: float | None = _within("slow_current_a", "evse")
+    max_phases: int | None = _within("max_phases", "evse")
+    switch_phases: bool | None = None
+    phase_pause_s: float | None = _within("phase_pause_s", "evse")
+    max_switches_per_day: int | None = _within("max_switches_per_day", "evse")
+    start_delay_s: float | None = _within("start_delay_s", "evse")
+    borrow_wh: float | None = _within("borrow_wh", "evse")
+    ramp_a: float | None = _within("ramp_a", "evse")
+    adopt: bool | None = None
+    auto_solar_pct: float | None = _within("auto_solar_pct", "evse")
+    auto_slow: Annotated[list[Window], BeforeValidator(_listed)] | None = None
+    on_above_w: float | None = _within("on_above_w", "consumer")
+    storage_backed: bool | None = None
+    always: Annotated[list[Window], BeforeValidator(_listed)] | None = None

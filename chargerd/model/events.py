@@ -11,11 +11,16 @@ from collections.abc import Mapping
 from msgspec import Struct
 
 from chargerd.model.commands import Command
+from chargerd.model.readings import ChargerRead as ChargerRead
+from chargerd.model.readings import DeviceAdded as DeviceAdded
+from chargerd.model.readings import DeviceBack as DeviceBack
+from chargerd.model.readings import DeviceLost as DeviceLost
+from chargerd.model.readings import DeviceRemoved as DeviceRemoved
+from chargerd.model.readings import Fact as Fact
+from chargerd.model.readings import MeterRead as MeterRead
+from chargerd.model.readings import ReadFailed as ReadFailed
+from chargerd.model.readings import StorageRead as StorageRead
 from chargerd.model.settings import Configuration, Scalar
-
-
-class Fact(Struct, frozen=True, gc=False, omit_defaults=True, forbid_unknown_fields=True):
-    """Base of everything that can be stored in the log."""
 
 
 class Reason(Struct, frozen=True, gc=False, omit_defaults=True, forbid_unknown_fields=True):
@@ -27,75 +32,15 @@ class Reason(Struct, frozen=True, gc=False, omit_defaults=True, forbid_unknown_f
 
 
 class SetPoint(Struct, frozen=True, gc=False, omit_defaults=True, forbid_unknown_fields=True):
-    """What is asked of a charger. ``enabled`` None means: leave it as it is."""
+    """What is asked of a charger. ``enabled`` None means: leave it as it is.
 
-    enabled: bool | None = None
-
-
-# Readings
-
-
-class ChargerRead(Fact, frozen=True):
-    """What a charger says of itself. None where it says nothing; never 0 for unknown.
-
-    ``energy_wh`` is the device's own counter, which may fall to 0 when the device restarts.
-    ``lease_s`` is what is left of a cut-off timer in the device; ``timer`` says whose it is ("ours", "foreign").
-    ``measured_at_ms`` is the device's own time of the measurement, UTC, if it gives one.
+    ``current_a`` is what an EVSE offers on each phase while it is enabled, and ``phases`` on how many; None for a plug, and
+    where the number of phases is not ours to choose.
     """
 
-    channel: str = ""
     enabled: bool | None = None
-    power_w: float | None = None
-    voltage_v: float | None = None
     current_a: float | None = None
-    energy_wh: float | None = None
-    lease_s: int | None = None
-    timer: str | None = None
-    measured_at_ms: int | None = None
-
-
-class ReadFailed(Fact, frozen=True):
-    """A reading was tried and did not come. ``error`` is "unreachable", "access-denied" or "unexpected-answer"."""
-
-    error: str
-    detail: str = ""
-
-
-class DeviceLost(Fact, frozen=True):
-    """The device has failed to answer for long enough to tell a person; said once, until `DeviceBack`."""
-
-    error: str
-    detail: str = ""
-    silent_ms: int = 0
-
-
-class DeviceBack(Fact, frozen=True):
-    """The device answers again after `DeviceLost`. ``lost_ms``: how long it was silent."""
-
-    lost_ms: int
-
-
-class DeviceAdded(Fact, frozen=True):
-    """A device answered for the first time in this run, and what it turned out to be.
-
-    ``channels`` maps the configured channel names to the device's own stable ids. ``accepts`` are the command kinds it
-    takes. ``lease`` is "none", "unproven" (the device has a timer nobody has seen fire) or "proven". ``switch_at`` is
-    "host:port" where it can be switched without a login by a few plain bytes (see `chargerd.failsafe`), "" if nowhere.
-    """
-
-    driver: str
-    model: str = ""
-    device_id: str = ""
-    firmware: str = ""
-    channels: dict[str, str] = {}
-    accepts: tuple[str, ...] = ()
-    lease: str = "none"
-    has_meter: bool = True
-    switch_at: str = ""
-
-
-class DeviceRemoved(Fact, frozen=True):
-    """The configuration no longer names this device."""
+    phases: int | None = None
 
 
 # What people ask. ``by`` is who: a user's name, "schedule", "until" (a time that ran out) or "device" (a button, an app).
@@ -376,6 +321,8 @@ class Tick(Fact, frozen=True):
 
 Body = (
     ChargerRead
+    | MeterRead
+    | StorageRead
     | ReadFailed
     | DeviceLost
     | DeviceBack
@@ -413,7 +360,7 @@ Body = (
 """Every kind of fact."""
 
 
-READINGS = (ChargerRead, ReadFailed)
+READINGS = (ChargerRead, MeterRead, StorageRead, ReadFailed)
 """Kinds of fact that come with every poll: far the most, and the only ones that are packed away when they are old."""
 
 

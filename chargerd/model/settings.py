@@ -112,6 +112,20 @@ class Profile(Setting, frozen=True):
         return {"nominal": self.nominal_start_w, "full": 0.0, "storage": self.storage_start_w}[target]
 
 
+class Vehicle(Setting, frozen=True):
+    """A car as an EVSE sees it. None: nobody has said; what is measured counts, and 6 A is the least that IEC 61851 knows.
+
+    ``switch_phases`` False: it does not bear a change of phases while it is connected.
+    """
+
+    name: str
+    capacity_wh: float | None = None
+    max_phases: int = 3
+    min_current_a: float = 6.0
+    max_current_a: float = 80.0
+    switch_phases: bool = True
+
+
 class Window(Setting, frozen=True):
     """A time of day in which charging may happen, in minutes after local midnight.
 
@@ -147,7 +161,11 @@ class DeviceSettings(Setting, frozen=True):
 
 
 class LoadpointSettings(Setting, frozen=True):
-    """A loadpoint as configured. ``charger`` is a device's name or ``device/channel``."""
+    """A loadpoint as configured. ``charger`` is a device's name or ``device/channel``.
+
+    ``kind`` is "battery" (a plug with a charger that tapers), "evse" or "consumer" (a plug that takes what is left over). Fields
+    from ``vehicle`` on are of an EVSE, from ``on_above_w`` on of a consumer; the profile and the target are a battery's.
+    """
 
     name: str
     charger: str
@@ -160,6 +178,76 @@ class LoadpointSettings(Setting, frozen=True):
     min_off_s: float = 300.0
     max_starts_per_day: int = 20
     balance_days: float = 0.0  # a nominal charge becomes a full one when the last full one is so long ago; 0: never
+    kind: str = "battery"
+    mode: str = "off"  # until somebody sets another
+    priority: int = 0  # who is served first, the highest number first
+    min_storage_pct: float = 0.0  # below this the house battery comes first, and sun is not used here
+    vehicle: Vehicle | None = None
+    circuit: str = ""
+    min_current_a: float = 6.0
+    max_current_a: float = 16.0
+    slow_current_a: float = 6.0
+    max_phases: int = 3
+    switch_phases: bool = True
+    phase_pause_s: float = 600.0  # at least so long from one change of phases to the next
+    max_switches_per_day: int = 8
+    start_delay_s: float = 60.0  # surplus must have been enough for so long
+    borrow_wh: float = 120.0  # energy that may come from elsewhere before a charge on sun is paused
+    ramp_a: float = 5.0  # at most so much more at each step
+    adopt: bool = True  # a charge that the car or its button begins goes on slowly; False: it is stopped
+    auto_solar_pct: float | None = None  # slow becomes solar once the house battery is so full; None: never
+    auto_slow: tuple[Window, ...] = ()  # solar without sun becomes slow in these hours, and waits at others
+    on_above_w: float = 0.0  # surplus that a consumer needs; 0: any
+    storage_backed: bool = False  # a full house battery may help a consumer
+    always: tuple[Window, ...] = ()  # a consumer is on in these hours whatever the sun does
+
+
+class MeterSettings(Setting, frozen=True):
+    """A meter as configured: one channel of a device and what it measures.
+
+    ``role`` is "grid", "pv" or "load". ``invert``: it was mounted the other way round. ``peak_w`` is what the panels can give.
+    """
+
+    name: str
+    device: str
+    channel: str
+    role: str
+    invert: bool = False
+    peak_w: float | None = None
+
+
+class StorageSettings(Setting, frozen=True):
+    """A house battery as configured.
+
+    Below ``priority_pct`` it is charged before anything else is; from ``buffer_pct`` on it may carry a charge on sun over a cloud.
+    ``max_discharge_for_charging_w`` is the most that it may give for charging. ``hold`` are the modes in which it must not
+    give anything. ``max_charge_w`` None: as it says itself.
+    """
+
+    name: str
+    device: str
+    channel: str
+    priority_pct: float = 0.0
+    buffer_pct: float = 100.0
+    max_discharge_for_charging_w: float | None = None
+    max_charge_w: float | None = None
+    hold: tuple[str, ...] = ()
+
+
+class CircuitSettings(Setting, frozen=True):
+    """A fuse, and everything behind it. ``parent`` is the circuit that it hangs on, "" for none.
+
+    ``meter`` measures what flows through it; without one it is the sum of what is known to hang on it.
+    ``guaranteed_current_a`` is what the loadpoints on it may draw together when that cannot be known.
+    """
+
+    name: str
+    max_current_a: float
+    phases: int = 3
+    max_power_w: float | None = None
+    meter: str = ""
+    parent: str = ""
+    guaranteed_current_a: float = 6.0
 
 
 class SinkSettings(Setting, frozen=True):
@@ -209,6 +297,11 @@ class Configuration(Setting, frozen=True):
     sinks: dict[str, SinkSettings] = {}
     networks: tuple[str, ...] = ("255.255.255.255",)  # where plugs are looked for
     adopted: tuple[Adopted, ...] = ()
+    meters: dict[str, MeterSettings] = {}
+    storages: dict[str, StorageSettings] = {}
+    circuits: dict[str, CircuitSettings] = {}
+    reserve_w: float = 100.0  # surplus that is left alone, so that small errors are not imported
+    sharing: str = "share"  # among loadpoints that want sun: "share" or "one-at-a-time"
 
     def device_of(self, address: str) -> DeviceSettings:
         """The device behind an address such as ``shed/battery_1``."""
@@ -216,30 +309,58 @@ class Configuration(Setting, frozen=True):
 
 
 TARGETS = ("nominal", "full", "storage")
-MODES = ("off", "fast")
-"""Modes that a plug loadpoint can be in; the rest of the vocabulary's modes come with the chargers that need them."""
+MODES = {
+    "battery": ("off", "fast"),
+    "evse": ("off", "solar", "min-solar", "slow", "fast"),
+    "consumer": ("off", "solar", "fast"),
+}
+"""Modes that a loadpoint of a kind can be in."""
 
-ADJUSTABLE: dict[str, tuple[float, float]] = {
-    "nominal_start_w": (0.5, 3000),
-    "nominal_stop_w": (0.5, 3000),
-    "full_w": (0.5, 3000),
-    "storage_start_w": (0.5, 3000),
-    "storage_stop_w": (0.5, 3000),
-    "margin_w": (0, 1000),
-    "idle_w": (0.1, 100),
-    "efficiency": (0.3, 1.0),
-    "voltage_v": (1, 1000),
-    "max_power_w": (5, 3680),
-    "max_energy_wh": (1, 100_000),
-    "max_h": (0.05, 48),
-    "full_readings": (0, 1000),
-    "never_full_h": (0.1, 48),
-    "storage_pct": (10, 95),
-    "storage_cycles": (0, 1000),
+_SHARED: dict[str, tuple[float, float]] = {
     "lease_s": (120, 86_400),
     "min_on_s": (0, 7200),
     "min_off_s": (0, 7200),
     "max_starts_per_day": (1, 1000),
-    "balance_days": (0, 365),
 }
-"""What ``chargerctl set`` may change while the daemon runs, with the range that is accepted (both ends included)."""
+_SUNNY: dict[str, tuple[float, float]] = {
+    "priority": (-100, 100),
+    "min_storage_pct": (0, 100),
+}
+ADJUSTABLE: dict[str, dict[str, tuple[float, float]]] = {
+    "battery": {
+        "nominal_start_w": (0.5, 3000),
+        "nominal_stop_w": (0.5, 3000),
+        "full_w": (0.5, 3000),
+        "storage_start_w": (0.5, 3000),
+        "storage_stop_w": (0.5, 3000),
+        "margin_w": (0, 1000),
+        "idle_w": (0.1, 100),
+        "efficiency": (0.3, 1.0),
+        "voltage_v": (1, 1000),
+        "max_power_w": (5, 3680),
+        "max_energy_wh": (1, 100_000),
+        "max_h": (0.05, 48),
+        "full_readings": (0, 1000),
+        "never_full_h": (0.1, 48),
+        "storage_pct": (10, 95),
+        "storage_cycles": (0, 1000),
+        **_SHARED,
+        "balance_days": (0, 365),
+    },
+    "evse": {
+        "min_current_a": (6, 80),
+        "max_current_a": (6, 80),
+        "slow_current_a": (6, 80),
+        "max_phases": (1, 3),
+        "phase_pause_s": (60, 86_400),
+        "max_switches_per_day": (0, 1000),
+        "start_delay_s": (0, 3600),
+        "borrow_wh": (0, 10_000),
+        "ramp_a": (0.1, 80),
+        "auto_solar_pct": (0, 100),
+        **_SUNNY,
+        **_SHARED,
+    },
+    "consumer": {"on_above_w": (0, 25_000), "start_delay_s": (0, 3600), **_SUNNY, **_SHARED},
+}
+"""What ``chargerctl set`` may change at a loadpoint of a kind, with the range that is accepted (both ends included)."""

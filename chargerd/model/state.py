@@ -21,6 +21,73 @@ class Pending(Struct, frozen=True, gc=False):
     t_ms: int
 
 
+class Evse(Struct, frozen=True, gc=False):
+    """What an EVSE said last beyond what a plug says, what we told it, and what was seen of the vehicle on it.
+
+    ``currents_a`` and ``voltages_v`` are of L1, L2 and L3, None where unknown. ``live`` is on how many phases the vehicle was last
+    seen to draw. ``switches`` are the t_ms of the changes of phases of the last 24 h.
+    """
+
+    pilot: str | None
+    offered_a: float | None
+    phases: int | None
+    currents_a: tuple[float | None, float | None, float | None]
+    voltages_v: tuple[float | None, float | None, float | None]
+    status: str | None
+    asked_a: float | None = None  # the current that we asked for last; 0 to pause
+    asked_t_ms: int = 0
+    asked_phases: int | None = None
+    live: int | None = None
+    switches: tuple[int, ...] = ()
+    begun_t_ms: int | None = None  # since when it has been offered current without a pause
+    drawn_t_ms: int | None = None  # when current last flowed since then
+    stray_t_ms: int | None = None  # since when current has flowed although it is paused
+    wakes: int = 0  # how often it was offered anew because the vehicle took nothing
+    refused: str = ""  # the device's own words for refusing the last command
+
+
+class Meter(Struct, frozen=True, gc=False):
+    """The last reading of a meter, by its role's sign. ``same_t_ms``: since when it has said the very same."""
+
+    seq: int
+    at_ms: int
+    t_ms: int
+    power_w: float | None
+    powers_w: tuple[float | None, float | None, float | None]
+    currents_a: tuple[float | None, float | None, float | None]
+    voltages_v: tuple[float | None, float | None, float | None]
+    import_wh: float | None
+    export_wh: float | None
+    dc_power_w: float | None
+    temperature_c: float | None
+    status: str | None
+    same_t_ms: int
+    peak_w: float = 0.0  # the most it has ever said
+
+
+class Storage(Struct, frozen=True, gc=False):
+    """The last reading of a house battery. ``takes_w`` is what it was last seen to be limited to while sun was left over."""
+
+    seq: int
+    at_ms: int
+    t_ms: int
+    power_w: float | None
+    soc_pct: float | None
+    soh_pct: float | None
+    capacity_wh: float | None
+    max_charge_w: float | None
+    max_discharge_w: float | None
+    temperature_c: float | None
+    held_s: int | None
+    status: str | None
+    same_t_ms: int
+    takes_w: float | None = None
+    takes_t_ms: int = 0
+    pending: Pending | None = None
+    asked: str = "normal"
+    asked_t_ms: int = 0
+
+
 class Charger(Struct, frozen=True, gc=False):
     """The last reading of a charger, and what we told it. Positional order is the order on the hot path."""
 
@@ -45,6 +112,7 @@ class Charger(Struct, frozen=True, gc=False):
     starts: tuple[int, ...] = ()  # t_ms of the switch-ons of the last 24 h
     power_t_ms: int | None = None  # when power was last known, or needed not to be because the relay was off
     known_w: float = 0.0  # power at that time
+    evse: Evse | None = None  # what an EVSE says beyond that
 
 
 class Session(Struct, frozen=True, gc=False):
