@@ -11,9 +11,9 @@ from typing import Protocol
 from msgspec import Struct
 
 from chargerd.model.commands import Command
-from chargerd.model.events import ChargerRead, DeviceAdded
+from chargerd.model.events import ChargerRead, DeviceAdded, MeterRead, StorageRead
 
-Reading = ChargerRead
+Reading = ChargerRead | MeterRead | StorageRead
 """Any reading that a driver can return."""
 
 
