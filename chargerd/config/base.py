@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -40,8 +40,11 @@ class Credential(Settings):
 class DeviceConfig(Settings):
     """Keys that every device has; a driver's own ``Config`` adds its keys to these.
 
-    A field of type `Credential` is a secret: the driver is given it by the field's name in ``secrets``.
+    A field of type `Credential` is a secret: the driver is given it by the field's name in ``secrets``. ``charges`` is what
+    a loadpoint on such a device is: "battery" (a plug; "consumer" too, by its own keys), "evse", or "" for none.
     """
+
+    charges: ClassVar[str] = "battery"
 
     driver: str
     poll_s: float = Field(default=30.0, ge=1, le=3600)

@@ -167,7 +167,7 @@ class _Import:
             return None
         if number == 0 and ours in UNKNOWN_IF_0:
             return None
-        low, high = ADJUSTABLE.get(
+        low, high = ADJUSTABLE["battery"].get(
             ours, {"charger_a": (0.05, 100.0), "capacity_ah": (0.1, 1000.0)}.get(ours, (0.0, 1e6))
         )
         if not low <= number <= high:

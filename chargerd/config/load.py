@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path as FilePath
 from types import ModuleType
-from typing import Any, TypeVar
 
 import msgspec
 from msgspec import Struct
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel
 
-from chargerd.config import times
+from chargerd.config import home, points, times
 from chargerd.config.base import Credential, DeviceConfig, SinkConfig
-from chargerd.config.files import Document, Place, config_files, read
+from chargerd.config.check import Check
+from chargerd.config.files import Place, config_files, read
 from chargerd.config.positions import Path
-from chargerd.config.problems import ConfigError, Problem, dotted, explain, meant, names_credential, shown
+from chargerd.config.problems import ConfigError, Problem, dotted, meant, names_credential
 from chargerd.config.profiles import order_faults, profile_of, season_faults, shipped
 from chargerd.config.site import (
-    ADDRESS,
-    NAME,
     AdoptTable,
     DiscoveryTable,
     JournalTable,
@@ -30,9 +27,9 @@ from chargerd.config.site import (
     VehicleTable,
 )
 from chargerd.model.settings import (
+    MODES,
     Configuration,
     DeviceSettings,
-    LoadpointSettings,
     Profile,
     Scalar,
     ScheduleEntry,
@@ -41,12 +38,13 @@ from chargerd.model.settings import (
 
 __all__ = ["ConfigError", "Loaded", "Problem", "config_files", "load"]
 
-TABLES = ("site", "log", "journal", "discovery", "adopt", "device", "vehicle", "loadpoint", "sink")
+TABLES = (
+    "site", "log", "journal", "discovery", "adopt", "device", "meter", "storage", "circuit", "vehicle", "loadpoint", "sink",
+)  # fmt: skip
 _INT_MAX = 2**63 - 1
 _DEAR = {"AUD", "CAD", "CHF", "EUR", "GBP", "NZD", "SGD", "USD"}
 """Currencies in which a kWh costs less than 3: a higher figure was meant in cents or pence, and would be 100 times too much."""
 _DEAR_MOST = 3.0
-_Model = TypeVar("_Model", bound=BaseModel)
 
 
 class Adoption(Struct, frozen=True):
@@ -89,8 +87,8 @@ def load(
     configured kinds only; ``load_sink`` does so for sinks. ``credential_fault`` says what is wrong with a credential
     of that name, None if it is there; without it credentials are not looked for.
     """
-    check = _Check(read(paths))
-    check.top_level()
+    check = Check(read(paths))
+    check.top_level(TABLES)
     site = check.table(SiteTable, ("site",)) or SiteTable()
     log = check.table(LogTable, ("log",)) or LogTable()
     journal = check.table(JournalTable, ("journal",)) or JournalTable()
@@ -99,11 +97,15 @@ def load(
     sinks = _sinks(check, load_sink, sink_kinds, credential_fault)
     vehicles = _vehicles(check)
     tables = check.named(LoadpointTable, "loadpoint")
-    loadpoints = _loadpoints(tables, vehicles)
+    kinds = points.kinds(check, tables, devices)
+    loadpoints = points.loadpoints(check, tables, vehicles, kinds)
+    meters, storages, circuits = home.meters(check), home.storages(check), home.circuits(check)
     adoption = _adoption(check, vehicles)
-    schedule = _schedule(check, tables)
-    _addresses(check)
-    _vehicles_are_known(check, vehicles)
+    schedule = _schedule(check, tables, kinds)
+    points.addresses(check)
+    points.vehicles_are_known(check, vehicles, kinds)
+    home.sun_is_measured(check, tables, meters)
+    home.circuits_are_known(check, tables, circuits)
     _zone_is_named(check, site, tables)
     _price_is_in_currency(check, site)
     check.raise_problems()
@@ -123,98 +125,21 @@ def load(
         keep_readings_ms=times.duration(log.keep_readings),
         currency=site.currency,
         import_price_per_kwh=site.import_price_per_kwh,
+        export_price_per_kwh=site.export_price_per_kwh,
         networks=tuple(discovery.networks),
+        meters=meters,
+        storages=storages,
+        circuits=circuits,
+        sharing=site.sharing,
+        reserve_w=site.reserve_w,
     )
     places = {dotted(path): place for path, place in document.places.items()}
     profiles = (*shipped().values(), *(profile for name, profile in vehicles.items() if name in check.names("vehicle")))
     return Loaded(configuration, devices, sinks, profiles, places, adoption)
 
 
-class _Check:
-    """A document under examination, and what was found wrong with it so far."""
-
-    def __init__(self, document: Document) -> None:
-        self.document = document
-        self._problems: dict[tuple[Path, str], Problem] = {}
-        self.times: list[Path] = []
-
-    def timed(self, path: Path) -> None:
-        """Note that a key holds a time of day, which means nothing without a zone."""
-        self.times.append(path)
-
-    def problem(self, path: Path, text: str, hint: str = "", *, value: object = None) -> None:
-        file, line = self.document.place(path)
-        self._problems.setdefault((path, text), Problem(file, line, dotted(path), text, hint, shown(value)))
-
-    def raise_problems(self) -> None:
-        if self._problems:
-            order = {file: number for number, file in enumerate(self.document.files)}
-            raise ConfigError(sorted(self._problems.values(), key=lambda p: (order.get(p.file, 0), p.line)))
-
-    def names(self, kind: str) -> list[str]:
-        """The names of all tables of a kind, also of those that are wrong otherwise."""
-        tables = self.document.tables.get(kind)
-        return list(tables) if isinstance(tables, dict) else []
-
-    def raw(self, kind: str, key: str) -> dict[str, str]:
-        """One text key of all tables of a kind that have it, also of those that are wrong otherwise."""
-        tables = self.document.tables.get(kind)
-        found = (
-            {name: table.get(key) for name, table in tables.items() if isinstance(table, dict)}
-            if isinstance(tables, dict)
-            else {}
-        )
-        return {name: value for name, value in found.items() if isinstance(value, str)}
-
-    def top_level(self) -> None:
-        for key in self.document.tables:
-            if key not in TABLES:
-                self.problem((key,), "is not known here", meant(key, TABLES))
-
-    def table(self, model: type[_Model], path: Path) -> _Model | None:
-        """The checked table at a path; None if it is not there or something in it is wrong, which is noted."""
-        found: Any = self.document.tables
-        for part in path:
-            found = found.get(part) if isinstance(found, dict) else None
-        if found is None:
-            return None
-        if not isinstance(found, dict):
-            self.problem(path, f"must be a table: [{dotted(path)}]", value=found)
-            return None
-        try:
-            return model.model_validate(found)
-        except ValidationError as error:
-            for each in error.errors(include_url=False):
-                said = explain(each, found, model)
-                value = None if said.secret or not said.path or each["type"] == "missing" else each["input"]
-                self.problem((*path, *said.path), said.text, said.hint, value=value)
-            return None
-
-    def named(self, model: type[_Model], kind: str) -> dict[str, _Model]:
-        """All checked tables ``[kind.NAME]``; the wrong ones are noted and left out."""
-        tables = self.document.tables.get(kind, {})
-        if not isinstance(tables, dict):
-            self.problem((kind,), f"must be tables with a name each: [{kind}.NAME]")
-            return {}
-        checked = {}
-        for name in tables:
-            if self.name_is_good(kind, name) and (table := self.table(model, (kind, name))) is not None:
-                checked[name] = table
-        return checked
-
-    def name_is_good(self, kind: str, name: str, above: Path = ()) -> bool:
-        if re.fullmatch(NAME, name):
-            return True
-        proposal = re.sub(r"[^A-Za-z0-9_.-]+", "-", name).strip("-")[:40]
-        hint = f"Did you mean {proposal}?" if proposal else ""
-        self.problem(
-            (*above, kind, name), f"a {kind}'s name is made of 1 to 40 letters, digits and the signs . _ -", hint
-        )
-        return False
-
-
 def _devices(
-    check: _Check,
+    check: Check,
     load_driver: Callable[[str], ModuleType],
     kinds: Collection[str],
     credential_fault: Callable[[str], str | None] | None,
@@ -240,7 +165,7 @@ def _devices(
 
 
 def _driver_config(
-    check: _Check, path: Path, table: object, load_driver: Callable[[str], ModuleType], kinds: Collection[str]
+    check: Check, path: Path, table: object, load_driver: Callable[[str], ModuleType], kinds: Collection[str]
 ) -> type[DeviceConfig] | None:
     """The model that checks a device's keys, which is its driver's own."""
     if not isinstance(table, dict):
@@ -262,7 +187,7 @@ def _driver_config(
 
 
 def _sinks(
-    check: _Check,
+    check: Check,
     load_sink: Callable[[str], ModuleType] | None,
     kinds: Collection[str],
     credential_fault: Callable[[str], str | None] | None,
@@ -293,7 +218,7 @@ def _sinks(
     return sinks
 
 
-def _report(check: _Check, path: Path, text: str) -> None:
+def _report(check: Check, path: Path, text: str) -> None:
     """When a report is due: with the sessions, or at a time that comes again."""
     if text in ("off", "sessions"):
         return
@@ -305,7 +230,7 @@ def _report(check: _Check, path: Path, text: str) -> None:
 
 
 def _credentials(
-    check: _Check, path: Path, config: DeviceConfig | SinkConfig, credential_fault: Callable[[str], str | None] | None
+    check: Check, path: Path, config: DeviceConfig | SinkConfig, credential_fault: Callable[[str], str | None] | None
 ) -> None:
     if credential_fault is None:
         return
@@ -314,14 +239,14 @@ def _credentials(
             check.problem((*path, key), fault)
 
 
-def _sizes(check: _Check, path: Path, config: DeviceConfig) -> None:
+def _sizes(check: Check, path: Path, config: DeviceConfig) -> None:
     """Whole numbers that would not fit into the log."""
     for key, value in config:
         if isinstance(value, int) and abs(value) > _INT_MAX:
             check.problem((*path, key), "is too large a number", value=value)
 
 
-def _paces(check: _Check, path: Path, config: DeviceConfig) -> None:
+def _paces(check: Check, path: Path, config: DeviceConfig) -> None:
     """Readings that would be too old before the next one comes."""
     if config.poll_fast_s > config.poll_s:
         text = f"must not be longer than poll_s ({config.poll_s:g})"
@@ -331,7 +256,7 @@ def _paces(check: _Check, path: Path, config: DeviceConfig) -> None:
         check.problem((*path, "max_age_s"), text, value=config.max_age_s)
 
 
-def _doubles(check: _Check, devices: Mapping[str, DeviceConfig]) -> None:
+def _doubles(check: Check, devices: Mapping[str, DeviceConfig]) -> None:
     """Two devices that are one: they would fight over it, and a strip has one worker only."""
     seen: dict[tuple[object, ...], str] = {}
     for name, config in devices.items():
@@ -368,7 +293,7 @@ def _plain(value: object) -> object:
     return value.model_dump() if isinstance(value, BaseModel) else str(value)
 
 
-def _vehicles(check: _Check) -> dict[str, Profile]:
+def _vehicles(check: Check) -> dict[str, Profile]:
     """All profiles by name: the shipped ones, and over them those that the files describe."""
     profiles = dict(shipped())
     for name, table in check.named(VehicleTable, "vehicle").items():
@@ -389,27 +314,7 @@ def _vehicles(check: _Check) -> dict[str, Profile]:
     return profiles
 
 
-def _loadpoints(tables: Mapping[str, LoadpointTable], vehicles: Mapping[str, Profile]) -> dict[str, LoadpointSettings]:
-    loadpoints = {}
-    for name, table in tables.items():
-        if table.vehicle not in vehicles:
-            continue  # `_vehicles_are_known` has noted it
-        numbers = table.model_dump(
-            include={"lease_s", "min_on_s", "min_off_s", "max_starts_per_day", "balance_days"}, exclude_none=True
-        )
-        loadpoints[name] = LoadpointSettings(
-            name,
-            table.charger,
-            vehicles[table.vehicle],
-            table.target,
-            tuple(times.window(text) for text in table.window),
-            on_stop=table.on_stop,
-            **numbers,
-        )
-    return loadpoints
-
-
-def _adoption(check: _Check, vehicles: Mapping[str, Profile]) -> Adoption | None:
+def _adoption(check: Check, vehicles: Mapping[str, Profile]) -> Adoption | None:
     table = check.table(AdoptTable, ("adopt",))
     if table is None:
         return None
@@ -420,7 +325,9 @@ def _adoption(check: _Check, vehicles: Mapping[str, Profile]) -> Adoption | None
     return Adoption(table.prefix, vehicles[table.vehicle], table.target, times.duration(table.every) / 1000)
 
 
-def _schedule(check: _Check, tables: Mapping[str, LoadpointTable]) -> tuple[ScheduleEntry, ...]:
+def _schedule(
+    check: Check, tables: Mapping[str, LoadpointTable], kinds: Mapping[str, str]
+) -> tuple[ScheduleEntry, ...]:
     """Recurring starts. Each is named after its loadpoint, days and time, so that it stays the same entry wherever it stands."""
     entries = []
     for name, table in tables.items():
@@ -434,44 +341,18 @@ def _schedule(check: _Check, tables: Mapping[str, LoadpointTable]) -> tuple[Sche
                 check.problem(("loadpoint", name, "schedule", number), text, "Leave that day out of one of the two.")
             taken.update(dict.fromkeys(((day, at_min) for day in days), written))
             entry = f"{name}/{times.written(days)}{'<' if ready else '@'}{at_min // 60:02}:{at_min % 60:02}"
-            entries.append(ScheduleEntry(entry, name, days, at_min, target=item.target, ready=ready))
+            mode = item.mode or "fast"
+            if mode not in MODES[kinds.get(name, "battery")]:
+                path: Path = ("loadpoint", name, "schedule", number, "mode")
+                check.problem(path, f"{name} has no mode {mode}", meant(mode, MODES[kinds[name]]), value=mode)
+            entries.append(ScheduleEntry(entry, name, days, at_min, mode, item.target, ready))
     return tuple(entries)
 
 
-def _vehicles_are_known(check: _Check, vehicles: Mapping[str, Profile]) -> None:
-    known = {*check.names("vehicle"), *vehicles}
-    for name, vehicle in check.raw("loadpoint", "vehicle").items():
-        if vehicle not in known:
-            path: Path = ("loadpoint", name, "vehicle")
-            check.problem(path, "is no vehicle and no profile", meant(vehicle, known), value=vehicle)
-
-
-def _addresses(check: _Check) -> None:
-    """Every loadpoint has a charger of its own, and the device is there."""
-    known = check.names("device")
-    taken: dict[str, str] = {}
-    for name, charger in check.raw("loadpoint", "charger").items():
-        if not re.fullmatch(ADDRESS, charger):
-            continue  # noted by its table
-        path: Path = ("loadpoint", name, "charger")
-        device, _, channel = charger.partition("/")
-        if device not in known:
-            check.problem(path, f"device {device} is not configured", meant(device, known), value=charger)
-            continue
-        if charger in taken:
-            text = f"loadpoint {taken[charger]} has this charger already"
-            check.problem(path, text, "A charger belongs to one loadpoint.", value=charger)
-        elif channel and device in taken:
-            check.problem(path, f"loadpoint {taken[device]} has the whole device {device}", value=charger)
-        elif not channel and (other := next((a for a in taken if a.partition("/")[0] == device), None)):
-            text = f"loadpoint {taken[other]} has the socket {other} of this device"
-            check.problem(path, text, f'Name the socket: charger = "{device}/…".', value=charger)
-        taken.setdefault(charger, name)
-
-
-def _zone_is_named(check: _Check, site: SiteTable, tables: Mapping[str, LoadpointTable]) -> None:
+def _zone_is_named(check: Check, site: SiteTable, tables: Mapping[str, LoadpointTable]) -> None:
     """Times of day mean nothing without a zone, and a guess would charge at the wrong hour."""
-    timed = [f"loadpoint {name}" for name, table in tables.items() if table.schedule or table.window]
+    hours = ("schedule", "window", "always", "auto_slow")
+    timed = [f"loadpoint {name}" for name, table in tables.items() if any(getattr(table, key) for key in hours)]
     timed += [f"{kind} {name}" for kind, name, *_ in check.times]
     zone = check.document.tables.get("site")
     if timed and site.timezone is None and not (isinstance(zone, dict) and "timezone" in zone):
@@ -482,7 +363,7 @@ def _zone_is_named(check: _Check, site: SiteTable, tables: Mapping[str, Loadpoin
         )
 
 
-def _price_is_in_currency(check: _Check, site: SiteTable) -> None:
+def _price_is_in_currency(check: Check, site: SiteTable) -> None:
     """Tariff sheets speak of cents and pence; a price is in the whole unit of the site's currency."""
     price = site.import_price_per_kwh
     if price is not None and site.currency in _DEAR and price > _DEAR_MOST:

@@ -13,6 +13,8 @@ from chargerd.config import times
 from chargerd.config.site import VariantTable, VehicleTable
 from chargerd.model.settings import Profile, Variant
 
+_FIGURES = set(Profile.__struct_fields__) - {"name", "source", "variants", "variant"}
+
 
 @cache
 def shipped() -> dict[str, Profile]:
@@ -32,7 +34,7 @@ def profile_of(name: str, table: VehicleTable, base: Profile | None, source: str
     On top of nothing a missing power follows from its neighbour, as in the script this project started from: the start
     from the stop and the other way round, the storage stop from the nominal stop, the storage start from the storage stop.
     """
-    given = table.model_dump(exclude={"profile", "variant"}, exclude_none=True)
+    given = table.model_dump(include=_FIGURES, exclude_none=True)
     variants = tuple(_variant(key, variant) for key, variant in table.variant.items())
     if base is not None:
         variants = (*_inherited(base.variants, given, {variant.name for variant in variants}), *variants)

@@ -80,7 +80,7 @@ class SiteTable(Settings):
     currency: str = Field(default="EUR", pattern=r"^[A-Z]{3}$", description='three capital letters, as in "EUR"')
     import_price_per_kwh: float | None = Field(default=None, ge=0, le=10_000)
     export_price_per_kwh: float | None = Field(default=None, ge=-10, le=10_000)
-    reserve_w: float | None = Field(default=None, ge=-5000, le=5000)
+    reserve_w: float = Field(default=100.0, ge=-5000, le=5000)
     sharing: Literal["share", "one-at-a-time"] = "share"
 
 
@@ -103,7 +103,6 @@ class StorageTable(Settings):
     buffer_pct: float = Field(default=100.0, ge=0, le=100)
     max_discharge_for_charging_w: float | None = Field(default=None, ge=0, le=100_000)
     max_charge_w: float | None = Field(default=None, ge=0, le=100_000)
-    hold: list[Literal["slow", "fast", "min-solar"]] = Field(default=[])
 
 
 class CircuitTable(Settings):
@@ -219,7 +218,7 @@ class LoadpointTable(Settings):
 
     charger: str = Field(pattern=ADDRESS, description='a device, or one socket of it as in "shed/battery_1"')
     vehicle: str | None = None
-    target: Target = "nominal"
+    target: Target | None = None
     mode: Mode | None = None
     window: Annotated[list[Window], BeforeValidator(_listed)] = Field(default=[])
     schedule: list[ScheduleItem] = Field(default=[])

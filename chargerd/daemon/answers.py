@@ -194,7 +194,7 @@ def _values(context: Context, name: str) -> list[dict[str, Any]]:
         _value(name, "target", target_of(site, name), target_from, adjustable=False),
         _value(name, "on_stop", settings.on_stop, _origin(settings, "on_stop"), adjustable=False),
     ]
-    for key in ADJUSTABLE:
+    for key in ADJUSTABLE[settings.kind]:
         override = loadpoint.overrides.get(key)
         source = _origin(settings, key) if override is None else _set_by(context, override.by, override.until_ms)
         rows.append(_value(name, key, in_force(settings, key), source, adjustable=True))
@@ -250,7 +250,7 @@ def _complete(context: Context, parameters: dict[str, Any]) -> dict[str, Any]:
         "loadpoints": list(site.configuration.loadpoints),
         "devices": list(site.configuration.devices),
         "entries": [entry.entry for entry in schedule_of(site)],
-        "settings": list(ADJUSTABLE),
+        "settings": list(dict.fromkeys(key for keys in ADJUSTABLE.values() for key in keys)),
         "sinks": list(site.configuration.sinks),
     }
     what = parameters["what"]

@@ -14,7 +14,7 @@ from chargerd.daemon.clock import Clock
 from chargerd.daemon.poller import Desk, Post, Worker
 from chargerd.daemon.secrets import Credentials, SecretMissing
 from chargerd.drivers.base import AccessDenied, Driver, Reading
-from chargerd.model.commands import Command, SetEnabled
+from chargerd.model.commands import Command
 from chargerd.model.events import DeviceAdded
 from chargerd.model.network import network
 from chargerd.model.settings import Configuration, DeviceSettings
@@ -146,7 +146,7 @@ class Devices:
                 self._workers[name].start()
         return gone
 
-    def order(self, issued: int, command: SetEnabled) -> None:
+    def order(self, issued: int, command: Command) -> None:
         """Hand a command to the device's worker."""
         self._workers[command.device.partition("/")[0]].order(issued, command)
 

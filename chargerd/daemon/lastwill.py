@@ -15,6 +15,7 @@ import msgspec
 from chargerd import drivers
 from chargerd.engine.limits import STOPPING_LEASE_S
 from chargerd.engine.settings import settings_of
+from chargerd.model.commands import enables
 from chargerd.model.state import Site
 
 NAME = "last-will.json"
@@ -56,7 +57,7 @@ def tasks(site: Site) -> list[dict[str, Any]]:
         device, held = site.devices[device_name], site.hold or site.loadpoints[name].hold
         if charger is None:
             continue
-        turning_on = charger.pending is not None and charger.pending.command.enabled
+        turning_on = charger.pending is not None and enables(charger.pending.command)
         if charger.enabled is False and not turning_on:  # else it may be on by now, whatever it last said
             continue
         if charger.asked is not True and site.loadpoints[name].session is None:

@@ -137,6 +137,6 @@ def _watched(driver: Driver, address: str, now_ms: Clock, wait: Wait, powers: li
 
 def _socket(driver: Driver, channel: str) -> ChargerRead:
     for reading in driver.read():
-        if reading.channel == channel:
+        if isinstance(reading, ChargerRead) and reading.channel == channel:
             return reading
     raise Undecided("it is no longer read")

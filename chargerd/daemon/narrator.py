@@ -7,8 +7,10 @@ from datetime import datetime, tzinfo
 from typing import Any, NamedTuple
 
 from chargerd.daemon.journal import ACT, DETAIL, INFO, NOTICE, WARNING
+from chargerd.daemon.sentences import doing
 from chargerd.engine.describe import refusal
 from chargerd.model import events as e
+from chargerd.model.commands import SetPhases
 from chargerd.model.reasons import ALARMS, OUTCOMES, duration, energy, sentence
 from chargerd.model.state import Site
 
@@ -114,10 +116,9 @@ def _decided(event: e.Event, fact: e.Decided, site: Site, zone: tzinfo) -> Line 
 def _command(event: e.Event, fact: e.CommandIssued, _site: Site, zone: tzinfo) -> Line:
     command, code = fact.command, fact.reason.code
     fields: dict[str, object] = {"device": command.device, "reason": code, "seq": event.seq}
-    if code == "lease-renewal":
+    if code == "lease-renewal" and not isinstance(command, SetPhases):
         return Line(DETAIL, f"{fact.loadpoint}: renewing the lease for {command.lease_s} s", fields)
-    what = "switching on" if command.enabled else "switching off"
-    said = sentence(fact.reason, zone)
+    what, said = doing(command), sentence(fact.reason, zone)
     text = said if said.startswith(what) else f"{what}, {said}"
     return Line(NOTICE, f"{fact.loadpoint}: {text}", fields, always=True)
 

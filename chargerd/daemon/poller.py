@@ -17,9 +17,10 @@ from msgspec import Struct
 from chargerd.daemon.clock import Clock
 from chargerd.daemon.leasetest import LEASE_S, Wait, prove
 from chargerd.drivers.base import AccessDenied, Driver, DriverError, UnexpectedAnswer, Unreachable
-from chargerd.model.commands import SetEnabled
+from chargerd.model.commands import Command, SetEnabled
 from chargerd.model.events import (
     Body,
+    ChargerRead,
     CommandDone,
     CommandFailed,
     DeviceAdded,
@@ -77,11 +78,12 @@ class Desk:
         if self._lost and self._silent_since_ms is not None:
             facts.append(DeviceBack(at_ms - self._silent_since_ms))
         self._failures, self._silent_since_ms, self._lost = 0, None, False
-        self._enabled = {f"{self.name}/{r.channel}" if r.channel else self.name: r.enabled for r in readings}
+        chargers = [r for r in readings if isinstance(r, ChargerRead)]
+        self._enabled = {f"{self.name}/{r.channel}" if r.channel else self.name: r.enabled for r in chargers}
         self.due_ms = self._next_on_grid(at_ms)
         return [*facts, *readings]
 
-    def apply(self, issued: int, command: SetEnabled, now_ms: Callable[[], int]) -> list[Body]:
+    def apply(self, issued: int, command: Command, now_ms: Callable[[], int]) -> list[Body]:
         """Carry out a command and read at once if it switched, so that effect and outcome are seen together."""
         started_ms = now_ms()
         try:
@@ -91,7 +93,7 @@ class Desk:
             outcome: Body = CommandFailed(issued, known.kind, str(known)[:DETAIL_CHARS], now_ms() - started_ms)
         else:
             outcome = CommandDone(issued, now_ms() - started_ms)
-        if isinstance(outcome, CommandDone) and self._enabled.get(command.device) is command.enabled:
+        if isinstance(outcome, CommandDone) and _renews(command, self._enabled.get(command.device)):
             return [outcome]  # a lease was renewed; nothing to see before the next reading
         return [outcome, *self.read(now_ms)]
 
@@ -144,6 +146,11 @@ class Desk:
         return facts
 
 
+def _renews(command: Command, enabled: bool | None) -> bool:
+    """Whether a command to a device that showed this can only have renewed a lease."""
+    return isinstance(command, SetEnabled) and enabled is command.enabled
+
+
 def as_driver_error(error: Exception) -> DriverError:
     """One of the three kinds; what a driver did not foresee is an answer nobody expected."""
     if isinstance(error, DriverError):
@@ -166,7 +173,7 @@ class Worker:
         self._desk = desk
         self._clock = clock
         self._post = post
-        self._inbox: queue.SimpleQueue[tuple[int, SetEnabled] | bool | str | Test | Future[dict[str, Any]]] = (
+        self._inbox: queue.SimpleQueue[tuple[int, Command] | bool | str | Test | Future[dict[str, Any]]] = (
             queue.SimpleQueue()
         )
         self._ending = threading.Event()
@@ -176,7 +183,7 @@ class Worker:
         """Begin with a reading."""
         self._thread.start()
 
-    def order(self, issued: int, command: SetEnabled) -> None:
+    def order(self, issued: int, command: Command) -> None:
         """Carry out a command as soon as the device is free."""
         self._inbox.put((issued, command))
 

@@ -15,7 +15,7 @@ from chargerd.daemon.upkeep import Drop
 from chargerd.engine import VERSION
 from chargerd.engine.evolve import fold
 from chargerd.engine.step import Closed, close
-from chargerd.model.commands import SetEnabled, lowers
+from chargerd.model.commands import Command, lowers
 from chargerd.model.events import (
     READINGS,
     Body,
@@ -60,7 +60,7 @@ class Order(NamedTuple):
     """A command to be carried out; ``issued`` is its number."""
 
     issued: int
-    command: SetEnabled
+    command: Command
 
 
 class Outcome(NamedTuple):
@@ -134,12 +134,12 @@ class Recorder:
         self.site = self._sound = fold(rebuilt, self.log.read(rebuilt.seq + 1))
         self._rules = VERSION
 
-    def rehearse(self, facts: Sequence[tuple[str, Body]], moment: Moment) -> tuple[SetEnabled, ...]:
+    def rehearse(self, facts: Sequence[tuple[str, Body]], moment: Moment) -> tuple[Command, ...]:
         """The commands that these facts would cause at once. Nothing is recorded and nothing changes."""
         due = [body for _, body in self._commands([], moment)]
         return tuple(command for _, command in self._commands(facts, moment) if command not in due)
 
-    def _commands(self, facts: Sequence[tuple[str, Body]], moment: Moment) -> list[tuple[int, SetEnabled]]:
+    def _commands(self, facts: Sequence[tuple[str, Body]], moment: Moment) -> list[tuple[int, Command]]:
         events, _ = self._decided([*self._clock(moment), *facts], moment)
         return [(event.seq, event.body.command) for event in events if isinstance(event.body, CommandIssued)]
 

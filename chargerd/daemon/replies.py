@@ -8,7 +8,7 @@ from typing import Any
 from chargerd.config.load import ConfigError, Loaded
 from chargerd.daemon.leasetest import MARGIN_S
 from chargerd.daemon.requests import device_failed
-from chargerd.model.commands import SetEnabled
+from chargerd.model.commands import Command, SetCurrent, SetEnabled, SetPhases
 from chargerd.model.events import Body, ChargerRead, Event, LeaseTestBegun, ReadFailed
 from chargerd.model.state import Site
 
@@ -20,7 +20,7 @@ def changed(
     *,
     done: bool,
     notes: Sequence[str] = (),
-    commands: Sequence[SetEnabled] = (),
+    commands: Sequence[Command] = (),
     seq: int | None = None,
 ) -> dict[str, Any]:
     """The reply to a change: whether it was one, and for a rehearsal the commands that would follow."""
@@ -33,10 +33,15 @@ def entry(method: str, name: str | None) -> dict[str, Any]:
     return {"entry": name} if method in ("AddSchedule", "RemoveSchedule") else {}
 
 
-def _told(command: SetEnabled) -> str:
-    if not command.enabled:
-        return "switch off"
-    return f"switch on, off by itself after {command.lease_s} s unless told again" if command.lease_s else "switch on"
+def _told(command: Command) -> str:
+    match command:
+        case SetPhases():
+            return f"use {'1 phase' if command.phases == 1 else f'{command.phases} phases'}"
+        case SetCurrent():
+            what = f"offer {command.current_a:g} A" if command.enabled else "pause"
+        case SetEnabled():
+            what = "switch on" if command.enabled else "switch off"
+    return f"{what}, off by itself after {command.lease_s} s unless told again" if command.lease_s else what
 
 
 def reading(device: str, facts: Sequence[Body], took_ms: int, site: Site) -> dict[str, Any]:

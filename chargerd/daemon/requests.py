@@ -95,8 +95,7 @@ def facts_for(method: str, parameters: dict[str, Any], site: Site, by: str, now_
 
 def _mode(who: Who) -> Asked:
     name, mode, until_ms = who.loadpoint(), who.parameters["mode"], who.until_ms()
-    if mode not in MODES:
-        raise _refused(f"{name} has no mode {mode!r}", f"Modes of a plug: {', '.join(MODES)}.")
+    _mode_is_known(who, name, mode)
     point, from_pct = who.site.loadpoints[name], _level(who, name, mode)
     if (
         mode == mode_of(who.site, name)
@@ -245,7 +244,9 @@ def _setting(who: Who) -> Asked:
         raise _refused("an end and one session are two different ends", "Leave one of them out.")
     if not values:
         raise _refused("no setting was given", f"chargerctl set {name} nominal_stop_w=80")
-    wanted = {key: _checked(name, key, value) for key, value in values.items()}
+    wanted = {
+        key: _checked(name, who.site.configuration.loadpoints[name].kind, key, value) for key, value in values.items()
+    }
     point, configured = who.site.loadpoints[name], who.site.configuration.loadpoints[name]
     before = settings_of(who.site, name)
     overrides = {key: override for key, override in point.overrides.items() if wanted.get(key, 0) is not None}
@@ -275,14 +276,21 @@ def _with_unit(key: str, value: Scalar) -> str:
     return "not set" if value is None else shown(key, value)
 
 
-def _checked(name: str, key: str, value: object) -> float | int | None:
-    if key not in ADJUSTABLE:
-        close = get_close_matches(key, ADJUSTABLE, 1, 0.5)
+def _mode_is_known(who: Who, name: str, mode: str) -> None:
+    modes = MODES[who.site.configuration.loadpoints[name].kind]
+    if mode not in modes:
+        raise _refused(f"{name} has no mode {mode[:40]!r}", f"Modes of {name}: {', '.join(modes)}.")
+
+
+def _checked(name: str, kind: str, key: str, value: object) -> float | int | None:
+    adjustable = ADJUSTABLE[kind]
+    if key not in adjustable:
+        close = get_close_matches(key, adjustable, 1, 0.5)
         hint = f"Did you mean {close[0]}?   " if close else ""
-        raise _refused(f"{name} has no setting {key[:60]!r}", f"{hint}Known: {' '.join(ADJUSTABLE)}")
+        raise _refused(f"{name} has no setting {key[:60]!r}", f"{hint}Known: {' '.join(adjustable)}")
     if value == "default":
         return None
-    low, high = ADJUSTABLE[key]
+    low, high = adjustable[key]
     if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
         raise _refused(f"{key} must be a number from {low:g} to {high:g}, not {value!r}"[:200], "default takes it back")
     if key in WHOLE and value != int(value):
@@ -328,8 +336,7 @@ def _add(who: Who) -> Asked:
         at_min = times.minute(who.parameters["at"])
     except ValueError as error:
         raise CallError("BadValue", str(error), NOTHING, "chargerctl schedule add NAME mon-fri 06:30") from error
-    if mode not in MODES:
-        raise _refused(f"{name} has no mode {mode!r}", f"Modes of a plug: {', '.join(MODES)}.")
+    _mode_is_known(who, name, mode)
     if target is not None and target not in TARGETS:
         raise _refused(f"there is no target {target!r}", f"Targets: {', '.join(TARGETS)}.")
     ready, entries = bool(who.parameters.get("ready")), schedule_of(who.site)

@@ -10,7 +10,7 @@ from msgspec import to_builtins
 from chargerd.daemon.context import Context
 from chargerd.daemon.times import days_text
 from chargerd.model import events as e
-from chargerd.model.commands import Command
+from chargerd.model.commands import Command, SetCurrent, SetEnabled, SetPhases
 from chargerd.model.reasons import OUTCOMES, duration, energy, power, sentence, shown
 
 
@@ -182,10 +182,26 @@ def _command(_event: e.Event, fact: e.CommandIssued, context: Context) -> Said:
 
 
 def command_text(command: Command) -> str:
-    """A command in words: "on, off by itself after 15 min", "off"."""
-    if not command.enabled:
-        return "off"
-    return "on" if command.lease_s is None else f"on, off by itself after {duration(command.lease_s)}"
+    """A command in words: "on, off by itself after 15 min", "off", "10 A", "1 phase"."""
+    match command:
+        case SetPhases():
+            return "1 phase" if command.phases == 1 else f"{command.phases} phases"
+        case SetCurrent():
+            what = f"{command.current_a:g} A" if command.enabled else "paused"
+        case SetEnabled():
+            what = "on" if command.enabled else "off"
+    return what if command.lease_s is None else f"{what}, off by itself after {duration(command.lease_s)}"
+
+
+def doing(command: Command) -> str:
+    """A command as it is carried out: "switching on", "offering 10 A"."""
+    match command:
+        case SetPhases():
+            return f"switching to {command_text(command)}"
+        case SetCurrent():
+            return f"offering {command.current_a:g} A" if command.enabled else "pausing"
+        case SetEnabled():
+            return "switching on" if command.enabled else "switching off"
 
 
 def _done(event: e.Event, fact: e.CommandDone, _context: Context) -> Said:

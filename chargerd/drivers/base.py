@@ -10,7 +10,7 @@ from typing import Protocol
 
 from msgspec import Struct
 
-from chargerd.model.commands import Command
+from chargerd.model.commands import Command, SetEnabled
 from chargerd.model.events import ChargerRead, DeviceAdded, MeterRead, StorageRead
 
 Reading = ChargerRead | MeterRead | StorageRead
@@ -64,6 +64,15 @@ class Driver(Protocol):
     def close(self) -> None:
         """Let go of the connection; never raises."""
         ...
+
+
+def switching(command: Command) -> SetEnabled:
+    """The command, if it is for something that can only be switched. Raises `UnexpectedAnswer` for any other."""
+    if not isinstance(command, SetEnabled):
+        raise UnexpectedAnswer(
+            f"{command.device} can be switched on and off, and does not take {type(command).__name__}"
+        )
+    return command
 
 
 class FoundSocket(Struct, frozen=True):

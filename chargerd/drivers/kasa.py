@@ -36,7 +36,7 @@ from pydantic import Field, model_validator
 
 from chargerd.config.base import Credential, DeviceConfig, Secret
 from chargerd.drivers import kasa_smart
-from chargerd.drivers.base import AccessDenied, DriverError, UnexpectedAnswer, Unreachable
+from chargerd.drivers.base import AccessDenied, DriverError, UnexpectedAnswer, Unreachable, switching
 from chargerd.drivers.kasa_login import CLOSED_HINT, HUNG_UP, announced, denied, foremost, is_denial, is_open, ways
 from chargerd.drivers.kasa_record import record
 from chargerd.drivers.kasa_sockets import LEGACY_PORT, answers_to, measured, open_at
@@ -133,7 +133,7 @@ class Driver:
         The timer comes before the relay, so that the socket is never on without it. A running timer of somebody else
         stays. A device without a timer is switched without, as `describe` says.
         """
-        self._runner.run(self._guarded(self._apply(command)))
+        self._runner.run(self._guarded(self._apply(switching(command))))
 
     def record(self) -> Json:
         """What the device answers, without what would tell whose it is; see `drivers.kasa_record`."""
@@ -444,7 +444,7 @@ class Driver:
             timer=None if timer is None else timer.owner,
         )
 
-    async def _apply(self, command: Command) -> None:
+    async def _apply(self, command: SetEnabled) -> None:
         channel = command.device.partition("/")[2]
         device = await self._connected()
         sockets = self._sockets(device)
@@ -454,7 +454,7 @@ class Driver:
             await self._relays(device)
             await self._switch(device, sockets[channel], command, channel)
 
-    async def _switch(self, device: Device, socket: Device, command: Command, channel: str) -> None:
+    async def _switch(self, device: Device, socket: Device, command: SetEnabled, channel: str) -> None:
         lease_s = command.lease_s if self._has_timer and command.enabled else None
         if lease_s is not None:
             await lend(socket, lease_s)

@@ -17,7 +17,7 @@ import msgspec
 from pydantic import Field
 
 from chargerd.config.base import DeviceConfig, Secret
-from chargerd.drivers.base import UnexpectedAnswer, Unreachable
+from chargerd.drivers.base import UnexpectedAnswer, Unreachable, switching
 from chargerd.model.commands import Command, SetEnabled
 from chargerd.model.events import ChargerRead, DeviceAdded
 
@@ -89,6 +89,7 @@ class Driver:
 
     def apply(self, command: Command) -> None:
         """Remember the command."""
+        command = switching(command)
         self.applied.append(command)
         self._enabled[command.device.partition("/")[2]] = command.enabled
 

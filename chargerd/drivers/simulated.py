@@ -16,7 +16,7 @@ from msgspec import Struct
 from pydantic import Field
 
 from chargerd.config.base import DeviceConfig, Secret
-from chargerd.drivers.base import UnexpectedAnswer
+from chargerd.drivers.base import UnexpectedAnswer, switching
 from chargerd.model.commands import Command, SetEnabled
 from chargerd.model.events import ChargerRead, DeviceAdded
 
@@ -238,6 +238,7 @@ class Driver:
 
     def apply(self, command: Command) -> None:
         """Switch a socket; a lease is kept in this process."""
+        command = switching(command)
         channel = command.device.partition("/")[2]
         if channel not in self.sockets:
             raise UnexpectedAnswer(f"{self._name} has no socket {channel!r}")

@@ -7,12 +7,11 @@ from collections.abc import Iterator
 from msgspec import Struct
 
 from chargerd.engine.limits import observed
-from chargerd.engine.settings import mode_of, schedule_of, settings_of, target_of
+from chargerd.engine.settings import mode_of, policy_of, schedule_of, settings_of, target_of
 from chargerd.engine.step import case_of, judge
 from chargerd.model.events import Reason
 from chargerd.model.reasons import ALARMS, OUTCOMES, duration, next_step, power, sentence, word
 from chargerd.model.state import Session, Site
-from chargerd.policies import BY_MODE
 
 __all__ = [
     "Problem",
@@ -87,7 +86,7 @@ def reason_of(site: Site, name: str, now_ms: int, *, fresh: bool = True) -> Reas
     if not fresh and loadpoint.decided is not None:
         return loadpoint.decided.limit or loadpoint.decided.reason
     case = case_of(site, name, site.t_ms + max(0, now_ms - site.wall_ms), now_ms)
-    decision, granted = judge(case, BY_MODE[mode_of(site, name)])
+    decision, granted = judge(case, policy_of(site, name))
     return granted.limit or decision.reason
 
 
@@ -179,7 +178,7 @@ def _loadpoint_problems(site: Site) -> Iterator[Problem]:
         if loadpoint.session is None and loadpoint.mode is None and last is not None and last.outcome in ALARMS:
             reason = last.reason
             text = OUTCOMES[last.outcome or ""] if reason is None else sentence(reason)
-            step = "" if reason is None else next_step(reason)
+            step = "" if reason is None else next_step(reason, loadpoint=name)
             yield Problem(last.outcome or "", 3 if last.outcome == "fault" else 4, name, text, last.ended_at_ms, step)
 
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from chargerd.model.settings import Configuration, ScheduleEntry
-from chargerd.model.state import Charger, Device, Hold, Loadpoint, Session, Site, Unsent
+from chargerd.model.state import Charger, Device, Hold, Loadpoint, Meter, Session, Site, Sky, Storage, Unsent
 
 
 class Draft:
-    """The fields of `Site`; the three dicts that change most belong to this draft."""
+    """The fields of `Site`; the dicts that change most belong to this draft."""
 
     seq: int
     at_ms: int
@@ -26,6 +26,10 @@ class Draft:
     devices: dict[str, Device]
     chargers: dict[str, Charger]
     loadpoints: dict[str, Loadpoint]
+    meters: dict[str, Meter]
+    storages: dict[str, Storage]
+    sky: Sky
+    sunny: tuple[str, ...]
     by_charger: dict[str, str]
     hold: Hold | None
     sinks: dict[str, Unsent]
@@ -43,7 +47,13 @@ class Draft:
         self.devices = dict(site.devices)
         self.chargers = dict(site.chargers)
         self.loadpoints = dict(site.loadpoints)
+        self.meters = dict(site.meters)
+        self.storages = dict(site.storages)
 
     def freeze(self) -> Site:
         """The state that the draft has become. The draft must not be used again."""
         return Site(**{name: getattr(self, name) for name in Site.__struct_fields__})
+
+
+State = Site | Draft
+"""The state, finished or while events are being folded in."""

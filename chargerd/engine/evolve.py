@@ -11,11 +11,12 @@ from typing import Any
 
 from msgspec import structs
 
-from chargerd.engine import people
+from chargerd.engine import balance, evses, meters, people, sun
 from chargerd.engine.draft import Draft
 from chargerd.engine.people import reaimed
-from chargerd.engine.sessions import ended, measured
+from chargerd.engine.sessions import ended, measured, supplied
 from chargerd.engine.settings import value_of
+from chargerd.model.commands import SetCurrent, SetEnabled, SetPhases
 from chargerd.model.events import (
     ChargerRead,
     ClockStepped,
@@ -38,6 +39,7 @@ from chargerd.model.events import (
     LeaseTested,
     LimitSet,
     LogSetAside,
+    MeterRead,
     ModeSet,
     PlanFired,
     PlanSet,
@@ -51,6 +53,7 @@ from chargerd.model.events import (
     ScheduleRemoved,
     SinkBack,
     SinkLost,
+    StorageRead,
     TargetSet,
     Tick,
 )
@@ -97,10 +100,13 @@ def _charger_read(draft: Draft, event: Event, read: ChargerRead) -> None:
     enabled, power_w = read.enabled, read.power_w
     old = draft.chargers.get(address)
     if old is None:
-        draft.chargers[address] = Charger(
+        charger = Charger(
             seq, event.at_ms, t_ms, enabled, power_w, read.voltage_v, read.current_a, read.energy_wh,
             read.lease_s, read.timer, t_ms, foreign=enabled is True, power_t_ms=t_ms, known_w=power_w or 0.0,
         )  # fmt: skip
+        draft.chargers[address] = charger
+        if read.pilot is not None or read.offered_a is not None:
+            _evse_read(draft, event, read, address, None, charger)
         return
     asked, attempts, foreign = old.asked, old.attempts, old.foreign
     if enabled is old.enabled or enabled is None:
@@ -114,11 +120,15 @@ def _charger_read(draft: Draft, event: Event, read: ChargerRead) -> None:
         power_t_ms, known_w = old.power_t_ms, old.known_w
     else:
         power_t_ms, known_w = t_ms, power_w or 0.0
-    draft.chargers[address] = Charger(
+    charger = Charger(
         seq, event.at_ms, t_ms, enabled, power_w, read.voltage_v, read.current_a, read.energy_wh,
         read.lease_s, read.timer, since_ms, old.pending, asked, foreign, attempts, old.retry_t_ms,
         old.leased_t_ms, old.leased_s, old.starts, power_t_ms, known_w,
     )  # fmt: skip
+    draft.chargers[address] = charger
+    if old.evse is not None or read.pilot is not None or read.offered_a is not None:
+        _evse_read(draft, event, read, address, old, charger)
+        return
     name = draft.by_charger.get(address)
     if name is not None:
         loadpoint = draft.loadpoints[name]
@@ -127,9 +137,50 @@ def _charger_read(draft: Draft, event: Event, read: ChargerRead) -> None:
             draft.loadpoints[name] = structs.replace(loadpoint, session=session)
 
 
-def _heard(device: Device, read: ChargerRead) -> Device:
+def _evse_read(draft: Draft, event: Event, read: ChargerRead, address: str, old: Charger | None, new: Charger) -> None:
+    """What an EVSE says beyond what a plug says: the vehicle on it, what it is offered and on how many phases it draws."""
+    before = None if old is None else old.evse
+    evse = evses.followed(before, read, old, new, draft.t_ms)
+    new = structs.replace(new, evse=evse)
+    power_w = evses.drawn_w(new)
+    if power_w is not None:
+        new = structs.replace(new, power_t_ms=draft.t_ms, known_w=power_w)
+    if old is not None and old.attempts and not evses.effective(new):
+        new = structs.replace(new, attempts=old.attempts)
+    draft.chargers[address] = new
+    name = draft.by_charger.get(address)
+    if name is None:
+        return
+    evses.plugged(draft, event, name, before, evse)
+    loadpoint = draft.loadpoints[name]
+    if loadpoint.session is not None and old is not None:
+        session = supplied(loadpoint.session, old, power_w, draft.t_ms, draft.configuration, draft.sky)
+        draft.loadpoints[name] = structs.replace(loadpoint, session=session)
+
+
+def _meter_read(draft: Draft, event: Event, read: MeterRead) -> None:
+    _answered(draft, event.source)
+    address = f"{event.source}/{read.channel}" if read.channel else event.source
+    draft.meters[address] = meters.measured_by(draft.meters.get(address), read, event.seq, event.at_ms, draft.t_ms)
+
+
+def _storage_read(draft: Draft, event: Event, read: StorageRead) -> None:
+    _answered(draft, event.source)
+    address = f"{event.source}/{read.channel}" if read.channel else event.source
+    draft.storages[address] = meters.stored_in(
+        draft.storages.get(address), read, event.seq, event.at_ms, draft.t_ms, meters.fed_w(draft, draft.t_ms)
+    )
+
+
+def _answered(draft: Draft, source: str) -> None:
+    device = draft.devices.get(source)
+    if device is None or not device.reachable or device.failing_since_ms is not None or not device.heard:
+        draft.devices[source] = _heard(device or Device())
+
+
+def _heard(device: Device, read: ChargerRead | None = None) -> Device:
     """A device that has answered. A test of its timer that was cut short is over when the socket is seen to be off."""
-    over = device.testing == read.channel and read.enabled is False
+    over = read is not None and device.testing == read.channel and read.enabled is False
     testing = None if over else device.testing
     return structs.replace(
         device, heard=True, reachable=True, failing_since_ms=None, error="", detail="", testing=testing
@@ -187,13 +238,21 @@ def _device_added(draft: Draft, event: Event, fact: DeviceAdded) -> None:
         lease=fact.lease,
         has_meter=fact.has_meter,
         switch_at=fact.switch_at,
+        min_current_a=fact.min_current_a,
+        max_current_a=fact.max_current_a,
+        current_step_a=fact.current_step_a,
+        max_phases=fact.max_phases,
+        pause_s=fact.pause_s,
+        lease_current_a=fact.lease_current_a,
+        has_pilot=fact.has_pilot,
     )
 
 
 def _device_removed(draft: Draft, event: Event, fact: DeviceRemoved) -> None:
     draft.devices.pop(event.source, None)
-    for address in [a for a in draft.chargers if a.partition("/")[0] == event.source]:
-        del draft.chargers[address]
+    for kept in (draft.chargers, draft.meters, draft.storages):
+        for address in [a for a in kept if a.partition("/")[0] == event.source]:
+            del kept[address]
 
 
 def _lease_test_begun(draft: Draft, event: Event, fact: LeaseTestBegun) -> None:
@@ -229,7 +288,7 @@ def _decided(draft: Draft, event: Event, fact: Decided) -> None:
     )
     if fact.outcome is not None and loadpoint.session is not None:
         loadpoint = ended(draft, loadpoint, event.at_ms, fact.outcome, shown)
-        loadpoint = structs.replace(loadpoint, mode=None, mode_by="", mode_until_ms=None)
+        loadpoint = structs.replace(loadpoint, mode=None, mode_by="", mode_until_ms=None, sated=True)
     draft.loadpoints[fact.loadpoint] = loadpoint
 
 
@@ -238,11 +297,18 @@ def _command_issued(draft: Draft, event: Event, fact: CommandIssued) -> None:
     charger = draft.chargers.get(command.device)
     if charger is None:
         charger = Charger(0, 0, 0, None, None, None, None, None, None, None, t_ms)
-    attempts, starts = (charger.attempts if charger.asked is command.enabled else 0), charger.starts
+    if isinstance(command, SetPhases):
+        charger = structs.replace(evses.told(charger, command, t_ms), pending=Pending(event.seq, command, t_ms))
+        draft.chargers[command.device] = charger
+        return
+    again, charger = _told(charger, command, t_ms)
+    attempts, starts = (charger.attempts if again else 0), charger.starts
     if charger.enabled is not command.enabled:
         attempts += 1
         if command.enabled:
             starts = (*(start for start in starts if start > t_ms - DAY_MS), t_ms)
+    elif again and not evses.effective(charger):
+        attempts += 1
     retry_s = RETRY_S[min(max(attempts, 1), len(RETRY_S)) - 1]
     draft.chargers[command.device] = structs.replace(
         charger,
@@ -255,11 +321,22 @@ def _command_issued(draft: Draft, event: Event, fact: CommandIssued) -> None:
     )
 
 
+def _told(charger: Charger, command: SetEnabled | SetCurrent, t_ms: int) -> tuple[bool, Charger]:
+    """Whether the same was asked before, and the charger as it is once it is asked now."""
+    if isinstance(command, SetEnabled):
+        return charger.asked is command.enabled, charger
+    again = charger.evse is not None and charger.evse.asked_a == command.current_a
+    return again, evses.told(charger, command, t_ms)
+
+
 def _command_done(draft: Draft, event: Event, fact: CommandDone) -> None:
     found = _pending(draft, fact.issued)
     if found is None:
         return
     address, charger, pending = found
+    if isinstance(pending.command, SetPhases):
+        draft.chargers[address] = structs.replace(charger, pending=None)
+        return
     leased_s = pending.command.lease_s
     # The lease began in the device at some moment after the command went out; counting from then errs on the safe side.
     leased_t_ms = None if leased_s is None else pending.t_ms
@@ -272,11 +349,15 @@ def _command_failed(draft: Draft, event: Event, fact: CommandFailed) -> None:
         return
     address, charger, pending = found
     retry_t_ms = charger.retry_t_ms
-    if (
-        charger.enabled is pending.command.enabled
-    ):  # only its lease was to be renewed; a plug that cannot is not pestered
+    if isinstance(pending.command, SetPhases):
+        retry_t_ms = pending.t_ms + RETRY_S[1] * 1000
+    elif charger.enabled is pending.command.enabled and evses.effective(charger):
+        # only its lease was to be renewed; a plug that cannot is not pestered
         retry_t_ms = pending.t_ms + RETRY_S[-1] * 1000
-    draft.chargers[address] = structs.replace(charger, pending=None, retry_t_ms=retry_t_ms)
+    charger = structs.replace(charger, pending=None, retry_t_ms=retry_t_ms)
+    if charger.evse is not None:
+        charger = structs.replace(charger, evse=structs.replace(charger.evse, refused=fact.detail))
+    draft.chargers[address] = charger
 
 
 def _pending(draft: Draft, issued: int) -> tuple[str, Charger, Pending] | None:
@@ -306,6 +387,13 @@ def _nothing(draft: Draft, event: Event, fact: object) -> None:
     """The envelope is all that counts."""
 
 
+def _tick(draft: Draft, event: Event, fact: Tick) -> None:
+    if draft.sunny:
+        draft.sky, suns = sun.advanced(draft, draft.t_ms)
+        for name, followed in suns.items():
+            draft.loadpoints[name] = structs.replace(draft.loadpoints[name], sun=followed)
+
+
 def _config_loaded(draft: Draft, event: Event, fact: ConfigLoaded) -> None:
     new, old = fact.configuration, draft.configuration
     for name in [n for n in draft.loadpoints if n not in new.loadpoints]:
@@ -318,6 +406,7 @@ def _config_loaded(draft: Draft, event: Event, fact: ConfigLoaded) -> None:
         )
     draft.configuration, draft.config_seq, draft.config_at_ms = new, event.seq, event.at_ms
     draft.by_charger = {settings.charger: name for name, settings in new.loadpoints.items()}
+    draft.sunny = balance.order(new)
     draft.devices = {name: draft.devices.get(name, Device()) for name in new.devices}
     draft.sinks = {name: unsent for name, unsent in draft.sinks.items() if name in new.sinks}
     for name, settings in new.loadpoints.items():
@@ -355,6 +444,8 @@ def _recording_back(draft: Draft, event: Event, fact: RecordingBack) -> None:
 
 _HANDLERS: dict[type, Callable[[Draft, Event, Any], None]] = {
     ChargerRead: _charger_read,
+    MeterRead: _meter_read,
+    StorageRead: _storage_read,
     ReadFailed: _read_failed,
     DeviceLost: _device_lost,
     DeviceBack: _device_back,
@@ -387,5 +478,5 @@ _HANDLERS: dict[type, Callable[[Draft, Event, Any], None]] = {
     SinkBack: _sink_back,
     RecordingLost: _recording_lost,
     RecordingBack: _recording_back,
-    Tick: _nothing,
+    Tick: _tick,
 }

@@ -12,13 +12,12 @@ from msgspec import Struct, structs
 from chargerd.engine import limits
 from chargerd.engine.evolve import fold
 from chargerd.engine.limits import Case, Granted
-from chargerd.engine.settings import mode_of, settings_of
+from chargerd.engine.settings import policy_of, settings_of
 from chargerd.engine.step import case_of, judge
 from chargerd.model.decision import Decision
 from chargerd.model.events import Body, ChargerRead, Decided, Event, Reason
 from chargerd.model.reasons import ALARMS, word
 from chargerd.model.state import Session, Site
-from chargerd.policies import BY_MODE
 
 BY = "why"
 SO_FAR = tuple(
@@ -172,14 +171,14 @@ class World:
         return self._remembered(site, case, self._judged(case)[0])
 
     def _judged(self, case: Case) -> tuple[Decision, Granted]:
-        return judge(case, BY_MODE[mode_of(case.site, self.name)])
+        return judge(case, policy_of(case.site, self.name))
 
     def _remembered(self, site: Site, case: Case, decision: Decision) -> Site:
         """The state with what the policy would remember of this moment."""
         point, session = case.loadpoint, case.session
         if session is None or (point.decided is not None and point.decided.memory == decision.memory):
             return site
-        policy = BY_MODE[mode_of(site, self.name)]
+        policy = policy_of(site, self.name)
         decided = Decided(self.name, policy, decision.wish, decision.wish, decision.reason, memory=decision.memory,
                           session=session.number)  # fmt: skip
         point = structs.replace(point, decided=decided)

@@ -12,10 +12,10 @@ from collections.abc import Callable
 from msgspec import Struct
 
 from chargerd.model import windows
-from chargerd.model.decision import Decision
+from chargerd.model.decision import Decision, Supply
 from chargerd.model.events import Reason, SetPoint
 from chargerd.model.settings import DeviceSettings, LoadpointSettings, Scalar
-from chargerd.model.state import Charger, Device, Loadpoint, Session, Site
+from chargerd.model.state import Charger, Device, Loadpoint, Session, Site, Sky, Sun
 
 OFF = SetPoint(enabled=False)
 KEEP = SetPoint()
@@ -41,6 +41,10 @@ class Case(Struct, frozen=True, gc=False):
     device: Device
     charger: Charger | None
     started: bool  # the policy has seen the battery take power; before that it is still setting up
+    mode: str = ""
+    sky: Sky = Sky()
+    sun: Sun | None = None
+    supply: Supply | None = None  # of an EVSE
 
     @property
     def session(self) -> Session | None:
@@ -63,7 +67,7 @@ def grant(case: Case, decision: Decision) -> Granted:
     if held is not None:
         return held  # a person's hands off: nothing is sent but lease renewals, by nobody
     if decision.outcome is None and case.session is not None and _waited(case):
-        for cap in _CAPS:
+        for cap in _CAPS if case.settings.kind == "battery" else _EVSE_CAPS:
             capped = cap(case, case.session)
             if capped is not None:
                 return capped
@@ -81,7 +85,8 @@ def speaking(case: Case, decision: Decision) -> tuple[Reason, ...]:
     """
     found = [_hold(case, decision)]
     if decision.outcome is None and case.session is not None and _waited(case):
-        found += [cap(case, case.session) for cap in _CAPS]
+        caps = _CAPS if case.settings.kind == "battery" else _EVSE_CAPS
+        found += [cap(case, case.session) for cap in caps]
     found += [limit(case, decision) for limit in _LIMITS]
     return tuple(granted.limit for granted in found if granted is not None and granted.limit is not None)
 
@@ -219,6 +224,9 @@ _CAPS: tuple[Callable[[Case, Session], Granted | None], ...] = (
 )
 
 
+_EVSE_CAPS = (_no_effect,)
+
+
 # What takes permission away
 
 
@@ -251,12 +259,13 @@ def _waited(case: Case) -> bool:
 
 
 def _window(case: Case, decision: Decision) -> Granted | None:
+    hours = (*case.settings.windows, *case.settings.always)
     if not decision.wish.enabled or not case.settings.windows:
         return None
     zone = windows.zone(case.site.configuration.timezone)
-    if windows.inside(case.settings.windows, case.wall_ms, zone):
+    if windows.inside(hours, case.wall_ms, zone):
         return None
-    opens_ms = windows.next_opening_ms(case.settings.windows, case.wall_ms, zone)
+    opens_ms = windows.next_opening_ms(hours, case.wall_ms, zone)
     return Granted(OFF, Reason("outside-window", {"opens_at_ms": opens_ms}))
 
 
@@ -282,7 +291,7 @@ def _observing(case: Case, decision: Decision) -> Granted | None:
 def _starts_used_up(case: Case, decision: Decision) -> Granted | None:
     session = case.session
     trying = not case.started and session is not None and session.on_ms > 0  # a set-up is not cut off halfway
-    if not _raises(case, decision) or trying or case.charger is None:
+    if not _raises(case, decision) or decision.final or trying or case.charger is None:
         return None
     starts = [start for start in case.charger.starts if start > case.t_ms - DAY_MS]
     allowed = case.settings.max_starts_per_day
@@ -299,7 +308,8 @@ def _starts_used_up(case: Case, decision: Decision) -> Granted | None:
 
 def _minimum_off_time(case: Case, decision: Decision) -> Granted | None:
     charger, minimum_s = case.charger, case.settings.min_off_s
-    if not _raises(case, decision) or not case.started or charger is None:
+    never = case.settings.kind != "battery" and charger is not None and not charger.starts  # it has not been on
+    if not _raises(case, decision) or decision.final or not case.started or charger is None or never:
         return None
     off_s = (case.t_ms - charger.enabled_t_ms) / 1000
     if off_s >= minimum_s:

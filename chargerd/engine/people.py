@@ -6,7 +6,8 @@ from msgspec import structs
 
 from chargerd.engine.course import AUTOMATIC
 from chargerd.engine.draft import Draft
-from chargerd.engine.sessions import aimed, ended, opened
+from chargerd.engine.evses import CONNECTED
+from chargerd.engine.sessions import aimed, connected, ended, opened
 from chargerd.engine.settings import overridden, value_of
 from chargerd.model.events import (
     Event,
@@ -39,6 +40,9 @@ def mode_set(draft: Draft, event: Event, fact: ModeSet) -> None:
         address = draft.configuration.loadpoints[fact.loadpoint].charger
         charger = draft.chargers[address]
         draft.chargers[address] = structs.replace(charger, asked=charger.enabled, foreign=False, attempts=0)
+    if draft.configuration.loadpoints[fact.loadpoint].kind != "battery":
+        draft.loadpoints[fact.loadpoint] = _wanted(draft, event, loadpoint, fact)
+        return
     if fact.mode == "off":
         code = "switched-off-elsewhere" if fact.by == "device" else "stopped"
         loadpoint = ended(draft, loadpoint, event.at_ms, "stopped", Reason(code, {"by": fact.by}, (event.seq,)))
@@ -47,6 +51,22 @@ def mode_set(draft: Draft, event: Event, fact: ModeSet) -> None:
     elif loadpoint.session is None:
         loadpoint = structs.replace(loadpoint, session=opened(draft, event, loadpoint, fact))
     draft.loadpoints[fact.loadpoint] = loadpoint
+
+
+def _wanted(draft: Draft, event: Event, loadpoint: Loadpoint, fact: ModeSet) -> Loadpoint:
+    """A mode at an EVSE or a consumer. A vehicle's session is its own: it goes on, paused or not, while it is connected."""
+    address = draft.configuration.loadpoints[fact.loadpoint].charger
+    charger = draft.chargers.get(address)
+    if charger is None or charger.evse is None:
+        return loadpoint
+    draft.chargers[address] = structs.replace(
+        charger, attempts=0, retry_t_ms=0, evse=structs.replace(charger.evse, tries=0)
+    )
+    there = charger.evse.pilot is None or charger.evse.pilot in CONNECTED
+    if fact.mode != "off" and loadpoint.session is None and there and fact.by != "until":
+        session = connected(draft, event, loadpoint, fact.loadpoint)
+        return structs.replace(loadpoint, session=session, sated=False)
+    return loadpoint
 
 
 def target_set(draft: Draft, event: Event, fact: TargetSet) -> None:

@@ -9,7 +9,7 @@ from chargerd.engine.draft import Draft
 from chargerd.engine.settings import overridden
 from chargerd.model.events import Event, ModeSet, Reason
 from chargerd.model.settings import Configuration, LoadpointSettings
-from chargerd.model.state import Charger, Loadpoint, Session
+from chargerd.model.state import Charger, Loadpoint, Session, Sky
 
 GAP_MS = 180_000  # energy over a longer gap between readings counts as estimated
 FLAT_W = 1.0  # power counts as the same level while it moves less than this, or less than …
@@ -45,6 +45,27 @@ def opened(draft: Draft, event: Event, loadpoint: Loadpoint, fact: ModeSet) -> S
     return course.expecting(aimed(session, settings, target), loadpoint, fact.by)
 
 
+def connected(draft: Draft, event: Event, loadpoint: Loadpoint, name: str) -> Session:
+    """A session that begins because a vehicle is there. It has no levels of power to watch: the vehicle ends it itself."""
+    settings = draft.configuration.loadpoints[name]
+    vehicle = "" if settings.vehicle is None else settings.vehicle.name
+    session = Session(
+        number=event.seq,
+        loadpoint=name,
+        profile=vehicle,
+        target="",
+        stop_w=0.0,
+        near_w=0.0,
+        by=loadpoint.mode_by or "vehicle",
+        started_at_ms=event.at_ms,
+        started_t_ms=draft.t_ms,
+        flat_t_ms=draft.t_ms,
+        solar_wh=0.0 if draft.configuration.meters else None,
+    )
+    cost, _, currency = priced(session, 0.0, draft.configuration)
+    return structs.replace(session, cost=cost, currency=currency)
+
+
 def ended(draft: Draft, loadpoint: Loadpoint, at_ms: int, outcome: str, reason: Reason) -> Loadpoint:
     """The loadpoint with its session closed, if one is open, and with what was meant for that session only taken away."""
     if loadpoint.session is None:
@@ -63,8 +84,42 @@ def ended(draft: Draft, loadpoint: Loadpoint, at_ms: int, outcome: str, reason: 
     return loadpoint
 
 
-def priced(session: Session, added_wh: float, configuration: Configuration) -> tuple[float | None, float, str]:
+def supplied(
+    session: Session, old: Charger, power_w: float | None, t_ms: int, configuration: Configuration, sky: Sky
+) -> Session:
+    """An EVSE's session with one more reading counted in, and what of it came from the sun."""
+    from_ms = max(old.t_ms, session.started_t_ms)
+    dt_ms = t_ms - from_ms
+    on_ms = session.on_ms + dt_ms if old.enabled else session.on_ms
+    if power_w is None:
+        return structs.replace(session, on_ms=on_ms)
+    known_ms = old.t_ms if old.power_t_ms is None else old.power_t_ms
+    unknown_ms = max(0, old.t_ms - max(known_ms, session.started_t_ms))
+    added_wh = (old.known_w + power_w) / 2 * (dt_ms + unknown_ms) / 3_600_000
+    share = sky.solar_share
+    cost, priced_wh, currency = priced(session, added_wh, configuration, share or 0.0)
+    solar_wh = session.solar_wh
+    if solar_wh is not None and share is not None:
+        solar_wh += added_wh * share
+    return structs.replace(
+        session,
+        energy_wh=session.energy_wh + added_wh,
+        estimated_wh=session.estimated_wh + (added_wh if dt_ms > GAP_MS or unknown_ms else 0.0),
+        on_ms=on_ms,
+        peak_w=max(session.peak_w, power_w),
+        cost=cost,
+        priced_wh=priced_wh,
+        currency=currency,
+        solar_wh=solar_wh,
+    )
+
+
+def priced(
+    session: Session, added_wh: float, configuration: Configuration, solar_share: float = 0.0
+) -> tuple[float | None, float, str]:
     """A session's cost, the energy it is of and its currency, with more energy counted in at the price in force now.
+
+    ``solar_share`` of it came from the sun and costs what feeding it in would have brought, nothing where that is not known.
 
     The one place that knows what a kWh costs: all of ``added_wh``, which has flowed since the reading before, costs what it
     costs at its end. Without a price, or in another currency than the session began in, its cost stays unknown.
@@ -72,6 +127,7 @@ def priced(session: Session, added_wh: float, configuration: Configuration) -> t
     price, currency = configuration.import_price_per_kwh, configuration.currency
     if price is None or session.currency not in ("", currency):
         return session.cost, session.priced_wh, session.currency
+    price = (1 - solar_share) * price + solar_share * (configuration.export_price_per_kwh or 0.0)
     return (session.cost or 0.0) + added_wh / 1000 * price, session.priced_wh + added_wh, currency
 
 

@@ -7,6 +7,7 @@ from msgspec import structs
 from chargerd.model import windows
 from chargerd.model.settings import LoadpointSettings, Profile, Scalar, ScheduleEntry
 from chargerd.model.state import Loadpoint, Site
+from chargerd.policies import BY_MODE
 
 PROFILE_KEYS = frozenset(Profile.__struct_fields__)
 
@@ -64,8 +65,16 @@ def target_of(site: Site, name: str) -> str:
 
 
 def mode_of(site: Site, name: str) -> str:
-    """The mode in force. As configured means off for a plug: a charge starts from a person or a schedule."""
-    return site.loadpoints[name].mode or "off"
+    """The mode in force: what a person, a schedule or the sun set, else what is configured.
+
+    A plug with a battery is configured off: a charge starts from a person or a schedule.
+    """
+    return site.loadpoints[name].mode or site.configuration.loadpoints[name].mode
+
+
+def policy_of(site: Site, name: str) -> str:
+    """The policy that the mode in force means at this loadpoint."""
+    return BY_MODE[site.configuration.loadpoints[name].kind][mode_of(site, name)]
 
 
 def schedule_of(site: Site) -> tuple[ScheduleEntry, ...]:

@@ -7,20 +7,24 @@ All of that comes back as events, in the order in which the log has them, with t
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from msgspec import Struct
 
-from chargerd.engine import limits, timeline
+from chargerd.engine import evses, limits, meters, steer, sun, timeline
 from chargerd.engine.evolve import clock_at, fold
+from chargerd.engine.evselimits import fitted
+from chargerd.engine.evses import supply_of
 from chargerd.engine.limits import Case, Granted
-from chargerd.engine.settings import mode_of, overridden
-from chargerd.model.commands import SetEnabled
+from chargerd.engine.settings import mode_of, overridden, policy_of
+from chargerd.model import windows
+from chargerd.model.commands import Command, SetCurrent, SetEnabled, enables
 from chargerd.model.decision import Decision, Memory, View
 from chargerd.model.events import Body, CommandIssued, Decided, Event, Reason, Tick
-from chargerd.model.state import Charger, Site
-from chargerd.policies import BY_MODE, POLICIES
+from chargerd.model.state import Charger, Site, Sky, Sun
+from chargerd.policies import POLICIES
 
+FOLLOWS_S = 5  # a vehicle takes so long to follow a changed pilot
 LOST_COMMAND_S = 60  # a command whose outcome has not come by then never will
 EVOLVED = "engine"
 
@@ -51,7 +55,8 @@ def close(site: Site, tick: Event) -> Closed:
     desk = _Desk(site, tick)
     for body in timeline.due(site, tick.at_ms + site.skew_ms):
         desk.add(body)
-    for name in site.configuration.loadpoints:
+    desk.follow_the_sun()
+    for name in order_of(site):
         _decide(desk, name)
     desk.add(tick.body, source=tick.source)
     wake_ms = min([*desk.wakes, *timeline.wakes(desk.site, desk.t_ms)], default=None)
@@ -68,6 +73,13 @@ class _Desk:
         self.events: list[Event] = []
         self.wakes: list[int] = []
         self.near: set[str] = set()
+        self.sky = site.sky
+        self.suns: dict[str, Sun] = {}
+
+    def follow_the_sun(self) -> None:
+        """Work out what everybody may use, before anybody decides: all decide on one picture."""
+        if self.site.sunny:
+            self.sky, self.suns = sun.advanced(self.site, self.t_ms)
 
     def add(self, body: Body, source: str = EVOLVED) -> None:
         tick = self.tick
@@ -76,21 +88,34 @@ class _Desk:
         self.site = fold(self.site, (event,))
 
 
-def case_of(site: Site, name: str, t_ms: int, wall_ms: int) -> Case:
-    """A loadpoint at a moment, as limits and policies see it."""
+def order_of(site: Site) -> tuple[str, ...]:
+    """The order in which loadpoints are decided: batteries as they are written, then by who is served first."""
+    return (*(n for n, p in site.configuration.loadpoints.items() if p.kind == "battery"), *site.sunny)
+
+
+def case_of(site: Site, name: str, t_ms: int, wall_ms: int, seen: tuple[Sky, Mapping[str, Sun]] | None = None) -> Case:
+    """A loadpoint at a moment, as limits and policies see it. ``seen``: what `engine.sun` makes of it, if that is known."""
     configured = site.configuration.loadpoints[name]
     device = configured.charger.partition("/")[0]
-    loadpoint = site.loadpoints[name]
+    loadpoint, charger = site.loadpoints[name], site.chargers.get(configured.charger)
+    settings = overridden(configured, loadpoint, wall_ms, site.configuration.timezone)
+    if seen is None:
+        seen = sun.advanced(site, t_ms) if name in site.sunny else (site.sky, {})
+    battery = settings.kind == "battery"
     return Case(
         t_ms,
         site,
         wall_ms,
-        overridden(configured, loadpoint, wall_ms, site.configuration.timezone),
+        settings,
         site.configuration.devices[device],
         loadpoint,
         site.devices[device],
-        site.chargers.get(configured.charger),
-        bool(loadpoint.decided is not None and loadpoint.decided.memory.get("started")),
+        charger,
+        bool(loadpoint.decided is not None and loadpoint.decided.memory.get("started")) or not battery,
+        mode_of(site, name),
+        seen[0],
+        seen[1].get(name),
+        supply_of(settings, site.devices[device], charger) if settings.kind == "evse" else None,
     )
 
 
@@ -98,15 +123,70 @@ def judge(case: Case, policy: str) -> tuple[Decision, Granted]:
     """What the policy wants at this moment and what the limits make of it. Also what ``why`` asks."""
     before, session = case.loadpoint.decided, case.session
     memory: Memory = {}  # it belongs to one policy and one session; a new one of either starts fresh
-    if before is not None and session is not None and before.policy == policy and before.session == session.number:
-        memory = before.memory
-    decision = POLICIES[policy](View(case.t_ms, case.settings, case.charger, session), memory)
-    return decision, limits.grant(case, decision)
+    if before is not None and before.policy == policy and (session is not None or case.settings.kind == "consumer"):
+        number = None if session is None else session.number
+        memory = before.memory if before.session == number else memory
+    decision = POLICIES[policy](view_of(case), memory)
+    granted = limits.grant(case, decision)
+    return decision, granted if case.supply is None else fitted(case, granted)
+
+
+def view_of(case: Case) -> View:
+    """What the policy sees."""
+    site, settings, charger = case.site, case.settings, case.charger
+    if settings.kind == "battery":
+        return View(case.t_ms, settings, charger, case.session)
+    zone = windows.zone(site.configuration.timezone)
+    rival = ""
+    if settings.kind == "consumer":
+        rival = next((name for name in site.sunny if _charges_fast(site, name)), "")
+    return View(
+        case.t_ms,
+        settings,
+        charger,
+        case.session,
+        case.mode,
+        case.supply,
+        case.sun,
+        _level_pct(site, case.t_ms),
+        bool(site.configuration.storages),
+        sun.cloudy(case.sky, case.t_ms),
+        _settled(case),
+        bool(settings.always) and windows.inside(settings.always, case.wall_ms, zone),
+        rival,
+        bool(settings.windows) and not windows.inside((*settings.windows, *settings.always), case.wall_ms, zone),
+    )
+
+
+def _charges_fast(site: Site, name: str) -> bool:
+    settings = site.configuration.loadpoints[name]
+    charger = site.chargers.get(settings.charger)
+    drawn = settings.kind == "evse" and charger is not None and charger.evse is not None
+    return drawn and charger is not None and mode_of(site, name) == "fast" and charger.known_w > evses.DRAWS_W
+
+
+def _level_pct(site: Site, t_ms: int) -> float | None:
+    """The house batteries' level, None if there is none or it is not known."""
+    known = [meters.storage_at(site, name, t_ms) for name in site.configuration.storages]
+    levels = [None if storage is None else storage.soc_pct for storage in known]
+    found = [level for level in levels if level is not None]
+    return sum(found) / len(found) if found and len(found) == len(levels) else None
+
+
+def _settled(case: Case) -> bool:
+    """Whether grid and charger have been read since the last set-point took effect: mixed ages make a limit cycle."""
+    charger = case.charger
+    if charger is None or charger.evse is None or charger.evse.asked_a is None:
+        return True
+    seen_ms = charger.evse.asked_t_ms + FOLLOWS_S * 1000
+    names = [name for name, meter in case.site.configuration.meters.items() if meter.role == "grid"]
+    read = [meters.meter_at(case.site, name, case.t_ms) for name in names]
+    return charger.t_ms >= seen_ms and all(meter is None or meter.t_ms >= seen_ms for meter in read)
 
 
 def _decide(desk: _Desk, name: str) -> None:
-    case = case_of(desk.site, name, desk.t_ms, desk.tick.at_ms + desk.site.skew_ms)
-    policy = BY_MODE[mode_of(desk.site, name)]
+    case = case_of(desk.site, name, desk.t_ms, desk.tick.at_ms + desk.site.skew_ms, (desk.sky, desk.suns))
+    policy = policy_of(desk.site, name)
     decision, granted = judge(case, policy)
     if decision.near:
         desk.near.add(case.device_settings.name)
@@ -126,10 +206,7 @@ def _decide(desk: _Desk, name: str) -> None:
     if not _same(decided, case.loadpoint.decided):
         desk.add(decided)
     for command in _commands(case, granted):
-        if command.enabled and case.charger is not None and case.charger.enabled:
-            reason = Reason("lease-renewal")
-        else:
-            reason = granted.limit or decision.reason
+        reason = Reason("lease-renewal") if _renews(case, command) else granted.limit or decision.reason
         desk.add(CommandIssued(name, command, reason))
 
 
@@ -149,18 +226,32 @@ def _same(new: Decided, old: Decided | None) -> bool:
     )
 
 
-def _commands(case: Case, granted: Granted) -> Iterator[SetEnabled]:
+def _renews(case: Case, command: Command) -> bool:
+    """Whether a command says only what is so already, for the sake of the lease."""
+    charger = case.charger
+    if charger is None or charger.enabled is not True:
+        return False
+    if isinstance(command, SetCurrent):
+        return command.enabled and charger.evse is not None and charger.evse.asked_a == command.current_a
+    return isinstance(command, SetEnabled) and command.enabled
+
+
+def _commands(case: Case, granted: Granted) -> Iterator[Command]:
     """What to tell the charger, if it is not as it should be and a command has a chance."""
     charger = case.charger
     if not case.device.heard or not case.device.reachable:
         return  # after it is back, a reading comes first
+    if case.settings.kind == "evse":
+        due = charger is not None and lease_due(case, charger)
+        yield from steer.commands(case, granted, lease_of(case), lease_due=due)
+        return
     if charger is None:
         if granted.grant.enabled is False and case.session is not None:
             yield SetEnabled(case.settings.charger, enabled=False)
         return
     wanted = charger.enabled if granted.grant.enabled is None else granted.grant.enabled
     if charger.pending is not None and case.t_ms - charger.pending.t_ms < LOST_COMMAND_S * 1000:
-        if granted.grant.enabled is False and charger.pending.command.enabled:  # off does not wait for word of an on
+        if granted.grant.enabled is False and enables(charger.pending.command):  # off does not wait for word of an on
             yield SetEnabled(case.settings.charger, enabled=False)
         return
     if wanted is not charger.enabled:
@@ -178,10 +269,15 @@ def lease_of(case: Case) -> int | None:
     return limits.STOPPING_LEASE_S if case.site.stopping else case.settings.lease_s
 
 
+def _in_use(case: Case) -> bool:
+    """Whether somebody wants the charger on; a consumer has no sessions."""
+    return case.session is not None or case.settings.kind == "consumer"
+
+
 def lease_due(case: Case, charger: Charger) -> bool:
     """Whether the lease in the device must be set again: at half of its life, and at once when it is not there."""
     lease_s = lease_of(case)
-    if lease_s is None or charger.timer == "foreign" or case.session is None or not limits.fresh(case):
+    if lease_s is None or charger.timer == "foreign" or not _in_use(case) or not limits.fresh(case):
         return False
     if case.site.stopping and (charger.leased_s or 0) > lease_s:
         return True

@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from chargerd.engine import plans
-from chargerd.engine.settings import schedule_of
+from chargerd.engine.evses import CONNECTED, DRAWS_W
+from chargerd.engine.settings import mode_of, schedule_of
 from chargerd.model import windows
 from chargerd.model.events import Body, HoldCleared, LimitSet, ModeSet, PlanSet, ScheduleFired, TargetSet
-from chargerd.model.state import Site
+from chargerd.model.settings import LoadpointSettings
+from chargerd.model.state import Charger, Site
 
+PLUGGED_S = 120  # a charge that begins so soon after plugging in is the box's own doing
 LATE_MS = 4 * 3_600_000  # a recurring start missed by more than this (daemon down, clock wrong) is left out
 
 
@@ -82,11 +85,37 @@ def _moved(site: Site) -> Iterator[Body]:
         charger = site.chargers.get(address)
         if charger is None or not charger.foreign or charger.seq < site.run_seq:
             continue
-        session = site.loadpoints[name].session
-        if charger.enabled and session is None:
+        session, settings = site.loadpoints[name].session, site.configuration.loadpoints[name]
+        if settings.kind == "evse":
+            yield from _pressed(site, settings, charger)
+        elif settings.kind == "consumer":
+            yield from _flipped(site, name, charger)
+        elif charger.enabled and session is None:
             yield ModeSet(name, "fast", by="device")
         elif charger.enabled is False and session is not None:
             yield ModeSet(name, "off", by="device")
+
+
+def _pressed(site: Site, settings: LoadpointSettings, charger: Charger) -> Iterator[Body]:
+    """A charge that the vehicle or its button has begun goes on slowly, and one that was paused there stays paused."""
+    mode = mode_of(site, settings.name)
+    if charger.enabled and charger.known_w > DRAWS_W and mode in ("off", "solar") and settings.adopt:
+        session = site.loadpoints[settings.name].session
+        if mode == "off" or (session is not None and site.t_ms - session.started_t_ms > PLUGGED_S * 1000):
+            yield ModeSet(
+                settings.name, "slow", by="device"
+            )  # some boxes begin by themselves when plugged in: not a person
+    elif charger.enabled is False and mode in ("slow", "fast", "min-solar") and charger.evse is not None:
+        if charger.evse.pilot is None or charger.evse.pilot in CONNECTED:
+            yield ModeSet(settings.name, "off", by="device")
+
+
+def _flipped(site: Site, name: str, charger: Charger) -> Iterator[Body]:
+    mode = mode_of(site, name)
+    if charger.enabled and mode == "off":
+        yield ModeSet(name, "fast", by="device")
+    elif charger.enabled is False and mode == "fast":
+        yield ModeSet(name, "off", by="device")
 
 
 def _starts(site: Site, wall_ms: int) -> Iterator[Body]:

@@ -14,7 +14,7 @@ from msgspec import Struct, structs
 
 from chargerd.engine import limits, timeline
 from chargerd.engine.imagine import BY, SO_FAR, Imagined, Verdict, World, leads
-from chargerd.engine.settings import in_force, mode_of, target_of
+from chargerd.engine.settings import in_force, mode_of, policy_of, target_of
 from chargerd.engine.step import case_of, judge
 from chargerd.model.decision import Decision
 from chargerd.model.events import (
@@ -30,7 +30,6 @@ from chargerd.model.events import (
 )
 from chargerd.model.settings import ADJUSTABLE, MODES, TARGETS, LoadpointSettings, Profile, Scalar
 from chargerd.model.state import Session, Site
-from chargerd.policies import BY_MODE
 
 RESOLUTION = 1 / 256
 """A number is found to this share of its change, whole numbers exactly, time to the second."""
@@ -81,7 +80,7 @@ def changes(site: Site, name: str, now_ms: int, state: str | None = None) -> tup
 def obstacles(site: Site, name: str, now_ms: int, *, on: bool = False) -> tuple[Reason, ...]:
     """Every limit that speaks at this moment against what the policy wants; with ``on`` against switching on."""
     case = case_of(site, name, site.t_ms + max(0, now_ms - site.wall_ms), now_ms)
-    decision, _ = judge(case, BY_MODE[mode_of(site, name)])
+    decision, _ = judge(case, policy_of(site, name))
     if on:
         decision = Decision(SetPoint(enabled=True), decision.reason, decision.memory)
     return limits.speaking(case, decision)
@@ -135,7 +134,7 @@ class _Search:
     def _next(self, site: Site, at_ms: int) -> int:
         """When to look next: when the engine itself would, but not later than twice as far from now."""
         case = self.world.case_at(site, at_ms)
-        decision, granted = judge(case, BY_MODE[mode_of(site, self.world.name)])
+        decision, granted = judge(case, policy_of(site, self.world.name))
         wakes = [decision.wake_ms, granted.wake_ms, *timeline.wakes(site, case.t_ms)]
         if self.read is not None and case.charger is not None:  # it goes on answering, so its reading never gets old
             stale_ms = case.charger.t_ms + round(case.device_settings.max_age_s * 1000) + 1
@@ -212,7 +211,7 @@ class _Search:
     def _set(self) -> Iterator[Change]:
         """A setting has another value within what is permitted."""
         world = self.world
-        for key, (lowest, highest) in ADJUSTABLE.items():
+        for key, (lowest, highest) in ADJUSTABLE[world.settings.kind].items():
             value = in_force(world.settings, key)
             if isinstance(value, bool) or not isinstance(value, int | float):
                 continue
@@ -279,7 +278,7 @@ class _Search:
         world, read = self.world, self.read
         site, name = world.site, world.name
         mode, target = mode_of(site, name), target_of(site, name)
-        for other in MODES:
+        for other in MODES[world.settings.kind]:
             if other != mode:
                 yield from self._tried("mode", mode, other, 1.0, (site, (ModeSet(name, other, BY),), read))
         for other in TARGETS:

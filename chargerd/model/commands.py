@@ -51,21 +51,13 @@ class SetPhases(
     phases: int
 
 
-class SetStorageMode(
-    Struct, frozen=True, gc=False, tag=True, tag_field="command", omit_defaults=True, forbid_unknown_fields=True
-):
-    """Keep a house battery from discharging ("hold"), or leave it to itself again ("normal").
-
-    ``lease_s``: seconds after which it must go back to normal by itself unless the command is given again.
-    """
-
-    device: str
-    mode: str
-    lease_s: int | None = None
-
-
-Command = SetEnabled | SetCurrent | SetPhases | SetStorageMode
+Command = SetEnabled | SetCurrent | SetPhases
 """Any command."""
+
+
+def enables(command: Command) -> bool | None:
+    """Whether the command lets energy through (True) or cuts it off (False); None where it does neither."""
+    return command.enabled if isinstance(command, SetEnabled | SetCurrent) else None
 
 
 def lowers(command: Command, offered_a: float | None = None) -> bool:
@@ -80,5 +72,3 @@ def lowers(command: Command, offered_a: float | None = None) -> bool:
             return not command.enabled or (offered_a is not None and command.current_a <= offered_a)
         case SetPhases():
             return command.phases == 1
-        case SetStorageMode():
-            return False

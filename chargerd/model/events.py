@@ -175,7 +175,7 @@ class Decided(Fact, frozen=True):
     reason: Reason
     limit: Reason | None = None
     outcome: str | None = None
-    memory: dict[str, Scalar] = {}
+    memory: dict[str, Scalar] = {}  # noqa: RUF012 – of a Struct, which copies it
     session: int | None = None
 
 

@@ -79,7 +79,7 @@ class StorageRead(Fact, frozen=True):
     """What a house battery says. ``power_w`` is what it discharges, negative while it is charged. None where it says nothing.
 
     ``capacity_wh`` is what it holds when full. ``max_charge_w`` and ``max_discharge_w`` are what it can take and give.
-    ``held_s`` is how long it will go on being kept from discharging without another command. ``status`` is a word: "charging",
+    ``status`` is a word: "charging",
     "discharging", "idle", "standby", "starting", "preserving", "fault", "off".
     """
 
@@ -93,7 +93,6 @@ class StorageRead(Fact, frozen=True):
     charged_wh: float | None = None
     discharged_wh: float | None = None
     temperature_c: float | None = None
-    held_s: int | None = None
     status: str | None = None
     measured_at_ms: int | None = None
 

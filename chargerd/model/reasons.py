@@ -12,6 +12,7 @@ from datetime import UTC, datetime, tzinfo
 
 from msgspec import Struct
 
+from chargerd.model import reasons_sun
 from chargerd.model.events import Reason
 from chargerd.model.settings import Scalar
 
@@ -116,7 +117,7 @@ REASONS: dict[str, Text] = {
     "stopping-off": Text("chargerd is ending and this plug has no timer of its own", "paused"),
     "held": Text("on hold by {by}: chargerd watches and sends nothing", "held", "chargerctl release"),
     "stale-reading": Text(
-        "the plug has not been read for {age_s}; not charged unwatched", "unknown", "chargerctl device list"
+        "the charger has not been read for {age_s}; not charged unwatched", "unknown", "chargerctl device list"
     ),
     "outside-window": Text("outside its hours; goes on at {opens_at_ms}", "waiting"),
     "observing": Text("chargerd has just started and looks before it switches anything on", "waiting"),
@@ -138,6 +139,8 @@ REASONS: dict[str, Text] = {
     # commands that are not switching
     "lease-renewal": Text("renewing the plug's own cut-off timer", "charging"),
 }
+
+REASONS |= {code: Text(sentence, word, step) for code, (sentence, word, step, _) in reasons_sun.LINES.items()}
 
 PAST: dict[str, str] = {
     "mode-off": "its mode was off",
@@ -170,7 +173,7 @@ PAST: dict[str, str] = {
     "stopping": "chargerd was ending and the plug's own timer took over for {lease_s}",
     "stopping-off": "chargerd was ending and this plug has no timer of its own",
     "held": "{by} held it: chargerd watched and sent nothing",
-    "stale-reading": "the plug had not been read for {age_s}, and nothing is charged unwatched",
+    "stale-reading": "the charger had not been read for {age_s}, and nothing is charged unwatched",
     "outside-window": "it was outside its hours, which were to begin at {opens_at_ms}",
     "observing": "chargerd had just started and looked before it switched anything on",
     "not-recorded": "the log could not be written, so nothing was switched on",
@@ -184,6 +187,7 @@ PAST: dict[str, str] = {
     "lease-renewal": "the plug's own cut-off timer was being renewed",
 }
 """The same sentences about a past moment, to stand after "because"."""
+PAST |= {code: past for code, (_, _, _, past) in reasons_sun.LINES.items()}
 
 OUTCOMES: dict[str, str] = {
     "finished": "reached its target",
@@ -202,6 +206,7 @@ OUTCOMES: dict[str, str] = {
     "fault": "the plug did not follow",
     "stopped": "stopped by a person",
     "removed-from-configuration": "no longer configured",
+    **reasons_sun.OUTCOMES,
 }
 """How a charging session can end."""
 
@@ -222,9 +227,9 @@ def past(reason: Reason, zone: tzinfo = UTC) -> str:
     return _filled(PAST[reason.code], reason.values, zone)
 
 
-def next_step(reason: Reason, zone: tzinfo = UTC) -> str:
-    """What a person can do about it; empty if nothing needs doing."""
-    return _filled(REASONS[reason.code].next_step, reason.values, zone)
+def next_step(reason: Reason, zone: tzinfo = UTC, loadpoint: str = "NAME") -> str:
+    """What a person can do about it at that loadpoint; empty if nothing needs doing."""
+    return _filled(REASONS[reason.code].next_step, {"loadpoint": loadpoint, **reason.values}, zone)
 
 
 def word(reason: Reason) -> str:

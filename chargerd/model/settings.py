@@ -185,7 +185,7 @@ class LoadpointSettings(Setting, frozen=True):
     vehicle: Vehicle | None = None
     circuit: str = ""
     min_current_a: float = 6.0
-    max_current_a: float = 16.0
+    max_current_a: float = 15.0  # one below the fuse of a 16 A socket, which is loaded for hours
     slow_current_a: float = 6.0
     max_phases: int = 3
     switch_phases: bool = True
@@ -220,8 +220,7 @@ class StorageSettings(Setting, frozen=True):
     """A house battery as configured.
 
     Below ``priority_pct`` it is charged before anything else is; from ``buffer_pct`` on it may carry a charge on sun over a cloud.
-    ``max_discharge_for_charging_w`` is the most that it may give for charging. ``hold`` are the modes in which it must not
-    give anything. ``max_charge_w`` None: as it says itself.
+    ``max_discharge_for_charging_w`` is the most that it may give for charging. ``max_charge_w`` None: as it says itself.
     """
 
     name: str
@@ -231,7 +230,6 @@ class StorageSettings(Setting, frozen=True):
     buffer_pct: float = 100.0
     max_discharge_for_charging_w: float | None = None
     max_charge_w: float | None = None
-    hold: tuple[str, ...] = ()
 
 
 class CircuitSettings(Setting, frozen=True):
@@ -294,6 +292,7 @@ class Configuration(Setting, frozen=True):
     keep_readings_ms: int = 3650 * 86_400_000
     currency: str = "EUR"
     import_price_per_kwh: float | None = None  # one price for all hours, None: unknown
+    export_price_per_kwh: float | None = None  # what is paid for what is fed in: the price of charging with it
     sinks: dict[str, SinkSettings] = {}
     networks: tuple[str, ...] = ("255.255.255.255",)  # where plugs are looked for
     adopted: tuple[Adopted, ...] = ()

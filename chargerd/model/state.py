@@ -28,12 +28,12 @@ class Evse(Struct, frozen=True, gc=False):
     seen to draw. ``switches`` are the t_ms of the changes of phases of the last 24 h.
     """
 
-    pilot: str | None
-    offered_a: float | None
-    phases: int | None
-    currents_a: tuple[float | None, float | None, float | None]
-    voltages_v: tuple[float | None, float | None, float | None]
-    status: str | None
+    pilot: str | None = None
+    offered_a: float | None = None
+    phases: int | None = None
+    currents_a: tuple[float | None, float | None, float | None] = (None, None, None)
+    voltages_v: tuple[float | None, float | None, float | None] = (None, None, None)
+    status: str | None = None
     asked_a: float | None = None  # the current that we asked for last; 0 to pause
     asked_t_ms: int = 0
     asked_phases: int | None = None
@@ -42,8 +42,42 @@ class Evse(Struct, frozen=True, gc=False):
     begun_t_ms: int | None = None  # since when it has been offered current without a pause
     drawn_t_ms: int | None = None  # when current last flowed since then
     stray_t_ms: int | None = None  # since when current has flowed although it is paused
-    wakes: int = 0  # how often it was offered anew because the vehicle took nothing
+    switched_t_ms: int | None = None  # when phases were last changed
+    tries: int = 0  # how often it was offered current in a row and took nothing
     refused: str = ""  # the device's own words for refusing the last command
+
+
+class Sun(Struct, frozen=True, gc=False):
+    """What a loadpoint may use of what the sun leaves over, followed from one tick to the next.
+
+    ``share_w`` is that power, what it uses already included; None while it is not known, because ``missing`` is not read.
+    ``recent`` are the shares of the last minutes, oldest first, with their t_ms. ``borrowed_wh`` is what charging at the smallest
+    current has taken from elsewhere since it was last paid back.
+    """
+
+    t_ms: int
+    share_w: float | None = None
+    missing: str = ""
+    recent: tuple[tuple[int, float], ...] = ()
+    enough_t_ms: int | None = None  # since when the share has been enough to begin
+    up_t_ms: int | None = None  # since when it has been enough for all phases
+    borrowed_wh: float = 0.0
+    waits_for: str = ""  # the loadpoint that is served before it
+
+
+class Sky(Struct, frozen=True, gc=False):
+    """What the whole site's sun has been like. ``made`` is production of the last minutes, with its t_ms, oldest first.
+
+    ``solar_share`` is how much of what is charged at this moment comes from the sun; None while that is not known.
+    ``drained_t_ms`` is since when house batteries have given more than they may for charging.
+    """
+
+    made: tuple[tuple[int, float], ...] = ()
+    peak_w: float = 0.0  # the most that was ever made
+    broken_t_ms: int | None = None  # when production was last seen to jump about
+    solar_share: float | None = None
+    drained_t_ms: int | None = None
+    spared_t_ms: int | None = None  # when that was last too much
 
 
 class Meter(Struct, frozen=True, gc=False):
@@ -62,7 +96,6 @@ class Meter(Struct, frozen=True, gc=False):
     temperature_c: float | None
     status: str | None
     same_t_ms: int
-    peak_w: float = 0.0  # the most it has ever said
 
 
 class Storage(Struct, frozen=True, gc=False):
@@ -78,14 +111,9 @@ class Storage(Struct, frozen=True, gc=False):
     max_charge_w: float | None
     max_discharge_w: float | None
     temperature_c: float | None
-    held_s: int | None
     status: str | None
-    same_t_ms: int
     takes_w: float | None = None
     takes_t_ms: int = 0
-    pending: Pending | None = None
-    asked: str = "normal"
-    asked_t_ms: int = 0
 
 
 class Charger(Struct, frozen=True, gc=False):
@@ -167,6 +195,9 @@ class Session(Struct, frozen=True, gc=False):
     taper_limit_s: float = 0.0  # longest that power may take from the plateau to the cut-off, 0: not watched
     calm_from_w: float = 1.0  # power from here …
     calm_to_w: float = 0.0  # … to below here adds energy and changes nothing else (see `engine.sessions`)
+    solar_wh: float | None = (
+        None  # the part of the energy that came from the sun; None for a loadpoint that does not look
+    )
 
 
 class Charge(Struct, frozen=True, gc=False):
@@ -234,6 +265,8 @@ class Loadpoint(Struct, frozen=True, gc=False):
     record: tuple[Charge, ...] = ()  # the last charges that reached their target, oldest first
     full_at_ms: int | None = None  # end of the last full charge, UTC
     stored: int = 0  # charges to storage since somebody asked for that target
+    sun: Sun | None = None  # of one that may follow the sun
+    sated: bool = False  # the vehicle took nothing more; not offered again until it is unplugged or somebody asks
 
 
 class Proof(Struct, frozen=True, gc=False):
@@ -266,6 +299,13 @@ class Device(Struct, frozen=True, gc=False):
     failing_since_ms: int | None = None
     lost_since_ms: int | None = None
     back_seq: int = 0  # seq of the last DeviceBack
+    min_current_a: float | None = None
+    max_current_a: float | None = None
+    current_step_a: float | None = None
+    max_phases: int | None = None
+    pause_s: float = 0.0
+    lease_current_a: float | None = None
+    has_pilot: bool = False
     proofs: dict[str, Proof] = {}
     testing: str | None = None
 
@@ -314,6 +354,10 @@ class Site(Struct, frozen=True, gc=False):
     devices: dict[str, Device] = {}
     chargers: dict[str, Charger] = {}
     loadpoints: dict[str, Loadpoint] = {}
+    meters: dict[str, Meter] = {}  # by address
+    storages: dict[str, Storage] = {}  # by address
+    sky: Sky = Sky()
+    sunny: tuple[str, ...] = ()  # loadpoints that may follow the sun, in the order in which they are served
     by_charger: dict[str, str] = {}  # address of a charger → the loadpoint that has it
     hold: Hold | None = None
     sinks: dict[str, Unsent] = {}  # those that cannot be told anything just now

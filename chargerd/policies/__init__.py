@@ -10,5 +10,9 @@ from chargerd.policies import off, threshold
 Policy = Callable[[View, Memory], Decision]
 
 POLICIES: dict[str, Policy] = {"off": off.decide, "threshold": threshold.decide}
-BY_MODE = {"off": "off", "fast": "threshold"}
-"""The policy that a mode means on a charger that can only be switched."""
+BY_MODE: dict[str, dict[str, str]] = {
+    "battery": {"off": "off", "fast": "threshold"},
+    "evse": {"off": "off", "solar": "surplus", "min-solar": "surplus", "slow": "fixed", "fast": "fixed"},
+    "consumer": {"off": "off", "solar": "consumer", "fast": "consumer"},
+}
+"""The policy that a mode means at a loadpoint of a kind."""

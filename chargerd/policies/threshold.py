@@ -7,6 +7,7 @@ below the cut-off for long enough; for a full charge also a tail that has gone f
 
 from __future__ import annotations
 
+from chargerd.model.commands import enables
 from chargerd.model.decision import Decision, Memory, View
 from chargerd.model.events import Reason, SetPoint
 from chargerd.model.settings import Scalar
@@ -45,7 +46,7 @@ def _begin(view: View, session: Session, charger: Charger, memory: Memory) -> De
     """Switch on and find out what is there."""
     profile = view.settings.profile
     attempt = _whole(memory.get("attempt", 1))
-    going_off = charger.pending is not None and not charger.pending.command.enabled and not memory.get("pulse")
+    going_off = charger.pending is not None and enables(charger.pending.command) is False and not memory.get("pulse")
     if charger.enabled is not True or going_off:  # what it draws until then belongs to the session before
         return _switch_on(view, charger, attempt, memory)
     if memory.get("pulse"):  # the off of the pulse is still to be seen; until then it is the same try

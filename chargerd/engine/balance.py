@@ -1,0 +1,242 @@
+"""Balance: what the site takes and gives at a moment, and how much of the sun each loadpoint may use.
+
+Everything is worked out from the newest readings that are fresh; what is missing is named and never guessed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from msgspec import Struct
+
+from chargerd.engine import evses, meters
+from chargerd.engine.draft import State
+from chargerd.engine.settings import overridden
+from chargerd.model.settings import Configuration
+from chargerd.model.state import Charger
+
+SUN = frozenset({"solar", "min-solar"})
+
+
+class Picture(Struct, frozen=True, gc=False):
+    """Powers in W by the signs of `model.readings`; None where a reading that it takes is missing.
+
+    ``surplus_w`` is what the loadpoints that follow the sun may use together, what they use already included.
+    ``missing`` names the meter or storage without which that is not known. ``storage_w`` is discharge.
+    """
+
+    grid_w: float | None
+    pv_w: float | None
+    storage_w: float | None
+    charging_w: float | None
+    house_w: float | None
+    soc_pct: float | None
+    surplus_w: float | None
+    missing: str = ""
+
+    @property
+    def solar_share(self) -> float | None:
+        """How much of what is charged now comes from the sun, from 0 to 1; the house is served first."""
+        if self.pv_w is None or self.house_w is None or not self.charging_w or self.charging_w < 0:
+            return None
+        into_storage_w = max(0.0, -(self.storage_w or 0.0))
+        return min(1.0, max(0.0, (self.pv_w - self.house_w - into_storage_w) / self.charging_w))
+
+
+class Claim(Struct, frozen=True, gc=False):
+    """What a loadpoint that follows the sun can make of it. ``steady``: it takes its least whatever the sun does."""
+
+    name: str
+    priority: int
+    min_w: float
+    max_w: float
+    used_w: float
+    running: bool
+    idle: bool
+    steady: bool
+
+
+class Share(Struct, frozen=True, gc=False):
+    """What one of them may use, and who is served before it, "" if nobody."""
+
+    power_w: float
+    waits_for: str = ""
+
+
+def order(configuration: Configuration) -> tuple[str, ...]:
+    """The loadpoints that can follow the sun, in the order in which they are served: priority, then name."""
+    points = [p for p in configuration.loadpoints.values() if p.kind != "battery"]
+    return tuple(p.name for p in sorted(points, key=lambda p: (-p.priority, p.name)))
+
+
+def picture(state: State, t_ms: int) -> Picture:
+    """The site as its meters show it at a moment on the engine's clock."""
+    configuration = state.configuration
+    grid_w, pv_w, missing = None, None, "" if configuration.meters else "a meter at the grid connection"
+    seen: list[float | None] = []
+    for name, settings in configuration.meters.items():
+        meter = meters.meter_at(state, name, t_ms)
+        if settings.role == "grid":
+            grid_w = None if meter is None else meter.power_w
+            missing = name if grid_w is None else missing
+        elif settings.role == "pv":
+            seen.append(None if meter is None else meter.power_w)
+    storage_w, soc_pct, unknown = _stored(state, t_ms)
+    inverter_w = None if None in seen else sum(w for w in seen if w is not None)
+    if seen and inverter_w is not None and storage_w is not None:
+        pv_w = max(0.0, inverter_w - _behind_inverters_w(state, t_ms))
+    charging_w = _charging_w(state, t_ms)
+    house_w = None
+    if grid_w is not None and inverter_w is not None and storage_w is not None and charging_w is not None and seen:
+        house_w = grid_w + inverter_w + storage_w - _behind_inverters_w(state, t_ms) - charging_w
+    missing = missing or unknown
+    surplus_w = None
+    if grid_w is not None and storage_w is not None:
+        spare_w = (
+            -grid_w - storage_w - configuration.reserve_w + sum(c.used_w for c in claims(state, t_ms) if c.running)
+        )
+        surplus_w = spare_w - _entitled_w(state, t_ms)
+    return Picture(grid_w, pv_w, storage_w, charging_w, house_w, soc_pct, surplus_w, missing)
+
+
+def _stored(state: State, t_ms: int) -> tuple[float | None, float | None, str]:
+    """What all house batteries discharge, their level by content, and which of them is not known."""
+    total_w, held_wh, size_wh = 0.0, 0.0, 0.0
+    for name in state.configuration.storages:
+        storage = meters.storage_at(state, name, t_ms)
+        if storage is None or storage.power_w is None:
+            return None, None, name
+        total_w += storage.power_w
+        if storage.soc_pct is not None:
+            size_wh += storage.capacity_wh or 1.0
+            held_wh += storage.soc_pct * (storage.capacity_wh or 1.0)
+    return total_w, held_wh / size_wh if size_wh else None, ""
+
+
+def _behind_inverters_w(state: State, t_ms: int) -> float:
+    """What batteries on the DC side of an inverter that is metered give: it is part of what that inverter says."""
+    inverters = {settings.device for settings in state.configuration.meters.values() if settings.role == "pv"}
+    found = 0.0
+    for name, settings in state.configuration.storages.items():
+        storage = meters.storage_at(state, name, t_ms)
+        if settings.device in inverters and storage is not None and storage.power_w is not None:
+            found += storage.power_w
+    return found
+
+
+def _entitled_w(state: State, t_ms: int) -> float:
+    """What house batteries that come first can take: as was seen while there was more, else as they or the settings say."""
+    found = 0.0
+    for name, settings in state.configuration.storages.items():
+        storage = meters.storage_at(state, name, t_ms)
+        if storage is None or storage.soc_pct is None or storage.soc_pct >= settings.priority_pct:
+            continue
+        if storage.takes_w is not None and t_ms - storage.takes_t_ms <= meters.TAKES_S * 1000:
+            found += storage.takes_w
+        else:
+            limits = [w for w in (settings.max_charge_w, storage.max_charge_w) if w is not None]
+            found += min(limits) if limits else max(0.0, -(storage.power_w or 0.0))
+    return found
+
+
+def fresh(state: State, address: str, charger: Charger | None, t_ms: int) -> bool:
+    """Whether a charger has been read in this run, and not too long ago."""
+    if charger is None or charger.seq < state.run_seq:
+        return False
+    return t_ms - charger.t_ms <= state.configuration.device_of(address).max_age_s * 1000
+
+
+def _charging_w(state: State, t_ms: int) -> float | None:
+    """What all loadpoints take together."""
+    total_w = 0.0
+    for settings in state.configuration.loadpoints.values():
+        charger = state.chargers.get(settings.charger)
+        power_w = None
+        if charger is not None and fresh(state, settings.charger, charger, t_ms):
+            power_w = evses.drawn_w(charger)
+        if power_w is None:
+            return None
+        total_w += power_w
+    return total_w
+
+
+def claims(state: State, t_ms: int) -> tuple[Claim, ...]:
+    """What follows the sun at this moment, in the order in which it is served."""
+    found = []
+    for name in state.sunny:
+        configured, loadpoint = state.configuration.loadpoints[name], state.loadpoints[name]
+        mode = loadpoint.mode or configured.mode
+        if mode not in SUN or (configured.kind == "evse" and loadpoint.session is None):
+            continue
+        settings = overridden(configured, loadpoint, state.at_ms, state.configuration.timezone)
+        charger = state.chargers.get(settings.charger)
+        known = charger if fresh(state, settings.charger, charger, t_ms) else None
+        running = known is not None and known.enabled is True
+        used_w = (evses.drawn_w(known) or 0.0) if known is not None and running else 0.0
+        if settings.kind == "evse":
+            supply = evses.supply_of(settings, state.devices[settings.charger.partition("/")[0]], charger)
+            min_w, max_w, idle = supply.min_w, supply.max_w, known is not None and _idle(known, t_ms)
+        else:
+            idle = running and used_w <= 0
+            min_w = max_w = used_w if used_w > 0 else settings.on_above_w
+        found.append(Claim(name, settings.priority, min_w, max_w, used_w, running, idle, mode == "min-solar"))
+    return tuple(found)
+
+
+def _idle(charger: Charger, t_ms: int) -> bool:
+    """Whether a vehicle has taken nothing of what it is offered for so long that it is not waited for."""
+    evse = charger.evse
+    if evse is None or evse.begun_t_ms is None:
+        return False
+    since_ms = evse.begun_t_ms if evse.drawn_t_ms is None else evse.drawn_t_ms
+    return t_ms - since_ms > evses.SETTLE_S * 1000
+
+
+def shares(wanted: Iterable[Claim], surplus_w: float, *, one_at_a_time: bool = False) -> dict[str, Share]:
+    """How the surplus is divided. ``wanted`` is in the order in which it is served.
+
+    Whoever takes its least in any case has that first. Then priority by priority: those that run have their least, those
+    that wait too where it still fits, and what is left is poured out evenly. Who is left out is told what would be there for it.
+    """
+    wanted = tuple(wanted)
+    found: dict[str, Share] = {}
+    left_w = surplus_w - sum(claim.min_w for claim in wanted if claim.steady and not claim.idle)
+    served = ""
+    for priority in sorted({claim.priority for claim in wanted}, reverse=True):
+        group = [claim for claim in wanted if claim.priority == priority]
+        kept: list[Claim] = []
+        for claim in sorted(group, key=lambda c: not c.running):  # sorted is stable: the order of names stays
+            own_w = claim.min_w if claim.steady else 0.0
+            rest_w = left_w + own_w - sum(c.min_w for c in kept if not c.steady)
+            alone = one_at_a_time and served not in ("", claim.name)
+            if alone or claim.idle or (kept and rest_w < claim.min_w and not claim.steady):
+                found[claim.name] = Share(0.0 if alone else rest_w, served if alone else "")
+                continue
+            if claim.running or rest_w >= claim.min_w:
+                served = served or claim.name
+                kept.append(claim)
+            else:
+                found[claim.name] = Share(rest_w)
+        poured = _poured(kept, left_w)
+        found.update({name: Share(power_w) for name, power_w in poured.items()})
+        left_w -= sum(min(poured[c.name], c.max_w) - (c.min_w if c.steady else 0.0) for c in kept)
+    return found
+
+
+def _poured(kept: list[Claim], left_w: float) -> dict[str, float]:
+    """An even share for each beyond its least, none above its most; alone, one has it all, also where that is too little."""
+    total_w = left_w + sum(claim.min_w for claim in kept if claim.steady)
+    if len(kept) <= 1:
+        return {claim.name: total_w for claim in kept}
+    given = {claim.name: claim.min_w for claim in kept}
+    rest_w, open_ = total_w - sum(given.values()), list(kept)
+    while rest_w > 1.0 and open_:
+        each_w = rest_w / len(open_)
+        for claim in open_:
+            more_w = min(each_w, claim.max_w - given[claim.name])
+            given[claim.name] += more_w
+            rest_w -= more_w
+        open_ = [claim for claim in open_ if claim.max_w - given[claim.name] > 1.0]
+    if rest_w < 0:  # not enough for all that run: the last in the order goes without
+        given[kept[-1].name] += rest_w
+    return given

@@ -1,0 +1,137 @@
+"""Circuits: how much current a fuse leaves for a loadpoint, on every phase and up to the root.
+
+A set-point that was granted counts as used from that moment on, whether the vehicle has taken it up or not: two loadpoints
+that begin in one cycle must not both be given what is there for one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from chargerd.engine import balance, evses, meters
+from chargerd.model.settings import CircuitSettings
+from chargerd.model.state import Charger, Meter, Site
+
+SETTLE_S = 60.0  # a granted current counts as used for so long, and then what is measured
+
+
+class Room(NamedTuple):
+    """What a circuit leaves for one loadpoint, per phase. ``blind``: its meter is not read, so the guaranteed share counts."""
+
+    current_a: float
+    circuit: str
+    blind: bool
+
+
+def room_for(site: Site, name: str, t_ms: int, phases: int, voltage_v: float) -> Room | None:
+    """The tightest circuit above a loadpoint that draws on so many phases; None if it hangs on none."""
+    found = [
+        _room(site, circuit, name, t_ms, phases, voltage_v)
+        for circuit in above(site, site.configuration.loadpoints[name].circuit)
+    ]
+    return min(found, default=None)
+
+
+def above(site: Site, circuit: str) -> Iterator[CircuitSettings]:
+    """A circuit and all that it hangs on. `config.home` has seen to it that they end."""
+    circuits = site.configuration.circuits
+    while circuit in circuits:
+        yield circuits[circuit]
+        circuit = circuits[circuit].parent
+
+
+def _room(site: Site, circuit: CircuitSettings, name: str, t_ms: int, phases: int, voltage_v: float) -> Room:
+    members = [
+        n
+        for n, p in site.configuration.loadpoints.items()
+        if any(c.name == circuit.name for c in above(site, p.circuit))
+    ]
+    others = [n for n in members if n != name]
+    used = range(min(phases, circuit.phases))
+    if not circuit.meter:
+        left_a = min(circuit.max_current_a - sum(_needs(site, n, t_ms)[phase] for n in others) for phase in used)
+        return Room(left_a, circuit.name, blind=False)
+    meter = meters.meter_at(site, circuit.meter, t_ms)
+    measured = None if meter is None else _measured(meter, circuit)
+    if meter is None or measured is None:
+        taken_a = max(sum(_needs(site, n, t_ms)[phase] for n in others) for phase in used)
+        return Room(circuit.guaranteed_current_a - taken_a, circuit.name, blind=True)
+    left = []
+    for phase in used:
+        own_a = _draws(site, name, t_ms)[phase]
+        coming_a = sum(max(0.0, _needs(site, n, t_ms)[phase] - _draws(site, n, t_ms)[phase]) for n in others)
+        left.append(circuit.max_current_a - (measured[phase] - own_a) - coming_a)
+    if circuit.max_power_w is not None and meter.power_w is not None:
+        own_w = sum(_draws(site, name, t_ms)) * voltage_v
+        coming_w = sum(max(0.0, sum(_needs(site, n, t_ms)) - sum(_draws(site, n, t_ms))) * voltage_v for n in others)
+        left.append((circuit.max_power_w - (meter.power_w - own_w) - coming_w) / voltage_v / phases)
+    return Room(min(left), circuit.name, blind=False)
+
+
+def _measured(meter: Meter, circuit: CircuitSettings) -> tuple[float, float, float] | None:
+    """Current on each phase, negative where it is fed in; from the power where the meter says no currents."""
+    found: list[float | None] = []
+    for current_a, power_w, voltage_v in zip(meter.currents_a, meter.powers_w, meter.voltages_v, strict=True):
+        if current_a is not None:
+            found.append(-abs(current_a) if power_w is not None and power_w < 0 else abs(current_a))
+        elif power_w is not None:
+            found.append(
+                power_w / (voltage_v if voltage_v is not None and voltage_v > evses.LIVE_V else evses.NOMINAL_V)
+            )
+        else:
+            found.append(None)
+    known = [a for a in found[: circuit.phases] if a is not None]
+    if len(known) == circuit.phases:
+        one, two, three = (a if a is not None else 0.0 for a in found)
+        return one, two, three
+    if meter.power_w is None:
+        return None
+    # All of it might be on one phase, and a fuse does not know of averages.
+    worst_a = meter.power_w / evses.NOMINAL_V
+    return worst_a, worst_a, worst_a
+
+
+def _draws(site: Site, name: str, t_ms: int) -> tuple[float, float, float]:
+    """What a loadpoint takes on each phase by its own reading; by what it was told where it does not say, or is not read."""
+    settings = site.configuration.loadpoints[name]
+    charger = site.chargers.get(settings.charger)
+    if charger is None:
+        return (0.0, 0.0, 0.0)
+    if not balance.fresh(site, settings.charger, charger, t_ms):
+        return _told(charger)
+    evse = charger.evse
+    if evse is not None and any(a is not None for a in evse.currents_a):
+        one, two, three = (a or 0.0 for a in evse.currents_a)
+        return one, two, three
+    power_w = evses.drawn_w(charger)
+    if power_w is None:
+        return _told(charger)
+    if evse is None:
+        return (power_w / evses.voltage_v(charger), 0.0, 0.0)
+    phases = evse.live or evse.phases or 1
+    each_a = power_w / evses.voltage_v(charger) / phases
+    return (each_a, each_a if phases > 1 else 0.0, each_a if phases > 2 else 0.0)
+
+
+def _told(charger: Charger) -> tuple[float, float, float]:
+    """What an EVSE may be taking because it was told so; a plug that is on what it last took."""
+    evse = charger.evse
+    if evse is None:
+        return (charger.known_w / evses.NOMINAL_V if charger.enabled is not False else 0.0, 0.0, 0.0)
+    asked_a = evse.asked_a if evse.asked_a is not None else evse.offered_a if charger.enabled is not False else 0.0
+    each_a = asked_a or 0.0
+    phases = evse.live or evse.phases or 3
+    return (each_a, each_a if phases > 1 else 0.0, each_a if phases > 2 else 0.0)
+
+
+def _needs(site: Site, name: str, t_ms: int) -> tuple[float, float, float]:
+    """What must be kept free for a loadpoint: what it takes, and until a new set-point has settled what it was granted."""
+    drawn, charger = _draws(site, name, t_ms), site.chargers.get(site.configuration.loadpoints[name].charger)
+    if charger is None or charger.evse is None or not charger.evse.asked_a:
+        return drawn
+    begun_ms = charger.evse.begun_t_ms or charger.evse.asked_t_ms
+    if t_ms - max(charger.evse.asked_t_ms, begun_ms) > SETTLE_S * 1000:
+        return drawn
+    told = _told(charger)
+    return (max(drawn[0], told[0]), max(drawn[1], told[1]), max(drawn[2], told[2]))

@@ -1,0 +1,108 @@
+"""EVSE limits: what only a charger for cars is limited by. They lower a current, each with its own reason; the lowest counts."""
+
+from __future__ import annotations
+
+import math
+
+from msgspec import structs
+
+from chargerd.engine import circuits, steer, sun
+from chargerd.engine.limits import Case, Granted
+from chargerd.model.decision import Supply
+from chargerd.model.events import Reason, SetPoint
+from chargerd.model.settings import Scalar
+
+PATIENCE_S = 60.0  # a vehicle may take so long to begin
+WAKE_S = 180.0  # then it is offered anew, which wakes some that sleep …
+TRIES = 3  # … so often in all (S1)
+LOWERED_A = 0.05  # a limit that takes away less is not worth a word
+
+
+def fitted(case: Case, granted: Granted) -> Granted:
+    """The set-point with its current and phases brought inside every limit, or off where less than the least is left."""
+    supply, grant = case.supply, granted.grant
+    if grant.enabled is False:
+        stray = _stray(case)
+        return granted if stray is None else structs.replace(granted, limit=stray)
+    if supply is None or grant.enabled is not True:
+        return granted
+    phases = grant.phases if grant.phases is not None else supply.now
+    used = supply.used[supply.choices.index(phases)] if phases in supply.choices else phases
+    wanted_a = min(supply.min_a if grant.current_a is None else grant.current_a, supply.max_a)
+    allowed = [cap for cap in (_circuit(case, supply, used), _ramp(case, supply)) if cap is not None]
+    current_a, reason = min([*allowed, (wanted_a, None)], key=lambda cap: cap[0])
+    if reason is None or wanted_a - current_a < LOWERED_A:
+        current_a, reason = wanted_a, None
+    current_a = round(math.floor(current_a / supply.step_a + 1e-6) * supply.step_a, 3)
+    spared = _spared(case, supply, phases)
+    if spared is not None:
+        return structs.replace(granted, grant=SetPoint(enabled=False), limit=spared)
+    if current_a < supply.min_a:
+        return structs.replace(granted, grant=SetPoint(enabled=False), limit=reason or granted.limit)
+    grant = SetPoint(enabled=True, current_a=current_a, phases=grant.phases)
+    return _tried(case, structs.replace(granted, grant=grant, limit=reason or granted.limit))
+
+
+def _tried(case: Case, granted: Granted) -> Granted:
+    """A vehicle that takes nothing of what it is offered: waited for, woken a few times, and then taken to be full."""
+    charger = case.charger
+    evse = None if charger is None else charger.evse
+    if evse is None or evse.begun_t_ms is None or charger is None or charger.enabled is not True:
+        return granted
+    since_ms = evse.begun_t_ms if evse.drawn_t_ms is None else max(evse.begun_t_ms, evse.drawn_t_ms)
+    nothing_s = (charger.t_ms - since_ms) / 1000
+    if nothing_s < PATIENCE_S:
+        return granted
+    if nothing_s < WAKE_S:
+        reason = Reason("not-drawing", {"current_a": evse.offered_a}, (charger.seq,))
+        return structs.replace(granted, limit=reason)
+    off = SetPoint(enabled=False)
+    if evse.tries < TRIES:
+        return Granted(off, Reason("waking", {"attempt": evse.tries + 1, "attempts": TRIES}, (charger.seq,)))
+    values: dict[str, Scalar] = {
+        "tries": evse.tries,
+        "energy_wh": 0.0 if case.session is None else case.session.energy_wh,
+    }
+    return Granted(off, Reason("vehicle-sated", values, (charger.seq,)), "full-or-refused")
+
+
+def _stray(case: Case) -> Reason | None:
+    """Current that flows although it was told to pause, for longer than a vehicle takes to follow."""
+    charger = case.charger
+    evse = None if charger is None else charger.evse
+    if charger is None or evse is None or evse.stray_t_ms is None:
+        return None
+    if charger.t_ms - evse.stray_t_ms < steer.STRAY_S * 1000:
+        return None
+    values: dict[str, Scalar] = {"attempts": charger.attempts, "device": case.device_settings.name}
+    return Reason("charging-unasked", values, (charger.seq,))
+
+
+def _circuit(case: Case, supply: Supply, phases: int) -> tuple[float, Reason] | None:
+    room = circuits.room_for(case.site, case.settings.name, case.t_ms, phases, supply.voltage_v)
+    if room is None:
+        return None
+    code = "circuit-blind" if room.blind else "circuit-limit"
+    return room.current_a, Reason(code, {"circuit": room.circuit, "allowed_a": max(0.0, room.current_a)})
+
+
+def _ramp(case: Case, supply: Supply) -> tuple[float, Reason]:
+    """Up in steps: each shows what it does before the next one; down is never held back."""
+    charger = case.charger
+    evse = None if charger is None else charger.evse
+    from_a = supply.min_a
+    if charger is not None and charger.enabled and evse is not None:
+        from_a = max(from_a, evse.offered_a if evse.offered_a is not None else evse.asked_a or 0.0)
+    most_a = from_a + case.settings.ramp_a
+    return most_a, Reason("ramping", {"allowed_a": most_a})
+
+
+def _spared(case: Case, supply: Supply, phases: int) -> Reason | None:
+    """A house battery that has given too much for charging gives nothing for a while."""
+    share_w = None if case.sun is None else case.sun.share_w
+    if case.mode not in ("solar", "min-solar") or not sun.spared(case.sky, case.t_ms) or share_w is None:
+        return None
+    if share_w >= supply.power_w(supply.min_a, phases):
+        return None
+    limits = [s.max_discharge_for_charging_w for s in case.site.configuration.storages.values()]
+    return Reason("house-battery-spared", {"limit_w": sum(w for w in limits if w is not None)})

@@ -1,0 +1,179 @@
+"""EVSEs: what their readings say of the vehicle on them, when its session begins and ends, and what they can offer it."""
+
+from __future__ import annotations
+
+from msgspec import structs
+
+from chargerd.engine.draft import Draft
+from chargerd.engine.sessions import connected, ended
+from chargerd.model.commands import SetCurrent, SetPhases
+from chargerd.model.decision import Supply
+from chargerd.model.events import ChargerRead, Event, Reason
+from chargerd.model.settings import LoadpointSettings
+from chargerd.model.state import Charger, Device, Evse, Loadpoint
+
+NOMINAL_V = 230.0
+LIVE_V = 207.0  # a phase with less is not connected: ghost voltages of 60 and 125 V were seen on NRGkicks
+FLOWS_A = 1.0  # a phase that takes less charges nothing (evcc)
+DRAWS_W = 100.0  # an EVSE that takes less charges nothing
+MIN_A = 6.0  # IEC 61851-1: the least that a pilot can offer
+SETTLE_S = 60.0  # a vehicle takes so long to begin, and to show on how many phases it draws (evcc; openWB waits 40 s)
+FOLLOWS_A = 1.0  # set and read-back may differ by less
+AGAIN_MS = 3_600_000  # a box that does not say whether a vehicle is there is tried again after so long
+CONNECTED = frozenset("BCD")
+
+
+def followed(evse: Evse | None, read: ChargerRead, before: Charger | None, after: Charger, t_ms: int) -> Evse:
+    """What is known of an EVSE after one more reading of it."""
+    old = evse or Evse()
+    currents = (read.current_l1_a, read.current_l2_a, read.current_l3_a)
+    voltages = (read.voltage_l1_v, read.voltage_l2_v, read.voltage_l3_v)
+    flows = draws(read.power_w, currents)
+    begun_t_ms = old.begun_t_ms
+    if after.enabled is not True:
+        begun_t_ms = None
+    elif begun_t_ms is None or (before is not None and before.enabled is not True):
+        begun_t_ms = t_ms
+    drawn_t_ms = old.drawn_t_ms if begun_t_ms is not None and begun_t_ms == old.begun_t_ms else None
+    live = old.live
+    if flows and begun_t_ms is not None:
+        drawn_t_ms = t_ms
+        if t_ms - begun_t_ms >= SETTLE_S * 1000 and read.phases in (None, 2, 3):
+            live = live_phases(currents, voltages) or live
+    connected_now = read.pilot is None or read.pilot in CONNECTED
+    stray = flows and after.enabled is False
+    return structs.replace(
+        old,
+        pilot=read.pilot,
+        offered_a=read.offered_a,
+        phases=read.phases,
+        currents_a=currents,
+        voltages_v=voltages,
+        status=read.status,
+        live=live if connected_now else None,
+        begun_t_ms=begun_t_ms,
+        drawn_t_ms=drawn_t_ms,
+        stray_t_ms=None if not stray else t_ms if old.stray_t_ms is None else old.stray_t_ms,
+        tries=0 if flows or not connected_now else old.tries,
+    )
+
+
+def draws(power_w: float | None, currents_a: tuple[float | None, ...]) -> bool:
+    """Whether a vehicle takes anything worth the name."""
+    if power_w is not None:
+        return power_w > DRAWS_W
+    return any(current is not None and current > FLOWS_A for current in currents_a)
+
+
+def live_phases(currents_a: tuple[float | None, ...], voltages_v: tuple[float | None, ...]) -> int | None:
+    """On how many phases current flows; None where no current is said. A ghost of a voltage is no phase."""
+    if all(current is None for current in currents_a):
+        return None
+    pairs = zip(currents_a, voltages_v, strict=True)
+    return sum(a is not None and a > FLOWS_A and (v is None or v > LIVE_V) for a, v in pairs)
+
+
+def effective(charger: Charger) -> bool:
+    """Whether an EVSE does what it was told last: paused and nothing flows, or offering what was asked."""
+    evse = charger.evse
+    if evse is None or evse.asked_a is None:
+        return True
+    if evse.asked_a == 0:
+        return charger.enabled is False and evse.stray_t_ms is None
+    if charger.enabled is not True:
+        return False
+    return evse.offered_a is None or abs(evse.offered_a - evse.asked_a) < FOLLOWS_A
+
+
+def told(charger: Charger, command: SetCurrent | SetPhases, t_ms: int) -> Charger:
+    """The charger once a command of its kind has gone out; what it brings is seen by reading."""
+    evse = charger.evse or Evse()
+    if isinstance(command, SetPhases):
+        switches = (*(at for at in evse.switches if at > t_ms - 86_400_000), t_ms)
+        evse = structs.replace(evse, asked_phases=command.phases, switches=switches, switched_t_ms=t_ms)
+        return structs.replace(charger, evse=evse)
+    offered_anew = command.enabled and charger.enabled is not True and not evse.asked_a
+    tries = evse.tries + 1 if offered_anew else evse.tries
+    return structs.replace(charger, evse=structs.replace(evse, asked_a=command.current_a, asked_t_ms=t_ms, tries=tries))
+
+
+def plugged(draft: Draft, event: Event, name: str, before: Evse | None, after: Evse) -> None:
+    """Begin a session when a vehicle has been connected, and end it when it has gone."""
+    loadpoint = draft.loadpoints[name]
+    there = after.pilot in CONNECTED if after.pilot is not None else None
+    was = before is not None and before.pilot in CONNECTED
+    if there is False:
+        if loadpoint.session is not None:
+            loadpoint = ended(draft, loadpoint, event.at_ms, "disconnected", Reason("disconnected", {}, (event.seq,)))
+        if loadpoint.sated or loadpoint.mode is not None or was:
+            loadpoint = _left(loadpoint)
+        draft.loadpoints[name] = loadpoint
+    elif loadpoint.session is None and _begins(draft, name, there=there is True, was=was):
+        session = connected(draft, event, loadpoint, name)
+        draft.loadpoints[name] = structs.replace(loadpoint, session=session, sated=False)
+
+
+def _begins(draft: Draft, name: str, *, there: bool, was: bool) -> bool:
+    """Whether a vehicle is to be served now. A box that does not say whether one is there is tried while its mode is not off."""
+    loadpoint = draft.loadpoints[name]
+    if there:
+        return not (was and loadpoint.sated)
+    if (loadpoint.mode or draft.configuration.loadpoints[name].mode) == "off":
+        return False
+    last = loadpoint.last_session
+    return not loadpoint.sated or last is None or draft.at_ms - (last.ended_at_ms or 0) > AGAIN_MS
+
+
+def _left(loadpoint: Loadpoint) -> Loadpoint:
+    """What was asked for a vehicle goes with it, unless it was asked until a time."""
+    if loadpoint.mode_until_ms is not None:
+        return structs.replace(loadpoint, sated=False)
+    return structs.replace(loadpoint, sated=False, mode=None, mode_by="")
+
+
+def voltage_v(charger: Charger | None) -> float:
+    """Mean voltage of the phases that are connected, as the charger measures it; 230 V if it does not."""
+    if charger is None:
+        return NOMINAL_V
+    known = [] if charger.evse is None else [v for v in charger.evse.voltages_v if v is not None and v > LIVE_V]
+    if not known and charger.voltage_v is not None and charger.voltage_v > LIVE_V:
+        return charger.voltage_v
+    return sum(known) / len(known) if known else NOMINAL_V
+
+
+def can_switch_phases(settings: LoadpointSettings, device: Device) -> bool:
+    """Whether the number of phases is ours to choose at this loadpoint."""
+    vehicle = settings.vehicle
+    bears = vehicle is None or (vehicle.switch_phases and vehicle.max_phases > 1)
+    return settings.switch_phases and bears and settings.max_phases >= 3 and "SetPhases" in device.accepts
+
+
+def supply_of(settings: LoadpointSettings, device: Device, charger: Charger | None) -> Supply:
+    """What can be offered now, from what the box, the vehicle and the settings allow and from what was measured."""
+    vehicle, evse = settings.vehicle, charger.evse if charger is not None else None
+    live = None if evse is None else evse.live
+    most = min(settings.max_phases, 3 if vehicle is None else vehicle.max_phases, device.max_phases or 3)
+    used = most if not live else min(live, most if vehicle is not None else live)
+    now = (evse.phases if evse is not None else None) or device.max_phases or 3
+    choices: tuple[int, ...] = (now,)
+    if can_switch_phases(settings, device):
+        choices = (1, 3) if used > 1 else (now,)
+    return Supply(
+        max(settings.min_current_a, device.min_current_a or MIN_A, MIN_A if vehicle is None else vehicle.min_current_a),
+        min(settings.max_current_a, device.max_current_a or 80.0, 80.0 if vehicle is None else vehicle.max_current_a),
+        device.current_step_a or 1.0,
+        choices,
+        tuple(min(choice, used) for choice in choices),
+        now if now in choices else choices[0],
+        voltage_v(charger),
+    )
+
+
+def drawn_w(charger: Charger) -> float | None:
+    """What a charger takes by its last reading: as it says, or from its currents; None where it says nothing."""
+    if charger.power_w is not None:
+        return charger.power_w
+    if charger.enabled is False and charger.evse is None:
+        return 0.0
+    currents = [] if charger.evse is None else [a for a in charger.evse.currents_a if a is not None]
+    return sum(currents) * voltage_v(charger) if currents else None

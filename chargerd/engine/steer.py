@@ -1,0 +1,76 @@
+"""Steer: what to tell an EVSE so that it comes to be as it should be, one command at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from chargerd.engine import evses
+from chargerd.engine.limits import Case, Granted
+from chargerd.model.commands import SetCurrent, SetPhases, lowers
+from chargerd.model.state import Charger, Evse
+
+SWITCHED_S = 10.0  # after a change of phases nothing is offered for so long
+STRAY_S = 30.0  # a vehicle may go on for so long after it was paused
+LOST_COMMAND_S = 60  # a command whose outcome has not come by then never will
+
+
+def commands(case: Case, granted: Granted, lease_s: int | None, *, lease_due: bool) -> Iterator[SetCurrent | SetPhases]:
+    """The one command that is due now, if any."""
+    charger = case.charger
+    if charger is None or charger.evse is None:
+        return  # what cannot be seen is not told anything; its lease ends it
+    command = _wanted(case, granted, charger, charger.evse, lease_s, lease_due=lease_due)
+    if command is None:
+        return
+    down = lowers(command, charger.evse.offered_a if charger.enabled else None)
+    waits = charger.pending is not None and case.t_ms - charger.pending.t_ms < LOST_COMMAND_S * 1000
+    if waits and not (isinstance(command, SetCurrent) and not command.enabled and not _pausing(charger)):
+        return
+    soon_ms = charger.evse.asked_t_ms + round(case.device.pause_s * 1000)
+    if not down and case.t_ms < soon_ms:
+        return
+    if _repeats(charger, charger.evse, command) and case.t_ms < charger.retry_t_ms:
+        return
+    yield command
+
+
+def _wanted(
+    case: Case, granted: Granted, charger: Charger, evse: Evse, lease_s: int | None, *, lease_due: bool
+) -> SetCurrent | SetPhases | None:
+    grant, address = granted.grant, case.settings.charger
+    if grant.enabled is None:
+        asked_a = evse.asked_a
+        return SetCurrent(address, asked_a, lease_s) if lease_due and asked_a else None
+    if not grant.enabled:
+        stray = evse.stray_t_ms is not None and case.t_ms - evse.stray_t_ms >= STRAY_S * 1000
+        return SetCurrent(address, 0.0) if charger.enabled is not False or stray else None
+    if grant.phases is not None and evse.phases is not None and grant.phases != evse.phases:
+        if charger.enabled is not False or evses.draws(charger.power_w, evse.currents_a):
+            return SetCurrent(address, 0.0) if charger.enabled is not False else None
+        return SetPhases(address, grant.phases)
+    if evse.switched_t_ms is not None and case.t_ms - evse.switched_t_ms < SWITCHED_S * 1000:
+        return None
+    current_a = case.supply.min_a if grant.current_a is None and case.supply is not None else grant.current_a
+    if current_a is None:
+        return None
+    offered_a = evse.offered_a if evse.offered_a is not None else evse.asked_a
+    same = charger.enabled is True and offered_a is not None and abs(offered_a - current_a) < _step(case) / 2
+    if same and not lease_due:
+        return None
+    return SetCurrent(address, current_a, lease_s)
+
+
+def _step(case: Case) -> float:
+    return 1.0 if case.supply is None else case.supply.step_a
+
+
+def _pausing(charger: Charger) -> bool:
+    pending = charger.pending
+    return pending is not None and isinstance(pending.command, SetCurrent) and not pending.command.enabled
+
+
+def _repeats(charger: Charger, evse: Evse, command: SetCurrent | SetPhases) -> bool:
+    """Whether the very same was asked before and has not come about."""
+    if isinstance(command, SetPhases):
+        return evse.asked_phases == command.phases
+    return charger.attempts > 0 and evse.asked_a == command.current_a

@@ -1,0 +1,152 @@
+"""Reasons of chargers for cars and of consumers of surplus; a part of the table of `model.reasons`.
+
+Each code has its sentence, the word for the state, what a person can do, and the sentence about a past moment.
+"""
+
+from __future__ import annotations
+
+LINES: dict[str, tuple[str, str, str, str]] = {
+    # policies surplus, fixed
+    "no-vehicle": ("no vehicle is connected", "idle", "", "no vehicle was connected"),
+    "charging-slow": ("charging slowly, {current_a} A", "charging", "", "it was charging slowly, {current_a} A"),
+    "charging-fast": ("charging fast, {current_a} A", "charging", "", "it was charging fast, {current_a} A"),
+    "charging-with-sun": (
+        "charging with the sun: {share_w} to use",
+        "charging",
+        "",
+        "it was charging with the sun, {share_w} to use",
+    ),
+    "charging-least": (
+        "charging at the smallest current; the sun gives {share_w} of it",
+        "charging",
+        "",
+        "it was charging at the smallest current, and the sun gave {share_w} of it",
+    ),
+    "carried-over": (
+        "sun for {share_w} only; carried over, {borrowed_wh} of {borrow_wh} borrowed",
+        "charging",
+        "to borrow more or less: chargerctl set {loadpoint} borrow_wh=…",
+        "there was sun for {share_w} only, and it was carried over with {borrowed_wh} of {borrow_wh} borrowed",
+    ),
+    "cloudy": (
+        "clouds: the sun jumps about, so no more than {power_w} is taken until it is steady",
+        "charging",
+        "",
+        "the sun jumped about, so no more than {power_w} was taken",
+    ),
+    "settling": (
+        "waiting for the last change to show in the readings; {share_w} to use",
+        "charging",
+        "",
+        "the last change was yet to show in the readings",
+    ),
+    "more-phases": (
+        "going up to more phases: {share_w} to use",
+        "charging",
+        "",
+        "it went up to more phases, with {share_w} to use",
+    ),
+    "fewer-phases": (
+        "going down to one phase: {share_w} to use",
+        "charging",
+        "",
+        "it went down to one phase, with {share_w} to use",
+    ),
+    "sun-gone": (
+        "paused: {borrowed_wh} were borrowed and the sun gives {share_w}",
+        "waiting",
+        "to charge all the same: chargerctl mode {loadpoint} slow",
+        "{borrowed_wh} had been borrowed and the sun gave {share_w}",
+    ),
+    "waiting-for-sun": (
+        "waiting for sun: {share_w} to use, {needed_w} needed",
+        "waiting",
+        "to charge all the same: chargerctl mode {loadpoint} slow",
+        "there was {share_w} of sun to use and {needed_w} were needed",
+    ),
+    "sun-enough": (
+        "sun enough for {for_s}; begins after {delay_s} of it",
+        "waiting",
+        "",
+        "there had been sun enough for {for_s}, and it begins after {delay_s} of it",
+    ),
+    "sun-unknown": (
+        "paused: {meter} is not read, so nobody knows what the sun leaves over",
+        "waiting",
+        "chargerctl device list; to charge all the same: chargerctl mode {loadpoint} slow",
+        "{meter} was not read, so nobody knew what the sun left over",
+    ),
+    "least-without-meter": (
+        "charging at the smallest current: {meter} is not read",
+        "charging",
+        "chargerctl device list",
+        "it was charging at the smallest current because {meter} was not read",
+    ),
+    "house-battery-first": (
+        "the house battery comes first: {soc_pct}, charging with sun here from {min_pct} on",
+        "waiting",
+        "chargerctl set {loadpoint} min_storage_pct=…",
+        "the house battery came first: {soc_pct}, with sun here from {min_pct} on",
+    ),
+    "waiting-for-other": ("waiting for {other}", "waiting", "", "it was waiting for {other}"),
+    # policy consumer
+    "switched-on": ("on because somebody wants it so", "on", "", "somebody wanted it on"),
+    "running-with-sun": ("on with the sun: {share_w} to use", "on", "", "it was on with the sun, {share_w} to use"),
+    "running-on-storage": (
+        "on with the sun and the full house battery: {share_w} to use, {soc_pct}",
+        "on",
+        "",
+        "it was on with the sun and the full house battery, {share_w} to use, {soc_pct}",
+    ),
+    "in-its-hours": ("on in its hours", "on", "", "it was in its hours"),
+    "other-charges-fast": ("off while {other} charges fast", "waiting", "", "{other} was charging fast"),
+    "consumer-sated": (
+        "takes nothing more: switched off until its next hours",
+        "finished",
+        "",
+        "it took nothing more",
+    ),
+    # limits
+    "circuit-limit": (
+        "the fuse {circuit} leaves {allowed_a} A",
+        "charging",
+        "",
+        "the fuse {circuit} left {allowed_a} A",
+    ),
+    "circuit-blind": (
+        "the meter of {circuit} is not read: no more than the guaranteed {allowed_a} A",
+        "charging",
+        "chargerctl device list",
+        "the meter of {circuit} was not read, and {allowed_a} A are guaranteed",
+    ),
+    "ramping": ("going up in steps, {allowed_a} A now", "charging", "", "it was going up in steps, at {allowed_a} A"),
+    "house-battery-spared": (
+        "paused: the house battery gave more than {limit_w} for charging",
+        "waiting",
+        "",
+        "the house battery had given more than {limit_w} for charging",
+    ),
+    "vehicle-sated": (
+        "the vehicle takes nothing after {tries} tries: full, or it does not want to",
+        "finished",
+        "look at the vehicle; to try again: chargerctl mode {loadpoint} fast",
+        "the vehicle took nothing after {tries} tries",
+    ),
+    "not-drawing": (
+        "offered {current_a} A, and the vehicle takes nothing",
+        "waiting for vehicle",
+        "",
+        "{current_a} A were offered, and the vehicle took nothing",
+    ),
+    "waking": ("offered anew, try {attempt} of {attempts}", "waiting for vehicle", "", "it was being offered anew"),
+    "charging-unasked": (
+        "paused, and current flows all the same; told {attempts} times",
+        "fault",
+        "stop it at the charger or the vehicle; chargerctl device read {device}",
+        "it was paused, and current flowed all the same",
+    ),
+    # ways in which a session ends
+    "disconnected": ("the vehicle was unplugged", "idle", "", "the vehicle had been unplugged"),
+}
+
+OUTCOMES = {"disconnected": "unplugged", "full-or-refused": "took nothing more"}

@@ -1,0 +1,149 @@
+"""Surplus: charge with what the sun leaves over. Modes "solar" (pauses without it) and "min-solar" (never below the least).
+
+Down follows the share at once, up follows the least share of the last minute, so that a cloud's edge moves nothing twice.
+A pause is decided by energy: charging at the smallest current may borrow so much, which sun that comes back pays back. A bare
+timer would pause for a thin cloud that lasts and charge on through a thick one that does not.
+"""
+
+from __future__ import annotations
+
+from chargerd.model.decision import Decision, Memory, Supply, View
+from chargerd.model.events import Reason, SetPoint
+from chargerd.model.settings import Scalar
+from chargerd.model.state import Charger, Sun
+
+RISE_S = 60.0  # a share must have been there for so long before more is offered
+CLOUDY_RISE_S = 300.0  # while production jumps about
+DOWN_WH = 30.0  # of three phases borrow no more than this before one does
+SOC_MARGIN_PCT = 5.0  # a house battery may fall this far below the level from which its owner charges with sun
+UP_WAIT_S = 60.0
+
+OFF = SetPoint(enabled=False)
+
+
+def decide(view: View, memory: Memory) -> Decision:
+    """What is offered to the vehicle at this moment."""
+    charger, supply, sun = view.charger, view.supply, view.sun
+    if view.session is None:
+        return Decision(OFF, Reason("no-vehicle"), {}, final=True)
+    if charger is None or supply is None:
+        return Decision(SetPoint(), Reason("no-reading"), memory)
+    running = charger.enabled is True
+    least = view.mode == "min-solar"
+    if sun is None or sun.share_w is None:
+        values: dict[str, Scalar] = {"meter": "" if sun is None else sun.missing}
+        if least:
+            return _offer(supply, supply.min_a, supply.now, Reason("least-without-meter", values), memory)
+        return Decision(OFF, Reason("sun-unknown", values), memory, final=True)
+    if not view.settled and running:
+        return Decision(_as_is(charger, supply), Reason("settling", _values(sun, charger)), memory)
+    if not running:
+        return _begin(view, supply, sun, memory, least=least)
+    return _go_on(view, supply, sun, charger, memory, least=least)
+
+
+def _begin(view: View, supply: Supply, sun: Sun, memory: Memory, *, least: bool) -> Decision:
+    share_w = sun.share_w or 0.0
+    phases = _phases_to_begin(supply, sun)
+    if least:
+        current_a = max(supply.min_a, supply.current_a(share_w, phases))
+        return _offer(supply, current_a, phases, Reason("charging-least", {"share_w": share_w}), memory)
+    held = _house_first(view, view.settings.min_storage_pct)
+    if held is not None:
+        return Decision(OFF, held, memory)
+    if sun.waits_for:
+        return Decision(OFF, Reason("waiting-for-other", {"other": sun.waits_for}), memory)
+    needed: dict[str, Scalar] = {"share_w": share_w, "needed_w": supply.min_w}
+    if sun.enough_t_ms is None:
+        return Decision(OFF, Reason("waiting-for-sun", needed), memory)
+    ready_ms = sun.enough_t_ms + round(view.settings.start_delay_s * 1000)
+    if view.t_ms < ready_ms:
+        values = {**needed, "for_s": (view.t_ms - sun.enough_t_ms) / 1000, "delay_s": view.settings.start_delay_s}
+        return Decision(OFF, Reason("sun-enough", values), memory, wake_ms=ready_ms)
+    current_a = supply.current_a(share_w, phases)
+    return _offer(supply, current_a, phases, Reason("charging-with-sun", needed), {**memory, "phases": phases})
+
+
+def _phases_to_begin(supply: Supply, sun: Sun) -> int:
+    """One phase where it may be chosen, unless there has been enough for all of them."""
+    return supply.choices[-1] if sun.up_t_ms is not None or len(supply.choices) == 1 else supply.choices[0]
+
+
+def _go_on(view: View, supply: Supply, sun: Sun, charger: Charger, memory: Memory, *, least: bool) -> Decision:
+    share_w, now = sun.share_w or 0.0, supply.now
+    values = _values(sun, charger)
+    held = None if least else _house_first(view, view.settings.min_storage_pct - SOC_MARGIN_PCT)
+    if held is not None:
+        return Decision(OFF, held, memory)
+    if (
+        now > supply.choices[0]
+        and (sun.borrowed_wh >= DOWN_WH or least)
+        and share_w < supply.power_w(supply.min_a, now)
+    ):
+        if _may_switch(view, charger):
+            phases = supply.choices[0]
+            current_a = supply.current_a(share_w, phases)
+            return _offer(supply, current_a, phases, Reason("fewer-phases", values), memory)
+    elif sun.up_t_ms is not None and view.t_ms - sun.up_t_ms >= UP_WAIT_S * 1000 and _may_switch(view, charger):
+        phases = supply.choices[-1]
+        return _offer(supply, supply.current_a(share_w, phases), phases, Reason("more-phases", values), memory)
+    if not least and sun.borrowed_wh >= view.settings.borrow_wh:
+        return Decision(OFF, Reason("sun-gone", {**values, "borrow_wh": view.settings.borrow_wh}), memory)
+    offered_a = _offered(charger, supply)
+    down_a = supply.current_a(share_w, now)
+    up_a = supply.current_a(_sustained_w(sun, view.t_ms, CLOUDY_RISE_S if view.cloudy else RISE_S), now)
+    current_a = min(down_a, max(offered_a, up_a))
+    code = "charging-with-sun"
+    if current_a < supply.min_a:
+        code = "charging-least" if least else "carried-over"
+    elif down_a > offered_a and current_a <= offered_a and view.cloudy:
+        code = "cloudy"
+    return _offer(supply, current_a, now, Reason(code, {**values, "borrow_wh": view.settings.borrow_wh}), memory)
+
+
+def _house_first(view: View, from_pct: float) -> Reason | None:
+    """Whether the house battery is too low for charging with sun here."""
+    if view.settings.min_storage_pct <= 0 or not view.has_storage:
+        return None
+    if view.soc_pct is not None and view.soc_pct >= from_pct:
+        return None
+    return Reason("house-battery-first", {"soc_pct": view.soc_pct, "min_pct": view.settings.min_storage_pct})
+
+
+def _may_switch(view: View, charger: Charger) -> bool:
+    """Whether the pause between two changes of phases is over, and fewer were made than a day may have."""
+    evse = charger.evse
+    if evse is None:
+        return False
+    if evse.switched_t_ms is not None and view.t_ms - evse.switched_t_ms < view.settings.phase_pause_s * 1000:
+        return False
+    return len([at for at in evse.switches if at > view.t_ms - 86_400_000]) < view.settings.max_switches_per_day
+
+
+def _sustained_w(sun: Sun, t_ms: int, window_s: float) -> float:
+    return min(power_w for at, power_w in sun.recent if at >= t_ms - window_s * 1000)
+
+
+def _offered(charger: Charger, supply: Supply) -> float:
+    evse = charger.evse
+    offered_a = None if evse is None else evse.offered_a if evse.offered_a is not None else evse.asked_a
+    return offered_a or supply.min_a
+
+
+def _as_is(charger: Charger, supply: Supply) -> SetPoint:
+    evse = charger.evse
+    asked_a = None if evse is None else evse.asked_a
+    return SetPoint(enabled=True, current_a=asked_a or _offered(charger, supply), phases=_told(supply, supply.now))
+
+
+def _told(supply: Supply, phases: int) -> int | None:
+    return phases if len(supply.choices) > 1 else None
+
+
+def _offer(supply: Supply, current_a: float, phases: int, reason: Reason, memory: Memory) -> Decision:
+    bounded_a = round(min(max(current_a, supply.min_a), supply.max_a), 3)
+    return Decision(SetPoint(enabled=True, current_a=bounded_a, phases=_told(supply, phases)), reason, memory)
+
+
+def _values(sun: Sun, charger: Charger) -> dict[str, Scalar]:
+    return {"share_w": sun.share_w, "power_w": charger.power_w, "borrowed_wh": sun.borrowed_wh}
