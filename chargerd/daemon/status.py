@@ -80,7 +80,7 @@ def loadpoint_row(context: Context, name: str) -> dict[str, Any]:
         "reason": reason_row(context, reason),
         "limit": None if limit is None else reason_row(context, limit),
         "text": _because(context, name, state, reason),
-        "next_step": next_step(reason, context.zone, name),
+        "next_step": next_step(reason, context.zone),
         "since": context.utc(loadpoint.state_since_ms or None),
         "since_local": context.local(loadpoint.state_since_ms or None),
         "power_w": None if state == "unknown" or charger is None else charger.power_w,

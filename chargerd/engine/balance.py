@@ -64,9 +64,9 @@ class Share(Struct, frozen=True, gc=False):
 
 
 def order(configuration: Configuration) -> tuple[str, ...]:
-    """The loadpoints that can follow the sun, in the order in which they are served: priority, then name."""
+    """The loadpoints that can follow the sun, in the order in which they are served: priority, then as written."""
     points = [p for p in configuration.loadpoints.values() if p.kind != "battery"]
-    return tuple(p.name for p in sorted(points, key=lambda p: (-p.priority, p.name)))
+    return tuple(p.name for p in sorted(points, key=lambda p: -p.priority))
 
 
 def picture(state: State, t_ms: int) -> Picture:

@@ -178,7 +178,7 @@ def _loadpoint_problems(site: Site) -> Iterator[Problem]:
         if loadpoint.session is None and loadpoint.mode is None and last is not None and last.outcome in ALARMS:
             reason = last.reason
             text = OUTCOMES[last.outcome or ""] if reason is None else sentence(reason)
-            step = "" if reason is None else next_step(reason, loadpoint=name)
+            step = "" if reason is None else next_step(reason)
             yield Problem(last.outcome or "", 3 if last.outcome == "fault" else 4, name, text, last.ended_at_ms, step)
 
 

@@ -59,10 +59,7 @@ def _tried(case: Case, granted: Granted) -> Granted:
     off = SetPoint(enabled=False)
     if evse.tries < TRIES:
         return Granted(off, Reason("waking", {"attempt": evse.tries + 1, "attempts": TRIES}, (charger.seq,)))
-    values: dict[str, Scalar] = {
-        "tries": evse.tries,
-        "energy_wh": 0.0 if case.session is None else case.session.energy_wh,
-    }
+    values: dict[str, Scalar] = {"tries": evse.tries, "loadpoint": case.settings.name}
     return Granted(off, Reason("vehicle-sated", values, (charger.seq,)), "full-or-refused")
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from msgspec import structs
 
+from chargerd.engine import evses
 from chargerd.engine.course import AUTOMATIC
 from chargerd.engine.draft import Draft
-from chargerd.engine.evses import CONNECTED
 from chargerd.engine.sessions import aimed, connected, ended, opened
 from chargerd.engine.settings import overridden, value_of
 from chargerd.model.events import (
@@ -62,8 +62,7 @@ def _wanted(draft: Draft, event: Event, loadpoint: Loadpoint, fact: ModeSet) -> 
     draft.chargers[address] = structs.replace(
         charger, attempts=0, retry_t_ms=0, evse=structs.replace(charger.evse, tries=0)
     )
-    there = charger.evse.pilot is None or charger.evse.pilot in CONNECTED
-    if fact.mode != "off" and loadpoint.session is None and there and fact.by != "until":
+    if fact.mode != "off" and loadpoint.session is None and evses.connected(charger.evse) and fact.by != "until":
         session = connected(draft, event, loadpoint, fact.loadpoint)
         return structs.replace(loadpoint, session=session, sated=False)
     return loadpoint

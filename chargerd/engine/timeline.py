@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from chargerd.engine import plans
-from chargerd.engine.evses import CONNECTED, DRAWS_W
+from chargerd.engine.evses import DRAWS_W, connected
 from chargerd.engine.settings import mode_of, schedule_of
 from chargerd.model import windows
 from chargerd.model.events import Body, HoldCleared, LimitSet, ModeSet, PlanSet, ScheduleFired, TargetSet
@@ -105,9 +105,8 @@ def _pressed(site: Site, settings: LoadpointSettings, charger: Charger) -> Itera
             yield ModeSet(
                 settings.name, "slow", by="device"
             )  # some boxes begin by themselves when plugged in: not a person
-    elif charger.enabled is False and mode in ("slow", "fast", "min-solar") and charger.evse is not None:
-        if charger.evse.pilot is None or charger.evse.pilot in CONNECTED:
-            yield ModeSet(settings.name, "off", by="device")
+    elif charger.enabled is False and mode in ("slow", "fast", "min-solar") and connected(charger.evse):
+        yield ModeSet(settings.name, "off", by="device")
 
 
 def _flipped(site: Site, name: str, charger: Charger) -> Iterator[Body]:

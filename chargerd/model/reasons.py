@@ -227,9 +227,9 @@ def past(reason: Reason, zone: tzinfo = UTC) -> str:
     return _filled(PAST[reason.code], reason.values, zone)
 
 
-def next_step(reason: Reason, zone: tzinfo = UTC, loadpoint: str = "NAME") -> str:
-    """What a person can do about it at that loadpoint; empty if nothing needs doing."""
-    return _filled(REASONS[reason.code].next_step, {"loadpoint": loadpoint, **reason.values}, zone)
+def next_step(reason: Reason, zone: tzinfo = UTC) -> str:
+    """What a person can do about it; empty if nothing needs doing."""
+    return _filled(REASONS[reason.code].next_step, reason.values, zone)
 
 
 def word(reason: Reason) -> str:

@@ -1,4 +1,4 @@
-"""Reasons of chargers for cars and of consumers of surplus; a part of the table of `model.reasons`.
+"""Reasons of sun: those of chargers for cars and of consumers of surplus, for the table of `model.reasons`.
 
 Each code has its sentence, the word for the state, what a person can do, and the sentence about a past moment.
 """
@@ -90,15 +90,20 @@ LINES: dict[str, tuple[str, str, str, str]] = {
     ),
     "waiting-for-other": ("waiting for {other}", "waiting", "", "it was waiting for {other}"),
     # policy consumer
-    "switched-on": ("on because somebody wants it so", "on", "", "somebody wanted it on"),
-    "running-with-sun": ("on with the sun: {share_w} to use", "on", "", "it was on with the sun, {share_w} to use"),
+    "switched-on": ("on because somebody wants it so", "charging", "", "somebody wanted it on"),
+    "running-with-sun": (
+        "on with the sun: {share_w} to use",
+        "charging",
+        "",
+        "it was on with the sun, {share_w} to use",
+    ),
     "running-on-storage": (
         "on with the sun and the full house battery: {share_w} to use, {soc_pct}",
-        "on",
+        "charging",
         "",
         "it was on with the sun and the full house battery, {share_w} to use, {soc_pct}",
     ),
-    "in-its-hours": ("on in its hours", "on", "", "it was in its hours"),
+    "in-its-hours": ("on in its hours", "charging", "", "it was in its hours"),
     "other-charges-fast": ("off while {other} charges fast", "waiting", "", "{other} was charging fast"),
     "consumer-sated": (
         "takes nothing more: switched off until its next hours",
@@ -134,11 +139,11 @@ LINES: dict[str, tuple[str, str, str, str]] = {
     ),
     "not-drawing": (
         "offered {current_a} A, and the vehicle takes nothing",
-        "waiting for vehicle",
+        "waiting",
         "",
         "{current_a} A were offered, and the vehicle took nothing",
     ),
-    "waking": ("offered anew, try {attempt} of {attempts}", "waiting for vehicle", "", "it was being offered anew"),
+    "waking": ("offered anew, try {attempt} of {attempts}", "waiting", "", "it was being offered anew"),
     "charging-unasked": (
         "paused, and current flows all the same; told {attempts} times",
         "fault",

@@ -46,9 +46,14 @@ def decide(view: View, memory: Memory) -> Decision:
 def _by_sun(view: View, memory: Memory, *, running: bool) -> Decision:
     settings, sun = view.settings, view.sun
     if sun is None or sun.share_w is None:
-        values: dict[str, Scalar] = {"meter": "" if sun is None else sun.missing}
+        values: dict[str, Scalar] = {"meter": "" if sun is None else sun.missing, "loadpoint": settings.name}
         return Decision(OFF, Reason("sun-unknown", values), {}, final=True)
-    values = {"share_w": sun.share_w, "needed_w": settings.on_above_w, "soc_pct": view.soc_pct}
+    values = {
+        "share_w": sun.share_w,
+        "needed_w": settings.on_above_w,
+        "soc_pct": view.soc_pct,
+        "loadpoint": settings.name,
+    }
     backed = _backed(view, bool(memory.get("backed")))
     needed_w = settings.on_above_w * (BACKED_SHARE if backed else 1.0)
     kept: Memory = {"backed": True} if backed else {}

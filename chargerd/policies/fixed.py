@@ -17,5 +17,6 @@ def decide(view: View, memory: Memory) -> Decision:
         supply.max_a if view.mode == "fast" else min(max(view.settings.slow_current_a, supply.min_a), supply.max_a)
     )
     phases = supply.choices[-1] if len(supply.choices) > 1 else None
-    reason = Reason(f"charging-{view.mode}", {"current_a": current_a}, (view.charger.seq,))
+    code = "charging-fast" if view.mode == "fast" else "charging-slow"
+    reason = Reason(code, {"current_a": current_a}, (view.charger.seq,))
     return Decision(SetPoint(enabled=True, current_a=current_a, phases=phases), reason, memory, final=True)

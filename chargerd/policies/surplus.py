@@ -31,12 +31,12 @@ def decide(view: View, memory: Memory) -> Decision:
     running = charger.enabled is True
     least = view.mode == "min-solar"
     if sun is None or sun.share_w is None:
-        values: dict[str, Scalar] = {"meter": "" if sun is None else sun.missing}
+        values: dict[str, Scalar] = {"meter": "" if sun is None else sun.missing, "loadpoint": view.settings.name}
         if least:
             return _offer(supply, supply.min_a, supply.now, Reason("least-without-meter", values), memory)
         return Decision(OFF, Reason("sun-unknown", values), memory, final=True)
     if not view.settled and running:
-        return Decision(_as_is(charger, supply), Reason("settling", _values(sun, charger)), memory)
+        return Decision(_as_is(charger, supply), _seen("settling", view, sun, charger), memory)
     if not running:
         return _begin(view, supply, sun, memory, least=least)
     return _go_on(view, supply, sun, charger, memory, least=least)
@@ -53,13 +53,13 @@ def _begin(view: View, supply: Supply, sun: Sun, memory: Memory, *, least: bool)
         return Decision(OFF, held, memory)
     if sun.waits_for:
         return Decision(OFF, Reason("waiting-for-other", {"other": sun.waits_for}), memory)
-    needed: dict[str, Scalar] = {"share_w": share_w, "needed_w": supply.min_w}
+    needed: dict[str, Scalar] = {"share_w": share_w, "needed_w": supply.min_w, "loadpoint": view.settings.name}
     if sun.enough_t_ms is None:
         return Decision(OFF, Reason("waiting-for-sun", needed), memory)
     ready_ms = sun.enough_t_ms + round(view.settings.start_delay_s * 1000)
     if view.t_ms < ready_ms:
-        values = {**needed, "for_s": (view.t_ms - sun.enough_t_ms) / 1000, "delay_s": view.settings.start_delay_s}
-        return Decision(OFF, Reason("sun-enough", values), memory, wake_ms=ready_ms)
+        delayed = {**needed, "for_s": (view.t_ms - sun.enough_t_ms) / 1000, "delay_s": view.settings.start_delay_s}
+        return Decision(OFF, Reason("sun-enough", delayed), memory, wake_ms=ready_ms)
     current_a = supply.current_a(share_w, phases)
     return _offer(supply, current_a, phases, Reason("charging-with-sun", needed), {**memory, "phases": phases})
 
@@ -71,7 +71,6 @@ def _phases_to_begin(supply: Supply, sun: Sun) -> int:
 
 def _go_on(view: View, supply: Supply, sun: Sun, charger: Charger, memory: Memory, *, least: bool) -> Decision:
     share_w, now = sun.share_w or 0.0, supply.now
-    values = _values(sun, charger)
     held = None if least else _house_first(view, view.settings.min_storage_pct - SOC_MARGIN_PCT)
     if held is not None:
         return Decision(OFF, held, memory)
@@ -83,22 +82,22 @@ def _go_on(view: View, supply: Supply, sun: Sun, charger: Charger, memory: Memor
         if _may_switch(view, charger):
             phases = supply.choices[0]
             current_a = supply.current_a(share_w, phases)
-            return _offer(supply, current_a, phases, Reason("fewer-phases", values), memory)
+            return _offer(supply, current_a, phases, _seen("fewer-phases", view, sun, charger), memory)
     elif sun.up_t_ms is not None and view.t_ms - sun.up_t_ms >= UP_WAIT_S * 1000 and _may_switch(view, charger):
         phases = supply.choices[-1]
-        return _offer(supply, supply.current_a(share_w, phases), phases, Reason("more-phases", values), memory)
+        return _offer(
+            supply, supply.current_a(share_w, phases), phases, _seen("more-phases", view, sun, charger), memory
+        )
     if not least and sun.borrowed_wh >= view.settings.borrow_wh:
-        return Decision(OFF, Reason("sun-gone", {**values, "borrow_wh": view.settings.borrow_wh}), memory)
+        return Decision(OFF, _seen("sun-gone", view, sun, charger), memory)
     offered_a = _offered(charger, supply)
     down_a = supply.current_a(share_w, now)
     up_a = supply.current_a(_sustained_w(sun, view.t_ms, CLOUDY_RISE_S if view.cloudy else RISE_S), now)
     current_a = min(down_a, max(offered_a, up_a))
-    code = "charging-with-sun"
-    if current_a < supply.min_a:
-        code = "charging-least" if least else "carried-over"
-    elif down_a > offered_a and current_a <= offered_a and view.cloudy:
-        code = "cloudy"
-    return _offer(supply, current_a, now, Reason(code, {**values, "borrow_wh": view.settings.borrow_wh}), memory)
+    least_code = "charging-least" if least else "carried-over"
+    held_back = view.cloudy and down_a > offered_a >= current_a
+    code = least_code if current_a < supply.min_a else "cloudy" if held_back else "charging-with-sun"
+    return _offer(supply, current_a, now, _seen(code, view, sun, charger), memory)
 
 
 def _house_first(view: View, from_pct: float) -> Reason | None:
@@ -107,7 +106,8 @@ def _house_first(view: View, from_pct: float) -> Reason | None:
         return None
     if view.soc_pct is not None and view.soc_pct >= from_pct:
         return None
-    return Reason("house-battery-first", {"soc_pct": view.soc_pct, "min_pct": view.settings.min_storage_pct})
+    values = {"soc_pct": view.soc_pct, "min_pct": view.settings.min_storage_pct, "loadpoint": view.settings.name}
+    return Reason("house-battery-first", values)
 
 
 def _may_switch(view: View, charger: Charger) -> bool:
@@ -145,5 +145,12 @@ def _offer(supply: Supply, current_a: float, phases: int, reason: Reason, memory
     return Decision(SetPoint(enabled=True, current_a=bounded_a, phases=_told(supply, phases)), reason, memory)
 
 
-def _values(sun: Sun, charger: Charger) -> dict[str, Scalar]:
-    return {"share_w": sun.share_w, "power_w": charger.power_w, "borrowed_wh": sun.borrowed_wh}
+def _seen(code: str, view: View, sun: Sun, charger: Charger) -> Reason:
+    values: dict[str, Scalar] = {
+        "share_w": sun.share_w,
+        "power_w": charger.power_w,
+        "borrowed_wh": sun.borrowed_wh,
+        "borrow_wh": view.settings.borrow_wh,
+        "loadpoint": view.settings.name,
+    }
+    return Reason(code, values, (charger.seq,))

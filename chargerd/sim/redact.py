@@ -24,7 +24,7 @@ NOBODY = frozenset(
 """Words of our own where else a person's name stands."""
 ERRORS = frozenset({"", "unreachable", "access-denied", "unexpected-answer", "not-recorded"})
 ENDS = frozenset({"", "told to stop", "stop"})
-FROM_DEVICES = (e.ChargerRead, e.ReadFailed, e.DeviceLost, e.DeviceBack, e.DeviceAdded, e.DeviceRemoved,
+FROM_DEVICES = (e.ChargerRead, e.MeterRead, e.StorageRead, e.ReadFailed, e.DeviceLost, e.DeviceBack, e.DeviceAdded, e.DeviceRemoved,
                 e.LeaseTestBegun, e.LeaseTested)  # fmt: skip
 ABOUT_COMMANDS = (e.CommandDone, e.CommandFailed)
 
@@ -104,7 +104,15 @@ def _options(_names: Names, options: dict[str, Any]) -> dict[str, Any]:
 
 
 def _values(names: Names, values: Any) -> dict[str, Any]:
-    rules: dict[str, Rule] = {"loadpoint": _of("loadpoint"), "device": _address, "by": _person, "target": _kept}
+    rules: dict[str, Rule] = {
+        "loadpoint": _of("loadpoint"),
+        "device": _address,
+        "by": _person,
+        "target": _kept,
+        "meter": _of("meter"),
+        "circuit": _of("circuit"),
+        "other": _of("loadpoint"),
+    }
     return {
         key: rules.get(key, _removed)(names, value) if isinstance(value, str) else value
         for key, value in values.items()
@@ -153,7 +161,31 @@ RULES: dict[str, Rule] = {
     "ScheduleEntry.loadpoint": _of("loadpoint"),
     "ScheduleEntry.mode": _kept,
     "ScheduleEntry.target": _kept,
+    "LoadpointSettings.kind": _kept,
+    "LoadpointSettings.mode": _kept,
+    "LoadpointSettings.circuit": _of("circuit"),
+    "Vehicle.name": _of("profile"),
+    "Configuration.sharing": _kept,
+    "Configuration.meters": _keys(_of("meter")),
+    "MeterSettings.name": _of("meter"),
+    "MeterSettings.device": _of("device"),
+    "MeterSettings.channel": _of("channel"),
+    "MeterSettings.role": _kept,
+    "Configuration.storages": _keys(_of("storage")),
+    "StorageSettings.name": _of("storage"),
+    "StorageSettings.device": _of("device"),
+    "StorageSettings.channel": _of("channel"),
+    "Configuration.circuits": _keys(_of("circuit")),
+    "CircuitSettings.name": _of("circuit"),
+    "CircuitSettings.meter": _of("meter"),
+    "CircuitSettings.parent": _of("circuit"),
     # facts
+    "ChargerRead.pilot": _kept,
+    "ChargerRead.status": _kept,
+    "MeterRead.channel": _of("channel"),
+    "MeterRead.status": _kept,
+    "StorageRead.channel": _of("channel"),
+    "StorageRead.status": _kept,
     "ChargerRead.channel": _of("channel"),
     "ChargerRead.timer": _kept,
     "ReadFailed.error": _one_of(ERRORS),
@@ -212,6 +244,8 @@ RULES: dict[str, Rule] = {
     "Decided.memory": _kept,  # a policy's own numbers and words
     "CommandIssued.loadpoint": _of("loadpoint"),
     "SetEnabled.device": _address,
+    "SetCurrent.device": _address,
+    "SetPhases.device": _address,
     "Reason.code": _kept,
     "Reason.values": _values,
     "CommandFailed.error": _one_of(ERRORS),
@@ -233,6 +267,16 @@ RULES: dict[str, Rule] = {
     "RecordingLost.error": _removed,
     "Tick.digest": _kept,  # made anew from what is left
     # state
+    "Evse.pilot": _kept,
+    "Evse.status": _kept,
+    "Evse.refused": _removed,
+    "Meter.status": _kept,
+    "Storage.status": _kept,
+    "Sun.missing": _of("meter"),
+    "Sun.waits_for": _of("loadpoint"),
+    "Site.meters": _keys(_address),
+    "Site.storages": _keys(_address),
+    "Site.sunny": _each(_of("loadpoint")),
     "Charger.timer": _kept,
     "Session.loadpoint": _of("loadpoint"),
     "Session.profile": _of("profile"),

@@ -47,7 +47,7 @@ def test_a_wrong_value_is_refused_with_what_is_allowed(tmp_path: Path, line: str
     assert (tmp_path / "chargerd.toml").read_text().splitlines()[found.line - 1] == line
 
 
-@pytest.mark.parametrize("mode", [mode for mode in MODES if mode != "off"] + ["solar", "on"])
+@pytest.mark.parametrize("mode", [mode for mode in MODES["evse"] if mode != "off"] + ["solar", "on"])
 def test_a_plug_is_configured_with_mode_off_and_told_why(tmp_path: Path, mode: str):
     """With the relay off the battery cannot be seen, so a plug is started by a schedule or a person, never by its mode."""
     (found,) = problems(tmp_path, _with(f'mode = "{mode}"'))
@@ -112,7 +112,7 @@ def test_files_accept_the_very_range_that_a_person_may_set():
     """A key in the file and the same key of chargerctl set have one range."""
     for key in ("lease_s", "min_on_s", "min_off_s", "max_starts_per_day"):
         rules = LoadpointTable.model_fields[key].metadata
-        assert tuple(getattr(rule, "ge", getattr(rule, "le", None)) for rule in rules) == ADJUSTABLE[key]
+        assert tuple(getattr(rule, "ge", getattr(rule, "le", None)) for rule in rules) == ADJUSTABLE["battery"][key]
 
 
 @pytest.mark.parametrize(

@@ -180,7 +180,7 @@ def test_a_charge_says_when_it_will_stop():
 def test_a_mode_that_a_plug_does_not_have_is_refused():
     """Solar modes come with other chargers."""
     error = refusal(home(), "SetMode", name="bike", mode="surplus")
-    assert (error.error, error.hint) == ("Refused", "Modes of a plug: off, fast.")
+    assert (error.error, error.hint) == ("Refused", "Modes of bike: off, fast.")
 
 
 def test_off_is_so_already_and_a_charge_that_has_ended_may_begin_again():
@@ -285,10 +285,10 @@ def test_only_what_differs_is_changed():
     assert asked.facts == (LimitSet("bike", "min_on_s", 60.0, "anna", None, "a1"),)
 
 
-@pytest.mark.parametrize("key", ADJUSTABLE)
+@pytest.mark.parametrize("key", ADJUSTABLE["battery"])
 def test_every_setting_takes_the_ends_of_its_range_and_nothing_beyond(key):
     """Both ends are in; a hundredth further is out, and the message names the range."""
-    low, high = ADJUSTABLE[key]
+    low, high = ADJUSTABLE["battery"][key]
     for value in (low - 0.01 * max(low, 1), high * 1.01):
         error = refusal(home(), "SetSetting", name="bike", values={key: value})
         assert error.message.startswith(f"{key} must be a number from {low:g} to {high:g}, not ")

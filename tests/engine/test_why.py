@@ -92,7 +92,7 @@ def _happen(life: Life, field: str, after: object, site: Site) -> None:
         "target": TargetSet(name, str(after), "anna"),
         "hold": HoldCleared("anna") if after is None else HoldSet("anna", name),
         "recording": RecordingBack(0),
-        **{f"set.{key}": LimitSet(name, key, after, "anna") for key in ADJUSTABLE},
+        **{f"set.{key}": LimitSet(name, key, after, "anna") for key in ADJUSTABLE["battery"]},
     }
     if field in facts:
         life.tell(0, facts[field])

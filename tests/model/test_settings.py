@@ -84,10 +84,10 @@ def test_a_charger_is_found_on_its_device():
         configuration.device_of("garage/shed")
 
 
-@pytest.mark.parametrize("key", ADJUSTABLE)
+@pytest.mark.parametrize("key", ADJUSTABLE["battery"])
 def test_what_can_be_adjusted_is_a_setting_whose_default_is_in_its_range(key):
     """A range that its own default breaks would refuse to give it back."""
-    low, high = ADJUSTABLE[key]
+    low, high = ADJUSTABLE["battery"][key]
     profile = Profile("p")
     value = getattr(profile, key, None) if hasattr(profile, key) else getattr(LoadpointSettings("l", "s", profile), key)
     assert low < high
