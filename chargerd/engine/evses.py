@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from msgspec import structs
 
-from chargerd.engine import sessions
 from chargerd.engine.draft import Draft
+from chargerd.engine.sessions import begun, ended
 from chargerd.model.commands import SetCurrent, SetPhases
 from chargerd.model.decision import Supply
 from chargerd.model.events import ChargerRead, Event, Reason
@@ -109,14 +109,14 @@ def plugged(draft: Draft, event: Event, name: str, before: Evse | None, after: E
     was = before is not None and before.pilot in CONNECTED
     if there is False:
         if loadpoint.session is not None:
-            loadpoint = sessions.ended(
+            loadpoint = ended(
                 draft, loadpoint, event.at_ms, "disconnected", Reason("disconnected", {}, (event.seq,))
             )
         if loadpoint.sated or loadpoint.mode is not None or was:
             loadpoint = _left(loadpoint)
         draft.loadpoints[name] = loadpoint
     elif loadpoint.session is None and _begins(draft, name, there=there is True, was=was):
-        session = sessions.connected(draft, event, loadpoint, name)
+        session = begun(draft, event, loadpoint, name)
         draft.loadpoints[name] = structs.replace(loadpoint, session=session, sated=False)
 
 

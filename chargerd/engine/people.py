@@ -7,7 +7,7 @@ from msgspec import structs
 from chargerd.engine import evses
 from chargerd.engine.course import AUTOMATIC
 from chargerd.engine.draft import Draft
-from chargerd.engine.sessions import aimed, connected, ended, opened
+from chargerd.engine.sessions import aimed, begun, ended, opened
 from chargerd.engine.settings import overridden, value_of
 from chargerd.model.events import (
     Event,
@@ -63,7 +63,7 @@ def _wanted(draft: Draft, event: Event, loadpoint: Loadpoint, fact: ModeSet) -> 
         charger, attempts=0, retry_t_ms=0, evse=structs.replace(charger.evse, tries=0)
     )
     if fact.mode != "off" and loadpoint.session is None and evses.connected(charger.evse) and fact.by != "until":
-        session = connected(draft, event, loadpoint, fact.loadpoint)
+        session = begun(draft, event, loadpoint, fact.loadpoint)
         return structs.replace(loadpoint, session=session, sated=False)
     return loadpoint
 

@@ -45,7 +45,7 @@ def opened(draft: Draft, event: Event, loadpoint: Loadpoint, fact: ModeSet) -> S
     return course.expecting(aimed(session, settings, target), loadpoint, fact.by)
 
 
-def connected(draft: Draft, event: Event, loadpoint: Loadpoint, name: str) -> Session:
+def begun(draft: Draft, event: Event, loadpoint: Loadpoint, name: str) -> Session:
     """A session that begins because a vehicle is there. It has no levels of power to watch: the vehicle ends it itself."""
     settings = draft.configuration.loadpoints[name]
     vehicle = "" if settings.vehicle is None else settings.vehicle.name
