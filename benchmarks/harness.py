@@ -16,9 +16,11 @@ import sys
 import tempfile
 import time
 from bisect import bisect_right
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from types import MappingProxyType
+from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # runnable from a clone that is not installed
 
@@ -38,14 +40,22 @@ INSERT = "INSERT INTO events VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
 class Bench:
     """One script's arguments and verdicts."""
 
-    def __init__(self, description: str) -> None:
+    def __init__(self, description: str, others: Mapping[str, Mapping[str, Any]] = MappingProxyType({})) -> None:
+        """``others`` are a script's own options, as `argparse` has them."""
         parser = argparse.ArgumentParser(description=description)
         parser.add_argument("--traces", type=Path, default=Path(__file__).parent / "traces", metavar="DIR")
         parser.add_argument("--slack", type=float, default=0.0, help="loosen every limit by this part, 0.15 in CI")
         parser.add_argument(
             "--year", type=Path, metavar="DIR", help="the long log of benchmarks/year.py, for those that use one"
         )
+        parser.add_argument(
+            "--all", action="store_true", help="every day of the traces, for those that go through days"
+        )
+        for name, of in others.items():
+            parser.add_argument(f"--{name}", **of)
         options = parser.parse_args()
+        self.options = options
+        self.every_day: bool = options.all
         self.traces: Path = options.traces
         self.year: Path | None = options.year
         self._slack: float = options.slack
@@ -77,20 +87,23 @@ def folder() -> tempfile.TemporaryDirectory[str]:
     return tempfile.TemporaryDirectory(prefix="chargerd-bench-")
 
 
+def trace_rows(trace: Path) -> list[dict[str, str]]:
+    """The rows of a trace, column → text."""
+    with trace.open(encoding="utf-8") as file:
+        return list(csv.DictReader(line for line in file if not line.startswith("#")))
+
+
 def powers(traces: Path) -> list[float]:
     """Recorded powers of e-bike chargers, W."""
-    with (traces / "ebike_charge_power.csv").open(encoding="utf-8") as file:
-        rows = csv.DictReader(line for line in file if not line.startswith("#"))
-        return [float(row["power_w"]) for row in rows]
+    return [float(row["power_w"]) for row in trace_rows(traces / "ebike_charge_power.csv")]
 
 
 def charges(traces: Path) -> list[list[tuple[float, float]]]:
     """Recorded charges, each as (seconds since its start, W)."""
     found: dict[str, list[tuple[float, float]]] = {}
-    with (traces / "ebike_charge_power.csv").open(encoding="utf-8") as file:
-        for row in csv.DictReader(line for line in file if not line.startswith("#")):
-            at_s = datetime.fromisoformat(row["time"]).replace(tzinfo=UTC).timestamp()
-            found.setdefault(row["run"] + row["charger"], []).append((at_s, float(row["power_w"])))
+    for row in trace_rows(traces / "ebike_charge_power.csv"):
+        at_s = datetime.fromisoformat(row["time"]).replace(tzinfo=UTC).timestamp()
+        found.setdefault(row["run"] + row["charger"], []).append((at_s, float(row["power_w"])))
     return [[(at_s - c[0][0], power_w) for at_s, power_w in c] for c in found.values() if c[-1][0] - c[0][0] > 3600]
 
 

@@ -15,8 +15,21 @@ HERE = Path(__file__).parent
 SCRIPTS = (
     "append_1", "append_12", "append_120", "append_bytes", "s1_bytes", "commits", "scan_decode", "replay_fold", "sealed",
     "start_tail", "long_log", "memory_core", "cli_start", "cutoff",
+    "track_capture", "track_battery", "one_phase", "step",
 )  # fmt: skip
-NO_BENCHMARKS = ("append", "harness", "home", "living", "peers", "table", "year")
+NO_BENCHMARKS = (
+    "append",
+    "day_picture",
+    "days",
+    "harness",
+    "home",
+    "living",
+    "peers",
+    "rules",
+    "table",
+    "track",
+    "year",
+)
 WIDTH = 36
 """Of the longest name, that of a cut-off."""
 SCRIPT_S = 600.0

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from msgspec import Struct
 
@@ -114,7 +114,8 @@ class Moment(Struct, frozen=True, gc=False):
 class House:
     """A house. ``shares`` is how its load lies on the phases; panels and battery are on ``pv_phases``, evenly.
 
-    Time begins with the first call. The energies are since then.
+    Time begins with the first call. The energies are since then. ``watch`` is told each moment that is over and for how many
+    seconds it lasted.
     """
 
     def __init__(
@@ -127,6 +128,7 @@ class House:
         shares: Phases = (0.5, 0.3, 0.2),
         pv_phases: int = 3,
         voltage_v: float = VOLTAGE_V,
+        watch: Callable[[Moment, float], None] | None = None,
     ) -> None:
         self.pv = pv
         self.load = load
@@ -139,6 +141,7 @@ class House:
         self._pv_shares = tuple(1 / pv_phases if n < pv_phases else 0.0 for n in range(3))
         self._voltages_v: Phases = (voltage_v, voltage_v, voltage_v)
         self._moments: deque[Moment] = deque(maxlen=KEPT)
+        self._watch = watch
         self._missing_w = 0.0
         self._cars_w: list[float] = [0.0 for _ in self.boxes]
 
@@ -178,6 +181,8 @@ class House:
 
     def _flow(self, passed_s: float) -> None:
         now, hours = self._moments[-1], passed_s / 3600
+        if self._watch is not None:
+            self._watch(now, passed_s)
         self._pv_wh += now.pv_w * hours
         self.load_wh += now.load_w * hours
         self.cars_wh += now.cars_w * hours

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from chargerd.sim import sun
 from chargerd.sim.car import Box, Car
-from chargerd.sim.home import House, HouseBattery
+from chargerd.sim.home import House, HouseBattery, Moment
 
 HOUR_S = 3600.0
 
@@ -155,6 +155,21 @@ def test_a_car_begins_between_two_steps_to_the_second() -> None:
     box.offer(12, enabled=True, current_a=6)
     power_w = house.advance(100).cars_w
     assert house.cars_wh == pytest.approx(power_w * (100 - 32) / 3600, rel=0.005)
+
+
+def test_who_watches_sees_all_of_the_energy() -> None:
+    """Every moment with its duration, none twice: what they add up to is what the counters say."""
+    seen_wh = [0.0, 0.0]
+
+    def watch(moment: Moment, passed_s: float) -> None:
+        seen_wh[0] += moment.cars_w * passed_s / 3600
+        seen_wh[1] += max(0.0, moment.grid_w) * passed_s / 3600
+
+    house = House(sun.clouds(sun.steady(5000), 1), sun.steady(300), [charging(Car(), 9)], watch=watch)
+    for at_s in range(0, 3000, 7):
+        house.advance(at_s)
+    assert seen_wh[0] == pytest.approx(house.cars_wh)
+    assert seen_wh[1] == pytest.approx(house.now.import_wh)
 
 
 def test_a_moment_that_is_not_long_ago_can_be_looked_at() -> None:

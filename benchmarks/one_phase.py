@@ -1,0 +1,23 @@
+"""One-phase: a car of one phase on an EVSE of three, over composed days: it is seen to take one, and gets all that one can."""
+
+from __future__ import annotations
+
+from days import composed
+from harness import Bench
+from track import BY, Setup, track
+
+SETUP = Setup(car_phases=1)
+CAPTURED, IMPORTED = 0.94, 0.02
+
+
+def main() -> None:
+    bench = Bench(__doc__ or "", BY)
+    days = composed(bench.traces, every=bench.every_day)
+    found = track(days, SETUP, bench.options.by)
+    bench.at_least("one-phase", found.captured, CAPTURED, "of the capturable surplus, a one-phase car on three phases")
+    bench.at_most("one-phase-import", found.imported, IMPORTED, "kWh from the grid per kWh captured, the same")
+    bench.done()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,66 @@
+"""Step: 3 kW more load in the house while a car takes all of 9 kW surplus: time and energy until nothing is imported.
+
+The load begins at ten moments between two readings. The worst of them is judged.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from days import Day
+from harness import Bench, folder
+from track import BY, RULES, Setup, by_engine, by_rule
+
+from chargerd.sim import sun
+from chargerd.sim.home import Moment
+
+BEGIN_S = 10 * 3600.0
+STEP_S = BEGIN_S + 1800
+END_S = STEP_S + 600
+SUN_W, LOAD_W, STEP_W = 9500.0, 500.0, 3000.0
+OFFSETS_S = range(10)
+NONE_W = 50.0  # a meter's and a battery's noise is no import
+BACK_S, IMPORTED_WH = 30.0, 12.0
+
+
+class After:
+    """What is imported after the step."""
+
+    def __init__(self, step_s: float) -> None:
+        self._step_s = step_s
+        self.back_s = 0.0
+        self.imported_wh = 0.0
+        self.car_w = 0.0
+
+    def __call__(self, moment: Moment, passed_s: float) -> None:
+        if moment.at_s < self._step_s:
+            self.car_w = moment.cars_w
+        elif moment.grid_w > NONE_W:
+            self.back_s = moment.at_s + passed_s - self._step_s
+            self.imported_wh += moment.grid_w * passed_s / 3600
+
+
+def after(offset_s: float, by: str, place: Path) -> After:
+    """The step at so many seconds after a reading."""
+    load = sun.plus(sun.steady(LOAD_W), STEP_W, STEP_S + offset_s, END_S)
+    day = Day(f"step-{offset_s}", sun.steady(SUN_W), load, BEGIN_S, END_S)
+    seen = After(STEP_S + offset_s)
+    if by == "engine":
+        by_engine(day, Setup(), place, seen)
+    else:
+        by_rule(day, Setup(), RULES[by](Setup()), seen)
+    assert seen.car_w > SUN_W - LOAD_W - 3 * 235, f"the car took {seen.car_w:.0f} W before the step, not the surplus"
+    return seen
+
+
+def main() -> None:
+    bench = Bench(__doc__ or "", BY)
+    with folder() as place:
+        found = [after(offset_s, bench.options.by, Path(place)) for offset_s in OFFSETS_S]
+    bench.at_most("step-s", max(one.back_s for one in found), BACK_S, "s of import after 3 kW of load, worst of ten")
+    bench.at_most("step-wh", max(one.imported_wh for one in found), IMPORTED_WH, "Wh imported after it, worst of ten")
+    bench.done()
+
+
+if __name__ == "__main__":
+    main()
