@@ -247,7 +247,7 @@ def by_engine(day: Day, setup: Setup, place: Path, other: Callable[[Moment, floa
 def configuration(setup: Setup) -> Configuration:
     """What somebody with this home would write down."""
     devices = {name: DeviceSettings(name, "simulated", poll_s=POLL_S, max_age_s=60) for name in ("home", "box")}
-    point = LoadpointSettings("garage", "box", Profile("car"), kind="evse", mode="solar")
+    point = LoadpointSettings("garage", "box", Profile("car"), kind="evse", mode="solar", max_current_a=16)
     house = {"house": StorageSettings("house", "home", "battery1")} if setup.battery_wh else {}
     return Configuration(
         timezone="UTC",

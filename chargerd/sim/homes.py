@@ -12,7 +12,7 @@ from collections.abc import Callable
 from msgspec import Struct, structs
 
 from chargerd.drivers.base import Reading, UnexpectedAnswer, Unreachable
-from chargerd.model.commands import Command, SetCurrent, SetPhases, SetStorageMode
+from chargerd.model.commands import Command, SetCurrent, SetPhases
 from chargerd.model.events import ChargerRead, DeviceAdded, MeterRead, StorageRead
 from chargerd.sim.car import Box
 from chargerd.sim.home import House, Moment
@@ -75,9 +75,7 @@ class HomeMeters:
         self._house = house
         self._now_s = now_s
         self._lag_s = lag_s
-        self._held_until_s = float("-inf")
         self._voices = {channel: _Voice() for channel in self._channels()}
-        self.commands: list[tuple[float, Command]] = []
 
     def fault(self, channel: str) -> Fault:
         """What is wrong with a channel; change it to make something wrong."""
@@ -86,37 +84,25 @@ class HomeMeters:
     def describe(self) -> DeviceAdded:
         """What this is. Raises `Unreachable` while every channel is silent."""
         self._knock()
-        accepts = ("SetStorageMode",) if self._house.battery is not None else ()
-        return DeviceAdded(
-            self.kind, "simulated inverter", "home", "1", {name: name for name in self._channels()}, accepts, "unproven"
-        )
+        return DeviceAdded(self.kind, "simulated inverter", "home", "1", {name: name for name in self._channels()})
 
     def read(self) -> tuple[Reading, ...]:
         """What each channel that is not silent says now. Raises `Unreachable` while all are silent."""
         self._knock()
         at_s = self._now_s()
         self._house.advance(at_s)
-        self._settle(at_s)
         moment = self._house.at(at_s - self._lag_s)
         truths: dict[str, Callable[[], Reading]] = {
             INVERTER: lambda: _inverter(moment),
             METER: lambda: _grid(moment),
-            BATTERY: lambda: self._battery(moment, at_s),
+            BATTERY: lambda: self._battery(moment),
         }
         said = (voice.say(at_s, truths[channel]) for channel, voice in self._voices.items())
         return tuple(reading for reading in said if reading is not None)
 
     def apply(self, command: Command) -> None:
-        """Hold the house battery, or let it go. Raises `UnexpectedAnswer` for anything else."""
-        at_s = self._now_s()
-        self.commands.append((at_s, command))
-        self._knock()
-        battery = self._house.battery
-        if battery is None or not isinstance(command, SetStorageMode) or command.mode not in ("hold", "normal"):
-            raise UnexpectedAnswer(f"the inverter does not know {command}")
-        self._house.advance(at_s)
-        battery.held = command.mode == "hold"
-        self._held_until_s = at_s + command.lease_s if command.lease_s is not None else float("inf")
+        """Meters take no commands. Raises `UnexpectedAnswer`."""
+        raise UnexpectedAnswer(f"the inverter does not know {command}")
 
     def close(self) -> None:
         """There is nothing to let go of."""
@@ -128,15 +114,9 @@ class HomeMeters:
         if all(voice.fault.silent for voice in self._voices.values()):
             raise Unreachable("no answer from the simulated inverter")
 
-    def _settle(self, at_s: float) -> None:
-        battery = self._house.battery
-        if battery is not None and battery.held and at_s >= self._held_until_s:
-            battery.held = False
-
-    def _battery(self, moment: Moment, at_s: float) -> StorageRead:
+    def _battery(self, moment: Moment) -> StorageRead:
         battery = self._house.battery
         assert battery is not None
-        left_s = self._held_until_s - at_s
         return StorageRead(
             channel=BATTERY,
             power_w=moment.battery_w,
@@ -147,7 +127,6 @@ class HomeMeters:
             max_discharge_w=battery.max_discharge_w,
             charged_wh=battery.charged_wh,
             discharged_wh=battery.discharged_wh,
-            held_s=int(left_s) if battery.held and math.isfinite(left_s) else None,
             status="discharging" if moment.battery_w > 0 else "charging" if moment.battery_w < 0 else "idle",
         )
 

@@ -7,7 +7,7 @@ import math
 import pytest
 
 from chargerd.drivers.base import UnexpectedAnswer, Unreachable
-from chargerd.model.commands import SetCurrent, SetEnabled, SetPhases, SetStorageMode
+from chargerd.model.commands import SetCurrent, SetEnabled, SetPhases
 from chargerd.model.events import ChargerRead, MeterRead, StorageRead
 from chargerd.sim import sun
 from chargerd.sim.car import Box, Car
@@ -166,18 +166,10 @@ def test_somebody_presses_the_button() -> None:
     assert bench.box(120).current_l1_a == 0
 
 
-def test_the_house_battery_is_held_for_a_while() -> None:
-    """Held for a minute it gives nothing, and by itself gives again when the minute is over."""
-    bench = Bench()
-    bench.tell(900, SetCurrent("box", 16))
-    bench.look(990)
-    bench.meters.apply(SetStorageMode("home/battery1", "hold", lease_s=60))
-    bench.look(1010)
-    held = bench.look(1040)[2]
-    assert held.power_w == 0
-    assert held.held_s == 10
-    bench.look(1060)
-    assert bench.look(1120)[2].power_w > 1000
+def test_meters_take_no_commands() -> None:
+    """Whatever they are told is refused."""
+    with pytest.raises(UnexpectedAnswer):
+        Bench().meters.apply(SetCurrent("home", 6))
 
 
 def test_a_late_meter_says_what_was() -> None:
