@@ -15,7 +15,7 @@ from chargerd.sim import sun
 
 PEAK_W = 7000.0
 FIVE_MINUTE_DAYS = 33
-SUBSET = 3  # of the five-minute days every third is run, if not all are asked for
+SUBSET = 5  # of the five-minute days every fifth is run, if not all are asked for
 MINUTE_DAYS = {  # column → what makes W of 7 kWp of it: an array of 4628 W; W/m², of which 85 % arrive
     "serf_2022_03_19_w": PEAK_W / 4628,
     "ghi_midc_2018_10_14": PEAK_W / 1000 * 0.85,

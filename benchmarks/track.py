@@ -11,14 +11,19 @@ The car begins 20 s after an offer and follows a change in 5 s.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import multiprocessing
+import os
+from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
+from typing import Any
 
 from days import PEAK_W, Day
 from harness import folder
 from msgspec import Struct
 from rules import S1, Hysteresis, Order, Rule, Seen
 
+from chargerd.drivers.base import Reading
 from chargerd.model.commands import SetCurrent, SetPhases
 from chargerd.model.events import ChargerRead, MeterRead, StorageRead
 from chargerd.model.settings import (
@@ -34,6 +39,7 @@ from chargerd.sim.car import Box, Car
 from chargerd.sim.home import House, HouseBattery, Moment
 from chargerd.sim.homes import HomeEvse, HomeMeters
 from chargerd.sim.run import Run, SimulatedClock
+from chargerd.store.log import Log
 
 POLL_S = 10
 LAG_S = 2.0
@@ -58,17 +64,6 @@ class Setup(Struct, frozen=True):
     def most_w(self) -> float:
         """What the car can take."""
         return PHASE_W * min(self.box_phases, self.car_phases)
-
-
-class Trace(Struct):
-    """A day as it went, every 30 s: for the picture."""
-
-    at_s: list[float] = []
-    pv_w: list[float] = []
-    load_w: list[float] = []
-    car_w: list[float] = []
-    battery_w: list[float] = []
-    offered_w: list[float] = []
 
 
 class Track(Struct):
@@ -113,7 +108,8 @@ class Watch:
     def __init__(self, setup: Setup, box: Box, other: Callable[[Moment, float], None] | None) -> None:
         self._other = other
         self.track = Track(days=1)
-        self.trace = Trace()
+        self.readings: list[tuple[float, Reading]] = []
+        """What the drivers said, each with its seconds since midnight. Of a day led by the engine: as its log has it."""
         self._setup = setup
         self._box = box
         self._phases = box.phases
@@ -142,18 +138,6 @@ class Watch:
         if flows:
             self._phases, self._drawn_s = self._box.phases, moment.at_s + passed_s
         self._flowed = flows
-        if not self.trace.at_s or moment.at_s - self.trace.at_s[-1] >= 30:
-            self._note(moment)
-
-    def _note(self, moment: Moment) -> None:
-        trace, box = self.trace, self._box
-        trace.at_s.append(moment.at_s)
-        trace.pv_w.append(moment.pv_w)
-        trace.load_w.append(moment.load_w)
-        trace.car_w.append(moment.cars_w)
-        trace.battery_w.append(moment.battery_w)
-        live = min(box.phases, self._setup.car_phases)
-        trace.offered_w.append(box.offered_a * sum(moment.voltages_v[:live]) if box.enabled else 0.0)
 
 
 class Home:
@@ -219,7 +203,9 @@ class Hand:
 def _seen(home: Home, second: float) -> Seen:
     inverter_w = grid_w = battery_w = 0.0
     soc_pct = 100.0
-    for reading in home.meters.read():
+    said = [*home.meters.read(), *home.evse.read()]
+    home.watch.readings += [(second, reading) for reading in said]
+    for reading in said[:-1]:
         match reading:
             case MeterRead(channel="inverter"):
                 inverter_w = reading.power_w or 0.0
@@ -227,7 +213,7 @@ def _seen(home: Home, second: float) -> Seen:
                 grid_w = reading.power_w or 0.0
             case StorageRead():
                 battery_w, soc_pct = reading.power_w or 0.0, reading.soc_pct or 0.0
-    (box,) = home.evse.read()
+    box = said[-1]
     assert isinstance(box, ChargerRead)
     offered_a = (box.offered_a or 0.0) if box.enabled else 0.0
     return Seen(second, grid_w, inverter_w, battery_w, soc_pct, box.power_w or 0.0, offered_a, box.phases or 3)
@@ -241,6 +227,12 @@ def by_engine(day: Day, setup: Setup, place: Path, other: Callable[[Moment, floa
     run = Run(configuration(setup), {"home": home.meters, "box": home.evse}, log, home.clock)
     run.until(day.to_s - day.from_s)
     run.kill()
+    with Log(log) as written:
+        home.watch.readings = [
+            ((event.at_ms - MIDNIGHT_MS) / 1000, event.body)
+            for event in written.read()
+            if isinstance(event.body, ChargerRead | MeterRead | StorageRead)
+        ]
     return home.done()
 
 
@@ -276,9 +268,21 @@ BY = {"by": {"choices": ("engine", *RULES), "default": "engine", "help": "who le
 """The option of the scripts that run days."""
 
 
-def track(days: Iterable[Day], setup: Setup, by: str = "engine") -> Track:
-    """What comes of the days, each begun anew. ``by`` is "engine" or one of `RULES`."""
-    if by != "engine":
-        return sum((by_rule(day, setup, RULES[by](setup)).track for day in days), Track())
-    with folder() as place:
-        return sum((by_engine(day, setup, Path(place)).track for day in days), Track())
+def track(days: Sequence[Day], setup: Setup, by: str = "engine") -> Track:
+    """What comes of the days, each begun anew. ``by`` is "engine" or one of `RULES`. Every core leads one day at a time."""
+    fork = multiprocessing.get_context("fork")  # a day is made of functions, which cannot be sent anywhere
+    with folder() as place, ProcessPoolExecutor(os.cpu_count(), fork, _share, (days, setup, by, Path(place))) as cores:
+        return sum(cores.map(_led, range(len(days))), Track())
+
+
+_shared: list[tuple[Sequence[Day], Setup, str, Path]] = []
+
+
+def _share(*work: Any) -> None:
+    _shared[:] = [work]
+
+
+def _led(number: int) -> Track:
+    ((days, setup, by, place),) = _shared
+    day = days[number]
+    return by_engine(day, setup, place).track if by == "engine" else by_rule(day, setup, RULES[by](setup)).track
