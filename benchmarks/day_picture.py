@@ -186,8 +186,9 @@ def main() -> None:
     options = bench.options
     watch = led(bench.traces, options.day, Setup(battery_wh=options.battery), options.by)
     track = watch.track
+    what = "One day on surplus" if options.by == "engine" else f"One day on surplus, led by {options.by}"
     title = (
-        f"One day on surplus: {track.captured_wh / 1000:.1f} of {track.capturable_wh / 1000:.1f} kWh captured,"
+        f"{what}: {track.captured_wh / 1000:.1f} of {track.capturable_wh / 1000:.1f} kWh captured,"
         f" {track.imported_wh / 1000:.2f} kWh from elsewhere, {track.starts} starts, {track.switches} changes of phases"
     )
     sys.stdout.write(drawn(bins(watch.readings), title))

@@ -21,6 +21,8 @@ from chargerd.model.state import Site
 from chargerd.store.errors import LogError
 from chargerd.store.log import Log
 
+ROUNDS = 100  # of orders and what follows from them, with no time passing; no device needs so many
+
 
 class SimulatedClock:
     """Time that passes only when it is told to. ``skew_ms`` is what somebody has set the wall clock off by."""
@@ -123,7 +125,10 @@ class Run:
 
     def _settle(self, outcome: Outcome) -> None:
         """Carry out what was ordered, and what follows from that, until nothing more does."""
+        rounds = 0
         while outcome.orders:
+            rounds += 1
+            assert rounds <= ROUNDS, f"orders without end at one moment, the last: {outcome.orders}"
             facts: list[tuple[str, Body]] = []
             for order in outcome.orders:
                 name = order.command.device.partition("/")[0]
