@@ -131,8 +131,12 @@ def test_a_change_of_phases_is_no_start(bench: ModuleType) -> None:
 
 @pytest.mark.usefixtures("bench")
 def test_days_are_scaled_to_seven_kilowatts_and_all_of_them_are_there() -> None:
-    """36 composed days, none above 7.5 kW, each with sun; the shorter choice takes some of each kind."""
+    """36 composed days, none above 7.5 kW, each with sun; the shorter choice takes some of each kind.
+
+    The measured day of 4628 W at most stands 1.51 times as high, wherever one looks.
+    """
     from days import composed
+    from harness import trace_rows
 
     every, some = composed(TRACES, every=True), composed(TRACES, every=False)
     assert len(every) == 36
@@ -142,3 +146,9 @@ def test_days_are_scaled_to_seven_kilowatts_and_all_of_them_are_there() -> None:
         peak_w = max(one.pv(s) for s in range(0, sun.DAY_S, 300))
         assert 500 < peak_w < 7500, one.name
         assert one.load(43_200) > 0
+    fair = {one.name: one for one in every}["serf_2022_03_19_w"]
+    recorded = {row["time"]: float(row["serf_2022_03_19_w"]) for row in trace_rows(TRACES / "pv_1min_days.csv")}
+    for time in ("08:00", "10:30", "15:45"):
+        hours, minutes = time.split(":")
+        at_s = int(hours) * 3600 + int(minutes) * 60
+        assert fair.pv(at_s) == pytest.approx(recorded[time] * 7000 / 4628)
