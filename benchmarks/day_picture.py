@@ -189,7 +189,7 @@ def main() -> None:
     what = "One day on surplus" if options.by == "engine" else f"One day on surplus, led by {options.by}"
     title = (
         f"{what}: {track.captured_wh / 1000:.1f} of {track.capturable_wh / 1000:.1f} kWh captured,"
-        f" {track.imported_wh / 1000:.2f} kWh from elsewhere, {track.starts} starts, {track.switches} changes of phases"
+        f" {track.imported_wh / 1000:.2f} kWh from elsewhere, starts: {track.starts}, changes of phases: {track.switches}"
     )
     sys.stdout.write(drawn(bins(watch.readings), title))
 
