@@ -36,7 +36,7 @@ from chargerd.model.settings import (
 )
 from chargerd.policies import POLICIES
 from chargerd.sim.car import Box, Car
-from chargerd.sim.home import House, HouseBattery, Moment
+from chargerd.sim.home import STEP_S, House, HouseBattery, Moment
 from chargerd.sim.homes import HomeEvse, HomeMeters
 from chargerd.sim.run import Run, SimulatedClock
 from chargerd.store.log import Log
@@ -59,6 +59,7 @@ class Setup(Struct, frozen=True):
     battery_wh: float = 0.0
     soc_pct: float = 30.0
     reserve_w: float = 0.0
+    step_s: float = STEP_S  # of the physics
 
     @property
     def most_w(self) -> float:
@@ -150,7 +151,7 @@ class Home:
         box = Box(Car(phases=setup.car_phases, capacity_wh=1e6), max_phases=setup.box_phases, phases=setup.box_phases)
         self.watch = Watch(setup, box, other)
         battery = HouseBattery(setup.battery_wh, soc_pct=setup.soc_pct) if setup.battery_wh else None
-        self.house = House(day.pv, day.load, [box], battery, watch=self.watch)
+        self.house = House(day.pv, day.load, [box], battery, step_s=setup.step_s, watch=self.watch)
         self.meters = HomeMeters(self.house, self.now_s, lag_s=LAG_S)
         self.evse = HomeEvse(
             self.house, self.now_s, step_a=setup.step_a, pause_s=PAUSE_S, switches=setup.box_phases == 3

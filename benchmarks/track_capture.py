@@ -15,7 +15,7 @@ def main() -> None:
     bench = Bench(__doc__ or "", BY)
     days = composed(bench.traces, every=bench.every_day)
     whole = track(days, WHOLE, bench.options.by)
-    fine = track(days, FINE, bench.options.by)
+    fine = track(days[:: 1 if bench.every_day else 2], FINE, bench.options.by)
     plain = track(days, WHOLE, "hysteresis")
     over = f"{len(days)} days"
     bench.at_least("track-capture", whole.captured, CAPTURED, f"of the capturable surplus, whole amperes, {over}")

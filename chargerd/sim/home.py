@@ -1,7 +1,7 @@
 """Home: the physics of a house with panels, a battery, appliances and cars behind one grid connection.
 
 It knows no clock: each call says what time it is, in seconds that do not go back. What flows is worked out at every change
-and at least every `STEP_S`, and is constant in between, so that the energies add up exactly.
+of what a car is offered and at least every `STEP_S`, and is constant in between, so that the energies add up exactly.
 
 Signs as everywhere: from the grid, out of the panels, out of the house battery and into a car are positive.
 """
@@ -114,8 +114,8 @@ class Moment(Struct, frozen=True, gc=False):
 class House:
     """A house. ``shares`` is how its load lies on the phases; panels and battery are on ``pv_phases``, evenly.
 
-    Time begins with the first call. The energies are since then. ``watch`` is told each moment that is over and for how many
-    seconds it lasted.
+    Time begins with the first call. The energies are since then. It sees sun and load every ``step_s``, at most `STEP_S`.
+    ``watch`` is told each moment that is over and for how many seconds it lasted.
     """
 
     def __init__(
@@ -128,6 +128,7 @@ class House:
         shares: Phases = (0.5, 0.3, 0.2),
         pv_phases: int = 3,
         voltage_v: float = VOLTAGE_V,
+        step_s: float = STEP_S,
         watch: Callable[[Moment, float], None] | None = None,
     ) -> None:
         self.pv = pv
@@ -136,6 +137,7 @@ class House:
         self.battery = battery
         self.shares = shares
         self.voltage_v = voltage_v
+        self.step_s = step_s
         self.load_wh = self.cars_wh = 0.0
         self._pv_wh = self._import_wh = self._export_wh = 0.0
         self._pv_shares = tuple(1 / pv_phases if n < pv_phases else 0.0 for n in range(3))
@@ -155,7 +157,7 @@ class House:
         if not self._moments:
             self._settle(at_s, 60.0)  # the house has been there for long, its battery has found its place
         while (here_s := self._moments[-1].at_s) < at_s:
-            until_s = min(at_s, (here_s // STEP_S + 1) * STEP_S)
+            until_s = min(at_s, (here_s // self.step_s + 1) * self.step_s)
             for box in self.boxes:
                 until_s = min(until_s, max(box.next_s, here_s + 0.001))
             self._flow(until_s - here_s)

@@ -157,6 +157,15 @@ def test_a_car_begins_between_two_steps_to_the_second() -> None:
     assert house.cars_wh == pytest.approx(power_w * (100 - 32) / 3600, rel=0.005)
 
 
+def test_a_finer_step_sees_a_load_begin_when_it_does() -> None:
+    """A load from 101 s on: by seconds it is all counted, by five seconds only from 105 s on."""
+    load = sun.plus(sun.steady(0), 3600, 101, 999)
+    for step_s, expected_wh in ((1.0, 99), (5.0, 95)):
+        house = House(sun.steady(0), load, step_s=step_s)
+        house.advance(0)
+        assert house.advance(200).import_wh == pytest.approx(expected_wh)
+
+
 def test_who_watches_sees_all_of_the_energy() -> None:
     """Every moment with its duration, none twice: what they add up to is what the counters say."""
     seen_wh = [0.0, 0.0]
