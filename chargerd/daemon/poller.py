@@ -6,17 +6,18 @@ is; `Worker` runs it on a thread of its own, so that a device that hangs delays 
 
 from __future__ import annotations
 
+import math
 import queue
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from typing import Any
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from chargerd.daemon.clock import Clock
 from chargerd.daemon.leasetest import LEASE_S, Wait, prove
-from chargerd.drivers.base import AccessDenied, Driver, DriverError, UnexpectedAnswer, Unreachable
+from chargerd.drivers.base import AccessDenied, Driver, DriverError, Reading, UnexpectedAnswer, Unreachable
 from chargerd.model.commands import Command, SetEnabled
 from chargerd.model.events import (
     Body,
@@ -71,7 +72,7 @@ class Desk:
                 added = self._driver.describe()
                 facts.append(added)
                 self._added = added
-            readings = list(self._driver.read())
+            readings = [without_nonsense(reading) for reading in self._driver.read()]
         except Exception as error:  # whatever a driver lets through is an answer that nobody expected
             return self._failed(as_driver_error(error), now_ms())
         at_ms = now_ms()
@@ -144,6 +145,16 @@ class Desk:
         longest_ms = self._settings.poll_s * 1000 * BACK_OFF
         self.due_ms = now_ms + (DENIED_MS if isinstance(error, AccessDenied) else round(min(wait_ms, longest_ms)))
         return facts
+
+
+def without_nonsense(reading: Reading) -> Reading:
+    """A reading in which a number that is none is unknown: the log cannot hold it, and nothing may be decided on it."""
+    wrong = {
+        name: None
+        for name in reading.__struct_fields__
+        if isinstance(value := getattr(reading, name), float) and not math.isfinite(value)
+    }
+    return structs.replace(reading, **wrong) if wrong else reading
 
 
 def _renews(command: Command, enabled: bool | None) -> bool:

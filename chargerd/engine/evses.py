@@ -109,9 +109,7 @@ def plugged(draft: Draft, event: Event, name: str, before: Evse | None, after: E
     was = before is not None and before.pilot in CONNECTED
     if there is False:
         if loadpoint.session is not None:
-            loadpoint = ended(
-                draft, loadpoint, event.at_ms, "disconnected", Reason("disconnected", {}, (event.seq,))
-            )
+            loadpoint = ended(draft, loadpoint, event.at_ms, "disconnected", Reason("disconnected", {}, (event.seq,)))
         if loadpoint.sated or loadpoint.mode is not None or was:
             loadpoint = _left(loadpoint)
         draft.loadpoints[name] = loadpoint

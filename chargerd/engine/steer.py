@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 from chargerd.engine import evses
@@ -9,6 +10,7 @@ from chargerd.engine.limits import Case, Granted
 from chargerd.model.commands import SetCurrent, SetPhases, lowers
 from chargerd.model.state import Charger, Evse
 
+SHOWN_S = 30.0  # a change of phases that was not refused shows in the readings by then
 SWITCHED_S = 10.0  # after a change of phases nothing is offered for so long
 STRAY_S = 30.0  # a vehicle may go on for so long after it was paused
 LOST_COMMAND_S = 60  # a command whose outcome has not come by then never will
@@ -22,12 +24,13 @@ def commands(case: Case, granted: Granted, lease_s: int | None, *, lease_due: bo
     command = _wanted(case, granted, charger, charger.evse, lease_s, lease_due=lease_due)
     if command is None:
         return
-    down = lowers(command, charger.evse.offered_a if charger.enabled else None)
+    offered_a = charger.evse.offered_a if charger.enabled else None
+    down = isinstance(command, SetCurrent) and lowers(command, offered_a)
     waits = charger.pending is not None and case.t_ms - charger.pending.t_ms < LOST_COMMAND_S * 1000
     if waits and not (isinstance(command, SetCurrent) and not command.enabled and not _pausing(charger)):
         return
-    soon_ms = charger.evse.asked_t_ms + round(case.device.pause_s * 1000)
-    if not down and case.t_ms < soon_ms:
+    last_ms = max(charger.evse.asked_t_ms, charger.evse.switched_t_ms or 0)
+    if not down and case.t_ms < last_ms + round(case.device.pause_s * 1000):
         return
     if _repeats(charger, charger.evse, command) and case.t_ms < charger.retry_t_ms:
         return
@@ -47,8 +50,10 @@ def _wanted(
     if grant.phases is not None and evse.phases is not None and grant.phases != evse.phases:
         if charger.enabled is not False or evses.draws(charger.power_w, evse.currents_a):
             return SetCurrent(address, 0.0) if charger.enabled is not False else None
+        if evse.asked_phases == grant.phases and _since_switch_s(case, evse) < SHOWN_S:
+            return None
         return SetPhases(address, grant.phases)
-    if evse.switched_t_ms is not None and case.t_ms - evse.switched_t_ms < SWITCHED_S * 1000:
+    if _since_switch_s(case, evse) < SWITCHED_S:
         return None
     current_a = case.supply.min_a if grant.current_a is None and case.supply is not None else grant.current_a
     if current_a is None:
@@ -58,6 +63,10 @@ def _wanted(
     if same and not lease_due:
         return None
     return SetCurrent(address, current_a, lease_s)
+
+
+def _since_switch_s(case: Case, evse: Evse) -> float:
+    return math.inf if evse.switched_t_ms is None else (case.t_ms - evse.switched_t_ms) / 1000
 
 
 def _step(case: Case) -> float:

@@ -52,6 +52,12 @@ LINES: dict[str, tuple[str, str, str, str]] = {
         "",
         "it went down to one phase, with {share_w} to use",
     ),
+    "changing-phases": (
+        "changing to {phases} phases: a pause, the switch, and on again",
+        "charging",
+        "",
+        "it was changing to {phases} phases",
+    ),
     "sun-gone": (
         "paused: {borrowed_wh} were borrowed and the sun gives {share_w}",
         "waiting",

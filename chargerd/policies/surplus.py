@@ -7,6 +7,8 @@ timer would pause for a thin cloud that lasts and charge on through a thick one 
 
 from __future__ import annotations
 
+from msgspec import structs
+
 from chargerd.model.decision import Decision, Memory, Supply, View
 from chargerd.model.events import Reason, SetPoint
 from chargerd.model.settings import Scalar
@@ -17,6 +19,7 @@ CLOUDY_RISE_S = 300.0  # while production jumps about
 DOWN_WH = 30.0  # of three phases borrow no more than this before one does
 SOC_MARGIN_PCT = 5.0  # a house battery may fall this far below the level from which its owner charges with sun
 UP_WAIT_S = 60.0
+CHANGE_S = 180.0  # a change of phases takes no longer: pause, switch, begin
 
 OFF = SetPoint(enabled=False)
 
@@ -37,9 +40,27 @@ def decide(view: View, memory: Memory) -> Decision:
         return Decision(OFF, Reason("sun-unknown", values), memory, final=True)
     if not view.settled and running:
         return Decision(_as_is(charger, supply), _seen("settling", view, sun, charger), memory)
+    changing = _changing(view, supply, memory)
+    if changing is not None:
+        return changing
+    memory = {}
     if not running:
         return _begin(view, supply, sun, memory, least=least)
     return _go_on(view, supply, sun, charger, memory, least=least)
+
+
+def _changing(view: View, supply: Supply, memory: Memory) -> Decision | None:
+    """A change of phases that was begun is brought to its end, whatever the sun does meanwhile."""
+    phases, since_ms = memory.get("phases"), memory.get("since_t_ms")
+    if not isinstance(phases, int) or not isinstance(since_ms, int) or view.t_ms - since_ms > CHANGE_S * 1000:
+        return None
+    charger, sun = view.charger, view.sun
+    done = charger is not None and charger.enabled is True and supply.now == phases
+    if done or phases not in supply.choices or sun is None or sun.share_w is None:
+        return None
+    current_a = supply.current_a(sun.share_w, phases)
+    reason = Reason("changing-phases", {"phases": phases})
+    return structs.replace(_offer(supply, current_a, phases, reason, memory), final=True)
 
 
 def _begin(view: View, supply: Supply, sun: Sun, memory: Memory, *, least: bool) -> Decision:
@@ -61,7 +82,7 @@ def _begin(view: View, supply: Supply, sun: Sun, memory: Memory, *, least: bool)
         delayed = {**needed, "for_s": (view.t_ms - sun.enough_t_ms) / 1000, "delay_s": view.settings.start_delay_s}
         return Decision(OFF, Reason("sun-enough", delayed), memory, wake_ms=ready_ms)
     current_a = supply.current_a(share_w, phases)
-    return _offer(supply, current_a, phases, Reason("charging-with-sun", needed), {**memory, "phases": phases})
+    return _offer(supply, current_a, phases, Reason("charging-with-sun", needed), memory)
 
 
 def _phases_to_begin(supply: Supply, sun: Sun) -> int:
@@ -82,12 +103,13 @@ def _go_on(view: View, supply: Supply, sun: Sun, charger: Charger, memory: Memor
         if _may_switch(view, charger):
             phases = supply.choices[0]
             current_a = supply.current_a(share_w, phases)
-            return _offer(supply, current_a, phases, _seen("fewer-phases", view, sun, charger), memory)
+            change: Memory = {"phases": phases, "since_t_ms": view.t_ms}
+            return _offer(supply, current_a, phases, _seen("fewer-phases", view, sun, charger), change)
     elif sun.up_t_ms is not None and view.t_ms - sun.up_t_ms >= UP_WAIT_S * 1000 and _may_switch(view, charger):
         phases = supply.choices[-1]
-        return _offer(
-            supply, supply.current_a(share_w, phases), phases, _seen("more-phases", view, sun, charger), memory
-        )
+        change = {"phases": phases, "since_t_ms": view.t_ms}
+        current_a = supply.current_a(share_w, phases)
+        return _offer(supply, current_a, phases, _seen("more-phases", view, sun, charger), change)
     if not least and sun.borrowed_wh >= view.settings.borrow_wh:
         return Decision(OFF, _seen("sun-gone", view, sun, charger), memory)
     offered_a = _offered(charger, supply)
