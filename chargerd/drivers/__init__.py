@@ -7,6 +7,8 @@ from types import ModuleType
 
 MODULES = {
     "kasa": "chargerd.drivers.kasa",
+    "solaredge": "chargerd.drivers.solaredge",
+    "sunspec": "chargerd.drivers.sunspec",
     "simulated": "chargerd.drivers.simulated",
     "replayed": "chargerd.drivers.replayed",
 }
