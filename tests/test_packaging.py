@@ -32,6 +32,8 @@ from chargerd.daemon.start import EX_CONFIG
 from chargerd.drivers import MODULES
 from chargerd.drivers import load as load_driver
 from chargerd.drivers.kasa import Driver as Kasa
+from chargerd.drivers.solaredge import Driver as SolarEdge
+from chargerd.drivers.sunspec import Driver as SunSpec
 from chargerd.sinks.notify import Sink as Notify
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -104,7 +106,8 @@ def test_manual_of_the_file_has_every_key(pages: dict[str, str]):
     """chargerd.toml(5): each key of each table, and its example is one that loads."""
     text = (PAGES / "chargerd.toml.md").read_text("utf-8")
     tables = (SiteTable, LogTable, JournalTable, DiscoveryTable, AdoptTable, VehicleTable, VariantTable, LoadpointTable)
-    models = (*tables, DeviceConfig, Kasa.Config, Notify.Config)
+    drivers = (Kasa.Config, SolarEdge.Config, SunSpec.Config)
+    models = (*tables, DeviceConfig, *drivers, Notify.Config)
     keys = {field.alias or key for model in models for key, field in model.model_fields.items()}
     named = {key for item in re.findall(r"^- `([^`]*)`", text, re.MULTILINE) for key in item.split(", ")}
     assert named == keys
