@@ -182,6 +182,7 @@ def test_public_module_has_its_test(source):
 
 ELSEWHERE = {  # a module without a file of its own in the mirrored tree → what proves it
     "daemon/lastwill": "tests/test_failsafe.py",
+    "drivers/evse": "tests/drivers/test_nrgkick_gen1.py",
     "drivers/kasa_sockets": "tests/drivers/test_kasa.py",
     "drivers/kasa_timer": "tests/drivers/test_kasa.py",
     "store/batch": "tests/store/test_sealing.py",

@@ -31,9 +31,6 @@ from chargerd.daemon.run import STOP_S
 from chargerd.daemon.start import EX_CONFIG
 from chargerd.drivers import MODULES
 from chargerd.drivers import load as load_driver
-from chargerd.drivers.kasa import Driver as Kasa
-from chargerd.drivers.solaredge import Driver as SolarEdge
-from chargerd.drivers.sunspec import Driver as SunSpec
 from chargerd.sinks.notify import Sink as Notify
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -106,7 +103,7 @@ def test_manual_of_the_file_has_every_key(pages: dict[str, str]):
     """chargerd.toml(5): each key of each table, and its example is one that loads."""
     text = (PAGES / "chargerd.toml.md").read_text("utf-8")
     tables = (SiteTable, LogTable, JournalTable, DiscoveryTable, AdoptTable, VehicleTable, VariantTable, LoadpointTable)
-    drivers = (Kasa.Config, SolarEdge.Config, SunSpec.Config)
+    drivers = [load_driver(kind).Driver.Config for kind in MODULES if kind not in ("simulated", "replayed")]
     models = (*tables, DeviceConfig, *drivers, Notify.Config)
     keys = {field.alias or key for model in models for key, field in model.model_fields.items()}
     named = {key for item in re.findall(r"^- `([^`]*)`", text, re.MULTILINE) for key in item.split(", ")}

@@ -1,0 +1,81 @@
+"""Garage: simulated EVSEs for a test, on loopback and on one clock that the test sets, and drivers for them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from typing import Any
+
+from chargerd.config.base import Credential, Secret
+from chargerd.drivers import load
+from chargerd.drivers.base import Driver, Reading
+from chargerd.model.events import ChargerRead
+from chargerd.sim.wire.evse import Car, Evse
+from chargerd.sim.wire.nrgkick import SimulatedGen1, SimulatedGen2
+
+NOON_S = 1_800_000_000.0  # 2027-01-15 08:00 UTC
+
+
+class Garage:
+    """Somewhere to charge. Everything in it is stopped at the end of the test."""
+
+    def __init__(self, stack: ExitStack) -> None:
+        self.now_s = NOON_S
+        self.stack = stack
+
+    def evse(self, car: Car | None = None, **settings: Any) -> Evse:
+        """The physics of one EVSE, with a car if one is given."""
+        evse = Evse(lambda: self.now_s, **settings)
+        evse.connect(car)
+        return evse
+
+    def gen1(self, evse: Evse | None = None, **settings: Any) -> SimulatedGen1:
+        """A running NRGkick of the first generation."""
+        return self._started(SimulatedGen1(evse or self.evse(Car()), **settings))
+
+    def gen2(self, evse: Evse | None = None, **settings: Any) -> SimulatedGen2:
+        """A running NRGkick of the second generation."""
+        return self._started(SimulatedGen2(evse or self.evse(Car()), **settings))
+
+    def driver(
+        self, kind: str, device: Any, *channels: str, secrets: dict[str, str] | None = None, **keys: Any
+    ) -> Driver:
+        """A driver called "garage" for a device, with a time-out of 0.4 s; it is closed at the end."""
+        secrets = secrets or {}
+        keys = {"host": device.host, "port": device.port, "timeout_s": 0.4, **keys}
+        keys |= {field: Credential(credential=field) for field in secrets}
+        module = load(kind)
+        config = module.Driver.Config(driver=kind, **keys)
+        driver: Driver = module.Driver(
+            "garage", config, channels, {field: Secret(text) for field, text in secrets.items()}
+        )
+        self.stack.callback(driver.close)
+        return driver
+
+    def _started(self, device: Any) -> Any:
+        device.start()
+        self.stack.callback(device.stop)
+        return device
+
+
+@contextmanager
+def garage() -> Iterator[Garage]:
+    """An empty one."""
+    with ExitStack() as stack:
+        yield Garage(stack)
+
+
+@contextmanager
+def within(limit_s: float) -> Iterator[None]:
+    """Fails if what is inside takes longer."""
+    begin_s = time.monotonic()
+    yield
+    assert time.monotonic() - begin_s < limit_s
+
+
+def only(readings: tuple[Reading, ...]) -> ChargerRead:
+    """The one reading of an EVSE."""
+    (reading,) = readings
+    assert isinstance(reading, ChargerRead)
+    return reading
