@@ -7,6 +7,8 @@ from types import ModuleType
 
 MODULES = {
     "kasa": "chargerd.drivers.kasa",
+    "keba": "chargerd.drivers.keba",
+    "nrgkick": "chargerd.drivers.nrgkick",
     "solaredge": "chargerd.drivers.solaredge",
     "sunspec": "chargerd.drivers.sunspec",
     "simulated": "chargerd.drivers.simulated",

@@ -1,4 +1,4 @@
-"""Modbus: one kept TCP connection to a device, its registers, and what each way of failing means.
+"""Modbus: one kept TCP connection to a device, registers in and out, and what each way of failing means.
 
 pymodbus: https://pymodbus.readthedocs.io/   Its synchronous client frames requests and matches answers by transaction; who
 connects, how long everything may take and what an error means is said here.
@@ -103,6 +103,17 @@ class Connection:
         parts = range(0, count, MOST_REGISTERS)
         pieces = [self.read(address + part, min(MOST_REGISTERS, count - part)) for part in parts]
         return tuple(register for piece in pieces for register in piece)
+
+    def write(self, address: int, value: int) -> None:
+        """Set one register, by function 6, which some devices take only. Raises one of the three errors."""
+        client = self._ready()
+        with self._explained(f"setting register {address}"):
+            answer = client.write_register(address, value, device_id=self._unit)
+        self._refuse_exception(answer, f"register {address}")
+        if answer.function_code != 6 or list(answer.registers) != [value]:
+            raise UnexpectedAnswer(
+                f"{self._name} was told {value} for register {address} and echoes another", self._raw
+            )
 
     def close(self) -> None:
         """Hang up."""

@@ -12,6 +12,7 @@ from chargerd.drivers import load
 from chargerd.drivers.base import Driver, Reading
 from chargerd.model.events import ChargerRead
 from chargerd.sim.wire.evse import Car, Evse
+from chargerd.sim.wire.keba import SimulatedKeba
 from chargerd.sim.wire.nrgkick import SimulatedGen1, SimulatedGen2
 
 NOON_S = 1_800_000_000.0  # 2027-01-15 08:00 UTC
@@ -37,6 +38,10 @@ class Garage:
     def gen2(self, evse: Evse | None = None, **settings: Any) -> SimulatedGen2:
         """A running NRGkick of the second generation."""
         return self._started(SimulatedGen2(evse or self.evse(Car()), **settings))
+
+    def keba(self, evse: Evse | None = None, **settings: Any) -> SimulatedKeba:
+        """A running KeContact P30."""
+        return self._started(SimulatedKeba(evse or self.evse(Car()), **settings))
 
     def driver(
         self, kind: str, device: Any, *channels: str, secrets: dict[str, str] | None = None, **keys: Any
