@@ -1,8 +1,8 @@
 """Keba: KeContact P30 charging stations, through Modbus TCP.
 
-Protocol: KEBA's Modbus TCP Programmers Guide for the P30, V1.02 and V1.07. Seen working: simulated; answers of real boxes as
-recorded in evcc's issue 15200 are read; no hardware yet. DIP switch 1.3 must be on, and nobody may use the UDP interface
-beside us: the maker forbids both at once.
+Protocol: KEBA's Modbus TCP Programmers Guide for the P30, V1.02 and V1.07. Seen working: simulated, by a simulator that
+keba-modbus-client accepts; answers of a real station as recorded in evcc's issue 15200 are read; no hardware yet. DIP switch
+1.3 must be on, and nobody may use the UDP interface beside us: the maker forbids both at once.
 
 Each value is read on its own, two registers at a time, high word first. What was set can be read of the fail-safe only, not of
 current and enabling: those are concluded from the state.

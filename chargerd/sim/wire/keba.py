@@ -1,6 +1,6 @@
 """Keba: a simulated KeContact P30 that speaks Modbus TCP as the maker's guide says: one value at a time, two registers each.
 
-Its independent measure is a recorded P30, see tests/fixtures/keba.
+Its independent client in the tests is keba-modbus-client.
 """
 
 from __future__ import annotations

@@ -1,7 +1,6 @@
-"""Simulated KEBA P30: a plain Modbus client meets the maker's rules: one value at a time, two functions, a fail-safe that acts.
+"""Simulated KEBA P30: keba-modbus-client reads and commands it; a plain client meets the maker's rules and a fail-safe that acts.
 
-No independent client of this station is in a package: `keba-kecontact` speaks its UDP interface. What a recorded station answers
-is in tests/drivers/test_keba.py.
+What a recorded station answers is in tests/drivers/test_keba.py.
 """
 
 from __future__ import annotations
@@ -10,6 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 from pymodbus.client import ModbusTcpClient
+from python_keba_client.keba_modbus_client import CableState, ChargingState, KebaModbusClient
 
 from chargerd.sim.wire.evse import Car
 from chargerd.sim.wire.keba import SimulatedKeba
@@ -53,6 +53,29 @@ def put(client: ModbusTcpClient, register: int, number: int) -> int:
     """Set a register: 0, or the code of the refusal."""
     answer = client.write_register(register, number, device_id=255)
     return answer.exception_code if answer.isError() else 0
+
+
+def test_keba_modbus_client_reads_and_commands_it(box, garage):
+    """The independent client of this station finds everything where it looks for it."""
+    garage.now_s += 3600
+    client = KebaModbusClient(address=box.host, port=box.port, timeout=2)
+    try:
+        told = client.todict()
+        assert (told["chargingState"]["state"], told["cableState"]["state"]) == (
+            ChargingState.CHARGING,
+            CableState.PLUGGED_VEHICLE_LOCKED,
+        )
+        assert (told["firmwareVersion"], told["serialNumber"], told["RFIDcard"]) == ("3.10.51", 18416854, "00000000")
+        assert (told["maxChargingCurrent"], told["maxSupportedCurrent"]) == (16, 16)
+        assert (told["activePower"], told["totalEnergy"]) == (11_040.0, 11.04)
+        client.set_charging_current(8)
+        assert (client.active_power, client.max_charging_current) == (5520.0, 8)
+        client.disable_chargingstation()
+        assert (client.active_power, client.charging_state_raw) == (0.0, ChargingState.NOT_READY)
+        client.enable_chargingstation()
+        assert client.charging_state_raw == ChargingState.CHARGING
+    finally:
+        client.connection.close()
 
 
 def test_values_are_in_the_guide_s_units(client, garage):
