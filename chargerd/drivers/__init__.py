@@ -9,6 +9,7 @@ MODULES = {
     "kasa": "chargerd.drivers.kasa",
     "keba": "chargerd.drivers.keba",
     "nrgkick": "chargerd.drivers.nrgkick",
+    "pulsar": "chargerd.drivers.pulsar",
     "solaredge": "chargerd.drivers.solaredge",
     "sunspec": "chargerd.drivers.sunspec",
     "simulated": "chargerd.drivers.simulated",

@@ -14,6 +14,7 @@ from chargerd.model.events import ChargerRead
 from chargerd.sim.wire.evse import Car, Evse
 from chargerd.sim.wire.keba import SimulatedKeba
 from chargerd.sim.wire.nrgkick import SimulatedGen1, SimulatedGen2
+from chargerd.sim.wire.pulsar import SimulatedPulsar
 
 NOON_S = 1_800_000_000.0  # 2027-01-15 08:00 UTC
 
@@ -42,6 +43,10 @@ class Garage:
     def keba(self, evse: Evse | None = None, **settings: Any) -> SimulatedKeba:
         """A running KeContact P30."""
         return self._started(SimulatedKeba(evse or self.evse(Car()), **settings))
+
+    def pulsar(self, port: int, evse: Evse | None = None, **settings: Any) -> SimulatedPulsar:
+        """A Wallbox Pulsar Plus whose bridge is connected to the broker on that port."""
+        return self._started(SimulatedPulsar(evse or self.evse(Car()), "127.0.0.1", port, **settings))
 
     def driver(
         self, kind: str, device: Any, *channels: str, secrets: dict[str, str] | None = None, **keys: Any
