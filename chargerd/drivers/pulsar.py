@@ -4,8 +4,8 @@ Protocol: https://github.com/jagheterfredrik/wallbox-mqtt-bridge   Seen working:
 hardware yet.
 
 Everything the charger says is retained at the broker and sent on every change, so one connection is kept and what arrives is
-collected. Each reading first asks the broker again whether the bridge is there, which also proves that the connection lives. The
-bridge's last will says that it is gone; then nothing retained counts any more.
+collected. Each reading first subscribes again, which the broker must answer: so the connection lives. The bridge's last will says
+that it is gone; then nothing retained counts any more.
 
 The broker acknowledges commands, not the charger. A command has arrived when the bridge tells the new state.
 """
@@ -212,8 +212,7 @@ class Driver:
             )
 
     def _ask(self) -> None:
-        """Have the broker say again whether the bridge is there, and wait for what a reading needs."""
-        self._told.pop("availability", None)
+        """Have the broker answer, look whether the bridge is there, and wait for what a reading needs."""
         self._subscribe(f"{self._root}/availability")
         with self._patience() as wait:
             if "availability" not in self._told:

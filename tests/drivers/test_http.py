@@ -73,7 +73,7 @@ def test_a_device_in_the_house_is_asked_without_a_proxy(http, monkeypatch):
 
 def test_a_login_does_not_follow_to_another_place(http, echo):
     """An answer that sends us elsewhere is an answer, and nobody is asked there."""
-    echo.behaviour.instead["/x"] = Reply(302, b"")
+    echo.behaviour.instead["/x"] = Reply(302, b"", location="/elsewhere")
     assert http.get("/x").status == 302
     assert len(echo.requests) == 1
 

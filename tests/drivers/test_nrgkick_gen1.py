@@ -262,6 +262,16 @@ def test_a_refusal_reaches_the_user_in_the_box_s_own_words(garage):
         assert "0123" not in caught.value.raw
 
 
+def test_a_refusal_without_a_word_is_no_acceptance(garage):
+    """A page that is not there, or whatever else is no success."""
+    box = garage.gen1()
+    driver = connect(garage, box)
+    driver.describe()
+    box.behaviour.instead[f"/api/settings/{MAC}"] = Reply(404, b"<html>")
+    with pytest.raises(UnexpectedAnswer, match=r"makes no sense \(HTTP 404\)"):
+        driver.apply(SetCurrent("garage", 9.0))
+
+
 def test_an_empty_answer_to_a_command_is_an_acceptance(garage):
     """Not every firmware echoes what it has set."""
     box = garage.gen1()

@@ -222,6 +222,8 @@ def test_a_broker_that_is_off_is_unreachable_and_found_again(garage):
         with within(3), pytest.raises(Unreachable, match="cannot be reached: Connection refused"):
             driver.read()
         with brokers.amqtt(port):
+            with within(3), pytest.raises(Unreachable, match="knows nothing of wallbox_123456"):
+                driver.read()
             bridge.start()
             assert only(driver.read()).pilot == "B"
             bridge.stop()

@@ -25,10 +25,11 @@ class Request(NamedTuple):
 
 
 class Reply(NamedTuple):
-    """What the device answers: an object, or bytes as they are."""
+    """What the device answers: an object, or bytes as they are. ``location`` sends the client elsewhere."""
 
     status: int
     body: Json | bytes
+    location: str = ""
 
 
 class Behaviour:
@@ -127,6 +128,8 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_response(reply.status)
             self.send_header("Content-Type", "application/json")
             self.send_header("Content-Length", str(len(content)))
+            if reply.location:
+                self.send_header("Location", reply.location)
             self.end_headers()
             self.wfile.write(content[: len(content) // 2] if behaviour.half else content)
         except OSError:
