@@ -18,11 +18,13 @@ from chargerd.model.events import ChargerRead, ConfigLoaded, DeviceLost, ReadFai
 from chargerd.protocol.framing import REPLY_LIMIT, Messages, call
 from chargerd.sim.wire.kasa import SimulatedPlug
 from chargerd.sim.wire.klap import Login
+from chargerd.sim.wire.web import Reply
 from chargerd.store import snapshots
 from chargerd.store.reader import open_reader
 from tests.daemon.lives import live
 from tests.drivers.test_kasa_faults import locked_plug
 from tests.sim.wire.bench import Bench
+from tests.sim.wire.garage import garage
 
 SECRETS = {"user": "marker-owner-4711@example.com", "pass": "marker-Password-0815"}
 FORMS = [
@@ -158,6 +160,34 @@ def test_a_login_that_really_goes_over_the_wire_leaves_no_trace_of_it(home, benc
     left = life(home, stop_at="P110" if taken else "refuses the login")
     assert (plug.server.lock.entries, plug.server.lock.knocks) == (int(taken), 1)
     assert [read.power_w for read in recorded(home, ChargerRead)[:1]] == ([44.0] if taken else [])
+    assert [marker for marker in MARKERS if marker in left] == []
+
+
+def test_an_nrgkick_that_repeats_our_login_leaves_no_trace_of_it(home):
+    """It refuses the login and tells it, in plain text and as it was sent: neither is passed on."""
+    sent = b64encode(":".join(SECRETS.values()).encode()).decode()
+    with garage() as street:
+        charger = street.gen2()
+        charger.behaviour.instead["/info"] = Reply(401, {"Response": f"not {SECRETS['pass']}, not {sent}"})
+        text = CONFIGURATION.replace('"kasa"', '"nrgkick"').replace("timeout_s", "generation = 2\ntimeout_s")
+        (home / "chargerd.toml").write_text(text.format(host=charger.host, port=charger.port))
+        left = life(home, stop_at="refuses the login")
+    assert [fact.error for fact in recorded(home, DeviceLost)] == ["access-denied"]
+    assert [marker for marker in (*MARKERS, sent.encode()) if marker in left] == []
+
+
+def test_a_pin_that_is_taken_and_one_that_is_refused_leave_no_trace(home):
+    """A charger of the first generation is told to charge, by a PIN that it refuses to know and repeats."""
+    with garage() as street:
+        box = street.gen1(pin="another")
+        box.errors = [f"PIN {SECRETS['pass']}"]
+        text = CONFIGURATION.replace('"kasa"', '"nrgkick"').replace(
+            "timeout_s", f'generation = 1\nmac = "{box.mac}"\ntimeout_s'
+        )
+        text = "\n".join(line for line in text.splitlines() if "username" not in line) + '\nmode = "fast"\n'
+        (home / "chargerd.toml").write_text(text.format(host=box.host, port=box.port))
+        left = life(home, stop_at="refuses the PIN")
+        assert SECRETS["pass"].encode() in box.puts[0].body
     assert [marker for marker in MARKERS if marker in left] == []
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from base64 import b64encode
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -56,7 +57,9 @@ class Http:
         self._session.trust_env = False  # no proxy and no .netrc between us and a device in the house
         if login is not None:
             # As bytes: requests takes texts for Latin-1, and tells what it cannot encode in its error.
-            self._session.auth = HTTPBasicAuth(login[0].reveal().encode(), login[1].reveal().encode())
+            name_and_word = login[0].reveal().encode(), login[1].reveal().encode()
+            self._session.auth = HTTPBasicAuth(*name_and_word)
+            self._secrets.append(b64encode(b":".join(name_and_word)).decode())
 
     def get(self, path: str, **params: str) -> Answer:
         """Ask. Raises Unreachable, AccessDenied (401, 403), or UnexpectedAnswer for what is no text."""

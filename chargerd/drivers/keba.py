@@ -4,8 +4,8 @@ Protocol: KEBA's Modbus TCP Programmers Guide for the P30, V1.02 and V1.07. Seen
 keba-modbus-client accepts; answers of a real station as recorded in evcc's issue 15200 are read; no hardware yet. DIP switch
 1.3 must be on, and nobody may use the UDP interface beside us: the maker forbids both at once.
 
-Each value is read on its own, two registers at a time, high word first. What was set can be read of the fail-safe only, not of
-current and enabling: those are concluded from the state.
+Each value is read on its own, two registers at a time, high word first. Whether it is enabled cannot be read. The state tells it
+while a vehicle waits or charges; "not ready" may mean disabled, no vehicle or no card, so then what was told last counts.
 
 A pause is a current of 0, which keeps the session that a person has opened with a card; disabling the station ends it. The
 guide's older version knows no 0, so a box that refuses it, or is charging still when it is told again, is disabled.
@@ -17,6 +17,7 @@ time is over (traktore-org/sem-community issue 763). So a pause first sets the f
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import ClassVar
 
 from pydantic import Field, model_validator
 
@@ -65,6 +66,8 @@ class Driver:
         ``phase_switch`` says that a KEBA S10 is there and may be taken over, if it does not listen to Modbus already.
         """
 
+        charges: ClassVar[str] = "evse"
+
         host: str = Field(min_length=1, pattern=r"^[A-Za-z0-9._-]+$")
         port: int = Field(default=502, ge=1, le=65535)
         lease_current_a: float = Field(default=MIN_CURRENT_A, ge=0, le=32)
@@ -94,7 +97,7 @@ class Driver:
             name, config.host, config.port, UNIT, timeout_s=config.timeout_s, budget_s=BUDGET * config.timeout_s
         )
         self._added: DeviceAdded | None = None
-        self._told_to_pause = False
+        self._told: bool | None = None  # what it was told last: to charge or to pause
 
     def describe(self) -> DeviceAdded:
         """What the station is. One that is no P30 is refused by its number."""
@@ -172,7 +175,7 @@ class Driver:
         offered_ma = self._value(OFFERED)
         phases = self._optional(PHASE_STATE) if "SetPhases" in added.accepts else None
         return ChargerRead(
-            enabled=_enabled(state, connected),
+            enabled=self._enabled(state, connected),
             power_w=self._value(POWER) / 1000 if added.has_meter else None,
             energy_wh=self._value(ENERGY) / 10 if added.has_meter else None,
             pilot=_pilot(state, connected),
@@ -186,6 +189,13 @@ class Driver:
             voltage_l3_v=voltages[2],
             status=self._words(state),
         )
+
+    def _enabled(self, state: int, connected: bool) -> bool | None:
+        if state in (READY, CHARGING):
+            return True
+        if state == INTERRUPTED:
+            return False
+        return self._told if self._told is not None or not connected else False
 
     def _words(self, state: int) -> str:
         if state >= len(WORDS):
@@ -202,13 +212,13 @@ class Driver:
         self._line.write(SET_CURRENT, round(current_a * 1000))
         if self._value(STATE) not in (READY, CHARGING):
             self._line.write(SET_ENABLED, 1)
-        self._told_to_pause = False
+        self._told = True
 
     def _pause(self) -> None:
         if self._optional(FAILSAFE_TIME):
             self._line.write(SET_FAILSAFE_CURRENT, 0)
-        again = self._told_to_pause and self._value(STATE) == CHARGING
-        self._told_to_pause = True
+        again = self._told is False and self._value(STATE) == CHARGING
+        self._told = False
         try:
             self._line.write(SET_CURRENT, 0)
         except UnexpectedAnswer:  # refused: this firmware takes no 0
@@ -234,13 +244,6 @@ class Driver:
             return self._value(register)
         except NoSuchRegisters:
             return None
-
-
-def _enabled(state: int, connected: bool) -> bool | None:
-    """Without a vehicle nobody can tell: "not ready" is also what an enabled station says then."""
-    if state in (READY, CHARGING):
-        return True
-    return False if connected and state in (NOT_READY, INTERRUPTED) else None
 
 
 def _pilot(state: int, connected: bool) -> str | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field, model_validator
 
@@ -29,6 +29,8 @@ class Driver:
 
         ``password`` is the PIN of the first generation, or with ``username`` the login of the second one's local interface.
         """
+
+        charges: ClassVar[str] = "evse"
 
         host: str = Field(min_length=1, pattern=r"^[A-Za-z0-9._-]+$")
         port: int = Field(default=80, ge=1, le=65535)

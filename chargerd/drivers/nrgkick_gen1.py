@@ -15,7 +15,7 @@ from chargerd.drivers.http import Answer, Http, spoken
 from chargerd.model.events import ChargerRead, DeviceAdded
 
 PAUSE_S = 10.0  # of two commands in the same second the box carries out the first only: evcc issue 33625
-FLOWS_W = 200.0  # above this it charges, whatever the box says of it: its settings lag behind
+FLOWS_W = 200.0  # above this a vehicle is charged, whatever the box says of it
 STEP_A = 1.0
 NO_CHARGER = "No content found for this request"  # how the box says that Bluetooth does not reach the charger
 MAX_CURRENT_A = 32.0
@@ -48,7 +48,7 @@ class Gen1:
         )
 
     def read(self) -> ChargerRead:
-        """What the box says, as it says it: a voltage between 50 and 130 V on a phase that is not there is reported too."""
+        """What the box says, as it says it: power although it is paused, and 50 to 130 V on a phase that is not there."""
         measured = self._asked("measurements")
         if measured.flag("Online") is False:
             raise Unreachable(f"{self._http.name}: the Connect box answers and has lost the charger")
@@ -61,11 +61,11 @@ class Gen1:
         currents, voltages = measured.three("ChargingCurrentPhase"), measured.three("VoltagePhase")
         measured_at_s = measured.number("Timestamp")
         return ChargerRead(
-            enabled=True if flows else charging,
+            enabled=charging,
             power_w=power_w,
             energy_wh=times(measured.number("ChargingEnergyOverAll"), 1000),
             measured_at_ms=None if measured_at_s is None else round(measured_at_s * 1000),
-            pilot="C" if flows else "F" if errors else None,
+            pilot="C" if flows else None,
             offered_a=values.part("ChargingCurrent").number("Value"),
             current_l1_a=currents[0],
             current_l2_a=currents[1],
@@ -73,7 +73,7 @@ class Gen1:
             voltage_l1_v=voltages[0],
             voltage_l2_v=voltages[1],
             voltage_l3_v=voltages[2],
-            status=_words(charging, flows, errors),
+            status=self._http.clean(_words(charging, flows, errors)),
         )
 
     def set_current(self, current_a: float) -> None:

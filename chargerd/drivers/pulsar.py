@@ -19,7 +19,7 @@ import queue
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from threading import Timer
-from typing import Any
+from typing import Any, ClassVar
 
 from msgspec import Struct
 from paho.mqtt import client as mqtt
@@ -95,6 +95,8 @@ class Driver:
 
         ``max_current_a`` is what may be asked for at most; without it what the bridge announces, else 16 A.
         """
+
+        charges: ClassVar[str] = "evse"
 
         host: str = Field(min_length=1, pattern=r"^[A-Za-z0-9._-]+$")
         port: int = Field(default=1883, ge=1, le=65535)

@@ -143,6 +143,17 @@ def test_an_answer_that_repeats_our_secret_is_kept_without_it(http, echo):
     assert (str(error), error.raw) == ("garage told …", '{"Password": "…"}')
 
 
+def test_a_login_that_comes_back_as_it_was_sent_is_not_told(echo):
+    """A device that repeats the header of our question."""
+    with opened(echo, login=(Secret("owner"), Secret("marker-4711"))) as http:
+        http.get("/x")
+        sent = echo.requests[0].headers["Authorization"]
+        echo.behaviour.instead["/x"] = Reply(401, {"Response": f"bad {sent}"})
+        with pytest.raises(AccessDenied, match="bad Basic …") as caught:
+            http.get("/x")
+    assert sent.removeprefix("Basic ") not in str(caught.value)
+
+
 def test_what_a_device_says_to_people_is_found():
     """Under each of the words that are in use; an object there is not a text."""
     assert [spoken({"Response": " no "}), spoken({"Message": "x"}), spoken({"Message": {}}), spoken(None)] == [

@@ -145,8 +145,26 @@ def test_each_state_is_told_apart(garage):
         ("C", True, "charging"),
         ("B", False, "interrupted"),
         ("B", False, "not ready"),
-        ("F", None, "error 0x40000"),
+        ("F", False, "error 0x40000"),
     ]
+
+
+def test_a_station_that_is_not_ready_is_as_it_was_told(garage):
+    """Without a car, or without the card that it wants, it says neither; nothing was told: a car that waits is paused."""
+    evse = garage.evse(None)
+    box = garage.keba(evse)
+    driver = connect(garage, box)
+    seen = [only(driver.read()).enabled]
+    for current_a in (0.0, 8.0):
+        driver.apply(SetCurrent("garage", current_a))
+        seen.append(only(driver.read()).enabled)
+    box.locked = True
+    evse.connect(Car())
+    seen.append(only(driver.read()).enabled)
+    driver.close()
+    stranger = connect(garage, box)
+    seen.append(only(stranger.read()).enabled)
+    assert seen == [None, False, True, True, False]
 
 
 def test_voltages_that_nobody_measures_are_unknown(garage):

@@ -97,12 +97,12 @@ def test_a_ghost_voltage_is_reported_as_measured(garage):
     assert (reading.voltage_l2_v, reading.current_l2_a, reading.power_w) == (125.0, 0.0, 3680.0)
 
 
-def test_a_charger_that_charges_although_paused_is_said_to_be_enabled(garage):
-    """A car was connected and it began by itself; the box still says "not charging", the power says otherwise."""
+def test_a_charger_that_charges_although_paused_is_told_as_both(garage):
+    """A car was connected and it began by itself: the box says "not charging" and 4140 W. The driver judges nothing."""
     evse = garage.evse(Car())
     evse.stubborn = True
     reading = only(connect(garage, garage.gen1(evse)).read())
-    assert (evse.paused, reading.enabled, reading.pilot, reading.power_w) == (True, True, "C", 4140.0)
+    assert (reading.enabled, reading.pilot, reading.power_w, reading.status) == (False, "C", 4140.0, "charging")
 
 
 def test_a_car_that_takes_nothing_looks_like_none(garage):
@@ -113,12 +113,12 @@ def test_a_car_that_takes_nothing_looks_like_none(garage):
     assert (reading.enabled, reading.pilot, reading.power_w, reading.status) == (True, None, 0.0, "allowed")
 
 
-def test_an_error_of_the_charger_is_a_fault(garage):
-    """Its codes are passed on."""
+def test_errors_of_the_charger_are_told(garage):
+    """By their codes, which nobody has written down; the pilot stays unknown."""
     box = garage.gen1()
     box.errors = ["12", "0"]
     reading = only(connect(garage, box).read())
-    assert (reading.pilot, reading.status) == ("F", "paused, error 12")
+    assert (reading.pilot, reading.status) == (None, "paused, error 12")
 
 
 def test_a_box_without_its_charger_is_unreachable(garage):
