@@ -1,0 +1,72 @@
+"""A whole daemon with an EVSE on the wire: modes of a person become commands that simulated chargers carry out."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from chargerd.sim.wire.evse import Car
+from tests.daemon.lives import live
+from tests.sim.wire import garage as garages
+from tests.sim.wire.garage import Garage
+
+KEYS = {
+    "gen1": 'driver = "nrgkick"\ngeneration = 1\nmac = "00:11:22:33:44:55"\npassword = { credential = "pin" }',
+    "gen2": 'driver = "nrgkick"',
+    "keba": 'driver = "keba"',
+}
+
+
+@pytest.fixture
+def garage() -> Iterator[Garage]:
+    """An empty garage."""
+    with garages.garage() as made:
+        yield made
+
+
+def configure(home: Path, kind: str, device: Any, mode: str) -> None:
+    """One EVSE, one loadpoint on it."""
+    (home / "secrets").mkdir()
+    (home / "secrets" / "secret_pin").write_text("0123")
+    text = f'[device.box]\nhost = "{device.host}"\nport = {device.port}\n{KEYS[kind]}\npoll_s = 2\npoll_fast_s = 1\n'
+    (home / "chargerd.toml").write_text(f'{text}\n[loadpoint.car]\ncharger = "box"\nmode = "{mode}"\n')
+
+
+@pytest.mark.parametrize("kind", KEYS)
+def test_slow_offers_6_a_at_once_whatever_the_sun_does(garage, tmp_path, kind):
+    """Within the 20 s that a life may last here, without any meter; when chargerd ends the car is left paused or leased."""
+    evse = garage.evse(Car())
+    device = getattr(garage, kind)(evse)
+    if kind == "keba":
+        device.user_ma = 6000
+        device.disabled = True
+        device.settle()
+    configure(tmp_path, kind, device, "slow")
+    status, journal = live(tmp_path, "offering 6 A")
+    assert status == 0, journal
+    if kind == "gen1":
+        first, *_, last = (json.loads(put.body)["Values"] for put in device.puts)
+        assert (first["ChargingStatus"], first["ChargingCurrent"]) == ({"Charging": True}, {"Value": 6})
+        assert last["ChargingStatus"] == {"Charging": False}
+    elif kind == "gen2":
+        assert device.commands[0] == {"charge_pause": "0"}
+        assert device.commands[-1] == {"charge_pause": "1"}
+    else:
+        sent = [(write.register, write.value) for write in device.writes]
+        assert sent[:4] == [(5016, 6000), (5018, 600), (5004, 6000), (5014, 1)]
+        assert (device.failsafe_s, device.evse.offered_a) == (120, 6.0)
+
+
+def test_fast_offers_one_ampere_less_than_the_fuse_bears(garage, tmp_path):
+    """15 A of 16, in steps that the wires follow."""
+    charger = garage.gen2(garage.evse(Car(), max_a=32.0))
+    configure(tmp_path, "gen2", charger, "fast")
+    status, journal = live(tmp_path, "offering 15 A")
+    assert status == 0, journal
+    offered = [float(command["current_set"]) for command in charger.commands if "current_set" in command]
+    assert offered[-1] == 15.0
+    assert max(offered) == 15.0
