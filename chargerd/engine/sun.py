@@ -62,9 +62,8 @@ def _followed(
     if settings.kind == "evse":
         supply = evses.supply_of(settings, state.devices[settings.charger.partition("/")[0]], charger)
         least_w = supply.power_w(supply.min_a, supply.now) if claim.running else supply.min_w
-        up = (
-            supply.now < supply.choices[-1] and share.power_w >= supply.power_w(supply.min_a, supply.choices[-1]) + UP_W
-        )
+        more_w = supply.power_w(supply.min_a, supply.choices[-1]) + UP_W
+        up = len(supply.choices) > 1 and share.power_w >= more_w
     recent = tuple(pair for pair in old.recent if pair[0] >= t_ms - RECENT_S * 1000)
     if not recent or t_ms - recent[-1][0] >= SPACED_S * 1000:
         recent = (*recent, (t_ms, share.power_w))

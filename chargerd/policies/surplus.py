@@ -65,7 +65,7 @@ def _changing(view: View, supply: Supply, memory: Memory) -> Decision | None:
 
 def _begin(view: View, supply: Supply, sun: Sun, memory: Memory, *, least: bool) -> Decision:
     share_w = sun.share_w or 0.0
-    phases = _phases_to_begin(supply, sun)
+    phases = _phases_to_begin(view, supply, sun)
     if least:
         current_a = max(supply.min_a, supply.current_a(share_w, phases))
         return _offer(supply, current_a, phases, Reason("charging-least", {"share_w": share_w}), memory)
@@ -85,9 +85,12 @@ def _begin(view: View, supply: Supply, sun: Sun, memory: Memory, *, least: bool)
     return _offer(supply, current_a, phases, Reason("charging-with-sun", needed), memory)
 
 
-def _phases_to_begin(supply: Supply, sun: Sun) -> int:
-    """One phase where it may be chosen, unless there has been enough for all of them."""
-    return supply.choices[-1] if sun.up_t_ms is not None or len(supply.choices) == 1 else supply.choices[0]
+def _phases_to_begin(view: View, supply: Supply, sun: Sun) -> int:
+    """One phase where it may be chosen, unless there has been enough for all of them; up only when a change is due."""
+    most = supply.choices[-1]
+    enough = sun.up_t_ms is not None and view.t_ms - sun.up_t_ms >= view.settings.start_delay_s * 1000
+    due = supply.now == most or (view.charger is not None and _may_switch(view, view.charger))
+    return most if len(supply.choices) == 1 or (enough and due) else supply.choices[0]
 
 
 def _go_on(view: View, supply: Supply, sun: Sun, charger: Charger, memory: Memory, *, least: bool) -> Decision:
@@ -95,21 +98,11 @@ def _go_on(view: View, supply: Supply, sun: Sun, charger: Charger, memory: Memor
     held = None if least else _house_first(view, view.settings.min_storage_pct - SOC_MARGIN_PCT)
     if held is not None:
         return Decision(OFF, held, memory)
-    if (
-        now > supply.choices[0]
-        and (sun.borrowed_wh >= DOWN_WH or least)
-        and share_w < supply.power_w(supply.min_a, now)
-    ):
-        if _may_switch(view, charger):
-            phases = supply.choices[0]
-            current_a = supply.current_a(share_w, phases)
-            change: Memory = {"phases": phases, "since_t_ms": view.t_ms}
-            return _offer(supply, current_a, phases, _seen("fewer-phases", view, sun, charger), change)
-    elif sun.up_t_ms is not None and view.t_ms - sun.up_t_ms >= UP_WAIT_S * 1000 and _may_switch(view, charger):
-        phases = supply.choices[-1]
-        change = {"phases": phases, "since_t_ms": view.t_ms}
-        current_a = supply.current_a(share_w, phases)
-        return _offer(supply, current_a, phases, _seen("more-phases", view, sun, charger), change)
+    phases = _better_phases(view, supply, sun, least=least)
+    if phases != now and _may_switch(view, charger):
+        change: Memory = {"phases": phases, "since_t_ms": view.t_ms}
+        code = "more-phases" if phases > now else "fewer-phases"
+        return _offer(supply, supply.current_a(share_w, phases), phases, _seen(code, view, sun, charger), change)
     if not least and sun.borrowed_wh >= view.settings.borrow_wh:
         return Decision(OFF, _seen("sun-gone", view, sun, charger), memory)
     offered_a = _offered(charger, supply)
@@ -120,6 +113,16 @@ def _go_on(view: View, supply: Supply, sun: Sun, charger: Charger, memory: Memor
     held_back = view.cloudy and down_a > offered_a >= current_a
     code = least_code if current_a < supply.min_a else "cloudy" if held_back else "charging-with-sun"
     return _offer(supply, current_a, now, _seen(code, view, sun, charger), memory)
+
+
+def _better_phases(view: View, supply: Supply, sun: Sun, *, least: bool) -> int:
+    """How many phases suit the share: fewer once some energy was borrowed for all of them, more when there is plenty."""
+    share_w, now = sun.share_w or 0.0, supply.now
+    borrowed = sun.borrowed_wh >= DOWN_WH or least
+    if now > supply.choices[0] and borrowed and share_w < supply.power_w(supply.min_a, now):
+        return supply.choices[0]
+    plenty = sun.up_t_ms is not None and view.t_ms - sun.up_t_ms >= UP_WAIT_S * 1000
+    return supply.choices[-1] if plenty else now
 
 
 def _house_first(view: View, from_pct: float) -> Reason | None:
