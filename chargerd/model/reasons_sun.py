@@ -76,6 +76,12 @@ LINES: dict[str, tuple[str, str, str, str]] = {
         "",
         "there had been sun enough for {for_s}, and it begins after {delay_s} of it",
     ),
+    "sun-on-average": (
+        "sun enough now ({share_w}), but {mean_w} on average over {over_s}; {needed_w} needed",
+        "waiting",
+        "",
+        "there was {mean_w} of sun on average over {over_s}, and {needed_w} were needed",
+    ),
     "sun-unknown": (
         "paused: {meter} is not read, so nobody knows what the sun leaves over",
         "waiting",

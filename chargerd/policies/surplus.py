@@ -15,10 +15,13 @@ from chargerd.model.settings import Scalar
 from chargerd.model.state import Charger, Sun
 
 RISE_S = 60.0  # a share must have been there for so long before more is offered
-CLOUDY_RISE_S = 300.0  # while production jumps about
+CLOUDY_RISE_S = 120.0  # while production jumps about
 DOWN_WH = 30.0  # of three phases borrow no more than this before one does
 SOC_MARGIN_PCT = 5.0  # a house battery may fall this far below the level from which its owner charges with sun
 UP_WAIT_S = 60.0
+MEAN_S = 300.0  # a start rests on the mean share of so long, not on one hole in the clouds
+HOPE = 0.2  # with less than this part of the least on average, the sun has gone for longer …
+HOPELESS_SHARE = 0.5  # … and only half as much is borrowed
 CHANGE_S = 180.0  # a change of phases takes no longer: pause, switch, begin
 
 OFF = SetPoint(enabled=False)
@@ -81,6 +84,9 @@ def _begin(view: View, supply: Supply, sun: Sun, memory: Memory, *, least: bool)
     if view.t_ms < ready_ms:
         delayed = {**needed, "for_s": (view.t_ms - sun.enough_t_ms) / 1000, "delay_s": view.settings.start_delay_s}
         return Decision(OFF, Reason("sun-enough", delayed), memory, wake_ms=ready_ms)
+    mean_w = _mean_w(sun, view.t_ms)
+    if mean_w < supply.min_w:
+        return Decision(OFF, Reason("sun-on-average", {**needed, "mean_w": mean_w, "over_s": MEAN_S}), memory)
     current_a = supply.current_a(share_w, phases)
     return _offer(supply, current_a, phases, Reason("charging-with-sun", needed), memory)
 
@@ -103,7 +109,8 @@ def _go_on(view: View, supply: Supply, sun: Sun, charger: Charger, memory: Memor
         change: Memory = {"phases": phases, "since_t_ms": view.t_ms}
         code = "more-phases" if phases > now else "fewer-phases"
         return _offer(supply, supply.current_a(share_w, phases), phases, _seen(code, view, sun, charger), change)
-    if not least and sun.borrowed_wh >= view.settings.borrow_wh:
+    hopeless = _mean_w(sun, view.t_ms) < HOPE * supply.min_w
+    if not least and sun.borrowed_wh >= view.settings.borrow_wh * (HOPELESS_SHARE if hopeless else 1.0):
         return Decision(OFF, _seen("sun-gone", view, sun, charger), memory)
     offered_a = _offered(charger, supply)
     down_a = supply.current_a(share_w, now)
@@ -147,6 +154,12 @@ def _may_switch(view: View, charger: Charger) -> bool:
 
 def _sustained_w(sun: Sun, t_ms: int, window_s: float) -> float:
     return min(power_w for at, power_w in sun.recent if at >= t_ms - window_s * 1000)
+
+
+def _mean_w(sun: Sun, t_ms: int) -> float:
+    """The share's mean over the last minutes: what a start, which costs a contactor's life, can count on."""
+    shares = [power_w for at, power_w in sun.recent if at >= t_ms - MEAN_S * 1000]
+    return sum(shares) / len(shares)
 
 
 def _offered(charger: Charger, supply: Supply) -> float:
