@@ -18,6 +18,7 @@ RISE_S = 60.0  # a share must have been there for so long before more is offered
 CLOUDY_RISE_S = 120.0  # while production jumps about
 DOWN_WH = 30.0  # of three phases borrow no more than this before one does
 SOC_MARGIN_PCT = 5.0  # a house battery may fall this far below the level from which its owner charges with sun
+WORTH_A = 0.3  # less than this more is not worth a command
 UP_WAIT_S = 60.0
 MEAN_S = 300.0  # a start rests on the mean share of so long, not on one hole in the clouds
 HOPE = 0.2  # with less than this part of the least on average, the sun has gone for longer …
@@ -115,6 +116,7 @@ def _go_on(view: View, supply: Supply, sun: Sun, charger: Charger, memory: Memor
     offered_a = _offered(charger, supply)
     down_a = supply.current_a(share_w, now)
     up_a = supply.current_a(_sustained_w(sun, view.t_ms, CLOUDY_RISE_S if view.cloudy else RISE_S), now)
+    up_a = up_a if up_a - offered_a >= WORTH_A else offered_a
     current_a = min(down_a, max(offered_a, up_a))
     least_code = "charging-least" if least else "carried-over"
     held_back = view.cloudy and down_a > offered_a >= current_a

@@ -1,8 +1,8 @@
 """Demo: a simulated home, the real daemon on it, and a line to try. Ctrl-C ends everything.
 
-The home is a strip with four chargers on recorded curves, one of them with a fault, and two more plugs that nobody has
-configured. They speak the plugs' real protocol on loopback; the daemon does not know that they are simulated. Plugs and
-daemon live on one clock, which runs fast.
+The home is a strip with four chargers on recorded curves, one of them with a fault, two more plugs that nobody has configured,
+and a house with panels, a battery and a car (see `sim.sunny`). All of it speaks its real protocol on loopback; the daemon does
+not know that it is simulated. Home and daemon live on one clock, which runs fast.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from chargerd.daemon.start import serve
 from chargerd.drivers.simulated import Socket
 from chargerd.model.windows import zone
 from chargerd.sim import world
+from chargerd.sim.sunny import SunnyHouse
 from chargerd.sim.wire.kasa import SimulatedPlug, SimulatedStrip
 
 LOADS = {"rad-1": "rad-nominal", "rad-2": "rad-full", "lectric": "lectric-full", "old-charger": "never-tapers"}
@@ -47,6 +48,49 @@ port = {port}
 poll_s = 60
 poll_fast_s = 60
 max_age_s = 600
+
+[device.inverter]              # a SolarEdge with a meter at the grid connection and a house battery
+driver = "solaredge"
+host = "{host}"
+port = {inverter_port}
+poll_s = 60
+max_age_s = 600
+
+[device.nrgkick]
+driver = "nrgkick"
+host = "{host}"
+port = {nrgkick_port}
+generation = 2
+poll_s = 60
+max_age_s = 600
+
+[meter.grid]
+device = "inverter"
+channel = "meter1"
+role = "grid"
+
+[meter.roof]
+device = "inverter"
+channel = "inverter"
+role = "pv"
+peak_w = 8500
+
+[storage.house]
+device = "inverter"
+channel = "battery1"
+
+[circuit.main]                 # the fuse; the car gives way to the kettle
+max_current_a = 35
+meter = "grid"
+
+[vehicle.id4]
+capacity_wh = 58000
+
+[loadpoint.garage]
+charger = "nrgkick"
+vehicle = "id4"
+circuit = "main"
+mode = "solar"
 
 [discovery]                    # the loopback's own broadcast: the demo sends nothing to your network
 networks = ["127.255.255.255:{port}"]
@@ -121,8 +165,11 @@ def _run(folder: Path, speed: float, seed: int) -> int:
         for plug in make_others(clock.now_s, seed, strip.port):
             home.callback(plug.stop)
             plug.start()
+        house = make_house(clock.now_s)
+        home.callback(house.stop)
+        house.start()
         main = folder / "chargerd.toml"
-        main.write_text(CONFIGURATION.format(host=strip.host, port=strip.port), encoding="utf-8")
+        main.write_text(configuration(strip, house), encoding="utf-8")
         sys.stdout.write(_greeting(folder, speed))
         sys.stdout.flush()
         places = Places(folder / "state", folder / "run")
@@ -137,6 +184,17 @@ def _journal(clock: Clock) -> Journal:
         under_systemd=False,
         stamp=lambda: datetime.fromtimestamp(clock.now_s(), berlin).strftime("%a %H:%M"),
     )
+
+
+def configuration(strip: SimulatedStrip, house: SunnyHouse) -> str:
+    """The text of the demo's configuration file."""
+    ports = {"inverter_port": house.inverter.port, "nrgkick_port": house.charger.port}
+    return CONFIGURATION.format(host=strip.host, port=strip.port, **ports)
+
+
+def make_house(now_s: Callable[[], float]) -> SunnyHouse:
+    """The house with panels and a car, whose clock shows the time of Berlin."""
+    return SunnyHouse(now_s, EVENING_MS / 1000 - 22 * 3600)
 
 
 def make_strip(now_s: Callable[[], float], seed: int) -> SimulatedStrip:
@@ -169,12 +227,14 @@ def _greeting(folder: Path, speed: float) -> str:
         control = Path("chargerctl")
     ask = f"{control} --socket {shown}"
     return (
-        f"A simulated home: a strip with four e-bike chargers, one of them faulty. An hour takes {3600 / speed:.0f} seconds.\n"
-        f"It is Friday 22:00; charging begins at 22:05. In another terminal, try:\n\n"
+        f"A simulated home: four e-bike chargers on a strip, one of them faulty, and a car that waits for the sun.\n"
+        f"An hour takes {3600 / speed:.0f} seconds. It is Friday 22:00; charging begins at 22:05, and the sun is up at 7.\n"
+        f"In another terminal, try:\n\n"
         f"    {ask}\n"
         f"    {ask} watch\n"
         f"    {ask} why old-charger\n"
         f"    {ask} mode rad-1 off\n"
+        f"    {ask} mode garage slow\n"
         f"    {ask} discover\n\n"
         f"Ctrl-C ends everything.\n\n"
     )

@@ -26,9 +26,11 @@ NO_SECRETS: dict[str, Secret] = {}
 
 
 def loaded(folder: Path, strip: SimulatedStrip):
-    """The demo's configuration, for a strip that listens."""
+    """The demo's configuration, for a strip that listens and a house whose devices could."""
     main = folder / "chargerd.toml"
-    main.write_text(demo.CONFIGURATION.format(host=strip.host, port=strip.port), encoding="utf-8")
+    house = demo.make_house(lambda: demo.EVENING_MS / 1000)
+    house.inverter.server.port, house.charger.port = 15020, 8080
+    main.write_text(demo.configuration(strip, house), encoding="utf-8")
     return load(config_files(main), load_driver=drivers.load, driver_kinds=drivers.MODULES)
 
 
@@ -45,7 +47,7 @@ def test_the_configuration_loads_and_names_just_the_loads_of_the_strip(tmp_path,
     """With the real drivers; every loadpoint has its socket and starts by itself in the first evening."""
     found = loaded(tmp_path, strip)
     configuration = found.configuration
-    assert list(configuration.loadpoints) == list(demo.LOADS)
+    assert list(configuration.loadpoints) == ["garage", *demo.LOADS]
     assert channels_of(configuration, "shed") == tuple(demo.LOADS)
     assert {entry.loadpoint for entry in configuration.schedule} == set(demo.LOADS)
     assert configuration.loadpoints["old-charger"].profile.time_limit_s == 3 * 3600

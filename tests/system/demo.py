@@ -44,6 +44,13 @@ def main() -> int:
             sessions = json.loads(ask("--json", "sessions"))["sessions"]
             outcomes = {session["loadpoint"]: session["outcome"] for session in sessions if session["outcome"]}
         print(ask("sessions"))
+        garage: dict[str, float] = {}
+        while not garage.get("power_w") or not garage.get("solar"):
+            assert time.monotonic() < end, f"the car has not charged with the sun: {garage}"
+            time.sleep(2)
+            (point,) = json.loads(ask("--json", "status", "garage"))["loadpoints"]
+            garage = {"power_w": point["power_w"], "solar": point["session"] and point["session"]["solar_wh"]}
+        print(ask())
         print(ask("why", "old-charger"))
         below = children(demo.pid)
         assert below, "make has started nothing"
@@ -51,7 +58,7 @@ def main() -> int:
         demo.wait(30)
         left = [pid for pid in below if Path(f"/proc/{pid}").exists()]
         assert not left, f"still running: {left}"
-        print(f"demo: four sessions ended as they should: {outcomes}")
+        print(f"demo: four sessions ended as they should, and the car charges with the sun: {outcomes}, {garage}")
         return 0
     finally:
         if demo.poll() is None:
