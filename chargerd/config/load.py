@@ -23,6 +23,7 @@ from chargerd.config.site import (
     JournalTable,
     LoadpointTable,
     LogTable,
+    ScheduleItem,
     SiteTable,
     VehicleTable,
 )
@@ -89,37 +90,46 @@ def load(
     """
     check = Check(read(paths))
     check.top_level(TABLES)
+    devices = _devices(check, load_driver, driver_kinds, credential_fault)
+    sinks = _sinks(check, load_sink, sink_kinds, credential_fault)
+    vehicles = _vehicles(check)
+    adoption = _adoption(check, vehicles)
+    configuration = _configuration(check, devices, sinks, vehicles)
+    check.raise_problems()
+    places = {dotted(path): place for path, place in check.document.places.items()}
+    profiles = (*shipped().values(), *(profile for name, profile in vehicles.items() if name in check.names("vehicle")))
+    return Loaded(configuration, devices, sinks, profiles, places, adoption)
+
+
+def _configuration(
+    check: Check,
+    devices: Mapping[str, DeviceConfig],
+    sinks: Mapping[str, SinkConfig],
+    vehicles: Mapping[str, Profile],
+) -> Configuration:
+    """What the engine is to know. It holds only if `check` has found nothing."""
     site = check.table(SiteTable, ("site",)) or SiteTable()
     log = check.table(LogTable, ("log",)) or LogTable()
     journal = check.table(JournalTable, ("journal",)) or JournalTable()
     discovery = check.table(DiscoveryTable, ("discovery",)) or DiscoveryTable()
-    devices = _devices(check, load_driver, driver_kinds, credential_fault)
-    sinks = _sinks(check, load_sink, sink_kinds, credential_fault)
-    vehicles = _vehicles(check)
     tables = check.named(LoadpointTable, "loadpoint")
     kinds = points.kinds(check, tables, devices)
-    loadpoints = points.loadpoints(check, tables, vehicles, kinds)
-    meters, storages, circuits = home.meters(check), home.storages(check), home.circuits(check)
-    adoption = _adoption(check, vehicles)
-    schedule = _schedule(check, tables, kinds)
     points.addresses(check)
-    points.vehicles_are_known(check, vehicles, kinds)
-    home.sun_is_measured(check, tables, meters)
+    points.vehicles_are_known(check, tables, kinds)
+    meters, circuits = home.meters(check), home.circuits(check)
+    home.channels(check)
+    home.sun_is_measured(check, tables, meters, kinds)
     home.circuits_are_known(check, tables, circuits)
     _zone_is_named(check, site, tables)
-    _price_is_in_currency(check, site)
-    check.raise_problems()
-    document = check.document
-    configuration = Configuration(
+    _prices_are_in_currency(check, site)
+    return Configuration(
         site=site.name,
         timezone=site.timezone or "UTC",
         devices={name: device_settings(name, config) for name, config in devices.items()},
-        loadpoints=loadpoints,
-        schedule=schedule,
-        sinks={
-            name: SinkSettings(name, config.kind, tuple(config.tell), config.report) for name, config in sinks.items()
-        },
-        files=document.files,
+        loadpoints=points.loadpoints(check, tables, vehicles, kinds),
+        schedule=_schedule(check, tables, kinds),
+        sinks={name: SinkSettings(name, sink.kind, tuple(sink.tell), sink.report) for name, sink in sinks.items()},
+        files=check.document.files,
         journal_level=journal.level,
         keep_rows_ms=times.duration(log.keep_rows),
         keep_readings_ms=times.duration(log.keep_readings),
@@ -128,14 +138,11 @@ def load(
         export_price_per_kwh=site.export_price_per_kwh,
         networks=tuple(discovery.networks),
         meters=meters,
-        storages=storages,
+        storages=home.storages(check),
         circuits=circuits,
         sharing=site.sharing,
         reserve_w=site.reserve_w,
     )
-    places = {dotted(path): place for path, place in document.places.items()}
-    profiles = (*shipped().values(), *(profile for name, profile in vehicles.items() if name in check.names("vehicle")))
-    return Loaded(configuration, devices, sinks, profiles, places, adoption)
 
 
 def _devices(
@@ -342,11 +349,25 @@ def _schedule(
             taken.update(dict.fromkeys(((day, at_min) for day in days), written))
             entry = f"{name}/{times.written(days)}{'<' if ready else '@'}{at_min // 60:02}:{at_min % 60:02}"
             mode = item.mode or "fast"
-            if mode not in MODES[kinds.get(name, "battery")]:
-                path: Path = ("loadpoint", name, "schedule", number, "mode")
-                check.problem(path, f"{name} has no mode {mode}", meant(mode, MODES[kinds[name]]), value=mode)
+            _entry_fits(check, ("loadpoint", name, "schedule", number), item, mode, kinds[name])
             entries.append(ScheduleEntry(entry, name, days, at_min, mode, item.target, ready))
     return tuple(entries)
+
+
+def _entry_fits(check: Check, path: Path, item: ScheduleItem, mode: str, kind: str) -> None:
+    """Modes are those of the charger; targets and times to be ready by are of batteries, whose charge has an end."""
+    what = points.WHAT[kind]
+    if mode not in MODES[kind]:
+        check.problem((*path, "mode"), f"is no mode of {what}", meant(mode, MODES[kind]), value=mode)
+    if kind == "battery":
+        if item.by is not None and item.mode is not None:
+            text = "does not go with by: how a charge gets there in time is chargerd's to choose"
+            check.problem((*path, "mode"), text, value=item.mode)
+        return
+    for key in ("target", "by"):
+        if (value := getattr(item, key)) is not None:
+            hint = f'Write at and mode, such as mode = "{MODES[kind][1]}".'
+            check.problem((*path, key), f"is for {points.WHAT['battery']}, and this is {what}", hint, value=value)
 
 
 def _zone_is_named(check: Check, site: SiteTable, tables: Mapping[str, LoadpointTable]) -> None:
@@ -363,13 +384,11 @@ def _zone_is_named(check: Check, site: SiteTable, tables: Mapping[str, Loadpoint
         )
 
 
-def _price_is_in_currency(check: Check, site: SiteTable) -> None:
+def _prices_are_in_currency(check: Check, site: SiteTable) -> None:
     """Tariff sheets speak of cents and pence; a price is in the whole unit of the site's currency."""
-    price = site.import_price_per_kwh
-    if price is not None and site.currency in _DEAR and price > _DEAR_MOST:
-        check.problem(
-            ("site", "import_price_per_kwh"),
-            f"is in {site.currency} per kWh, and no kWh costs {price:g} {site.currency}",
-            f"Write {price / 100:g}." if price <= 100 * _DEAR_MOST else "Write 0.32 or your own.",
-            value=price,
-        )
+    for key, usual in (("import_price_per_kwh", 0.32), ("export_price_per_kwh", 0.08)):
+        price = getattr(site, key)
+        if price is not None and site.currency in _DEAR and price > _DEAR_MOST:
+            text = f"is in {site.currency} per kWh, and no kWh costs {price:g} {site.currency}"
+            hint = f"Write {price / 100:g}." if price <= 100 * _DEAR_MOST else f"Write {usual} or your own."
+            check.problem(("site", key), text, hint, value=price)

@@ -11,6 +11,7 @@ from chargerd.config.base import DeviceConfig
 from chargerd.config.check import Check
 from chargerd.config.positions import Path
 from chargerd.config.problems import meant
+from chargerd.config.profiles import shipped
 from chargerd.config.site import ADDRESS, LoadpointTable, VehicleTable
 from chargerd.model.settings import MODES, LoadpointSettings, Profile, Vehicle
 
@@ -21,16 +22,21 @@ _EVSE = (
     "max_switches_per_day", "borrow_wh", "ramp_a", "adopt", "auto_solar_pct", "auto_slow",
 )  # fmt: skip
 _ONLY: dict[str, tuple[str, ...]] = {
-    "battery": ("target", "balance_days"),
-    "evse": (*_EVSE, *_SUNNY),
+    "battery": ("vehicle", "target", "balance_days"),
+    "evse": ("vehicle", *_EVSE, *_SUNNY),
     "consumer": (*_CONSUMER, *_SUNNY),
 }
 """Keys of a loadpoint that only some kinds have; the others all have."""
-_WHAT = {
+_CAR = {"capacity_wh", "max_phases", "min_current_a", "max_current_a", "switch_phases"}
+"""Keys of a vehicle that a charger for cars goes by; all others are for a plug."""
+WHAT = {
     "battery": "a plug with a battery's charger",
     "evse": "a charger for cars",
     "consumer": "a consumer of surplus",
 }
+"""What a loadpoint of a kind is, to people."""
+_BEGIN = 'Leave mode out, and say when to charge: schedule = [ { days = "mon-fri", at = "22:00" } ].'
+_USE_SUN = "Leave mode out. If what hangs there is to take what the sun leaves over, write on_above_w, in watts."
 _PLAIN = LoadpointSettings("", "", Profile(""))
 
 
@@ -39,25 +45,48 @@ def kinds(check: Check, tables: Mapping[str, LoadpointTable], devices: Mapping[s
     found = {}
     for name, table in tables.items():
         device = devices.get(table.charger.partition("/")[0])
-        charges = "battery" if device is None else device.charges
-        if charges == "battery" and any(key in table.model_fields_set for key in (*_CONSUMER, "priority")):
-            charges = "consumer"
-        if not charges:
-            check.problem(("loadpoint", name, "charger"), "is a device that charges nothing", value=table.charger)
-            charges = "battery"
-        found[name] = charges
-        others = {key for kind, keys in _ONLY.items() if kind != charges for key in keys} - set(_ONLY[charges])
-        for key in sorted(others & table.model_fields_set):
-            check.problem(("loadpoint", name, key), f"is no key of {_WHAT[charges]}", value=getattr(table, key))
-        if table.mode is not None and table.mode not in MODES[charges]:
-            hint = meant(table.mode, MODES[charges])
-            check.problem(("loadpoint", name, "mode"), f"is no mode of {_WHAT[charges]}", hint, value=table.mode)
-        if charges == "battery" and table.mode not in (None, "off"):
-            hint = 'Leave mode out, and say when to charge: schedule = [{ days = "mon-fri", at = "22:00" }].'
-            check.problem(
-                ("loadpoint", name, "mode"), "a plug with a battery's charger begins off", hint, value=table.mode
-            )
+        if device is None:  # noted where it stands; what its keys should be nobody can say
+            found[name] = _guessed(table)
+            continue
+        if not device.charges:
+            text = f"is a device that charges nothing: its driver is {device.driver}"
+            check.problem(("loadpoint", name, "charger"), text, "Name a plug or a charger.", value=table.charger)
+            found[name] = _guessed(table)
+            continue
+        kind = device.charges
+        if kind == "battery" and any(key in table.model_fields_set for key in (*_CONSUMER, "priority")):
+            kind = "consumer"
+        found[name] = kind
+        _keys_fit(check, name, table, kind)
+        _mode_fits(check, name, table, kind)
     return found
+
+
+def _guessed(table: LoadpointTable) -> str:
+    given = table.model_fields_set
+    return next((kind for kind, keys in (("evse", _EVSE), ("consumer", _CONSUMER)) if given & set(keys)), "battery")
+
+
+def _keys_fit(check: Check, name: str, table: LoadpointTable, kind: str) -> None:
+    foreign = {key for keys in _ONLY.values() for key in keys} - set(_ONLY[kind])
+    for key in sorted(foreign & table.model_fields_set):
+        theirs = " and ".join(f"of {WHAT[other]}" for other, keys in _ONLY.items() if key in keys)
+        text = f"is no key of {WHAT[kind]}"
+        check.problem(("loadpoint", name, key), text, f"It is one {theirs}.", value=getattr(table, key))
+
+
+def _mode_fits(check: Check, name: str, table: LoadpointTable, kind: str) -> None:
+    if table.mode is None:
+        return
+    path: Path = ("loadpoint", name, "mode")
+    if kind == "battery" and table.mode != "off":
+        text = (
+            'must be "off" for a plug with a battery\'s charger: with its relay off the battery cannot be seen, '
+            "so each charge is begun by the schedule or by a person"
+        )
+        check.problem(path, text, _USE_SUN if table.mode in ("solar", "min-solar") else _BEGIN, value=table.mode)
+    elif table.mode not in MODES[kind]:
+        check.problem(path, f"is no mode of {WHAT[kind]}", meant(table.mode, MODES[kind]), value=table.mode)
 
 
 def loadpoints(
@@ -93,28 +122,57 @@ def _vehicle(name: str, table: VehicleTable) -> Vehicle:
     return Vehicle(name, **given)
 
 
+_NOTHING = "With these two no current is allowed."
+
+
 def _currents_fit(check: Check, settings: LoadpointSettings) -> None:
     """A smallest current above the largest one would mean that nothing is ever offered."""
     path: Path = ("loadpoint", settings.name, "max_current_a")
-    if settings.min_current_a > settings.max_current_a:
-        text = f"is below min_current_a, which is {settings.min_current_a:g}"
-        check.problem(path, text, "With these two no current is allowed.", value=settings.max_current_a)
+    low_a, high_a, slow_a = settings.min_current_a, settings.max_current_a, settings.slow_current_a
+    if low_a > high_a:
+        check.problem(path, f"is below min_current_a, which is {low_a:g}", _NOTHING, value=high_a)
+    elif not low_a <= slow_a <= high_a:
+        text = f"must be between min_current_a and max_current_a, which are {low_a:g} and {high_a:g}"
+        check.problem(("loadpoint", settings.name, "slow_current_a"), text, value=slow_a)
     vehicle = settings.vehicle
-    if vehicle is not None and vehicle.min_current_a > settings.max_current_a:
+    if vehicle is not None and vehicle.min_current_a > high_a:
         text = f"is below what vehicle {vehicle.name} needs, {vehicle.min_current_a:g} A"
-        check.problem(path, text, "With these two no current is allowed.", value=settings.max_current_a)
+        check.problem(path, text, _NOTHING, value=high_a)
+    if vehicle is not None and vehicle.max_current_a < low_a:
+        text = f"is above what vehicle {vehicle.name} takes, {vehicle.max_current_a:g} A"
+        check.problem(("loadpoint", settings.name, "min_current_a"), text, _NOTHING, value=low_a)
 
 
-def vehicles_are_known(check: Check, profiles: Mapping[str, Profile], kinds: Mapping[str, str]) -> None:
-    """A plug charges a vehicle or a shipped profile; a charger for cars a vehicle of the files."""
-    named = check.names("vehicle")
+def vehicles_are_known(check: Check, tables: Mapping[str, LoadpointTable], kinds: Mapping[str, str]) -> None:
+    """A plug charges a vehicle or a shipped profile; a charger for cars a vehicle of the files, with a car's keys."""
+    named, profiles = check.names("vehicle"), shipped()
     for name, vehicle in check.raw("loadpoint", "vehicle").items():
         path: Path = ("loadpoint", name, "vehicle")
-        if kinds.get(name, "battery") == "battery":
-            if vehicle not in {*named, *profiles}:
-                check.problem(path, "is no vehicle and no profile", meant(vehicle, {*named, *profiles}), value=vehicle)
-        elif vehicle not in named:
-            check.problem(path, "is no vehicle", meant(vehicle, named), value=vehicle)
+        kind = kinds.get(name, "battery")
+        if kind == "battery" and vehicle not in {*named, *profiles}:
+            check.problem(path, "is no vehicle and no profile", meant(vehicle, {*named, *profiles}), value=vehicle)
+        elif kind == "evse" and vehicle not in named:
+            hint = meant(vehicle, named) or f"Describe it: [vehicle.{vehicle}] with capacity_wh and max_phases."
+            check.problem(path, "is no vehicle", hint, value=vehicle)
+    vehicles = check.named(VehicleTable, "vehicle")
+    for name, table in vehicles.items():
+        low_a, high_a = table.min_current_a, table.max_current_a
+        if low_a is not None and high_a is not None and low_a > high_a:
+            text = f"is below min_current_a, which is {low_a:g}"
+            check.problem(("vehicle", name, "max_current_a"), text, _NOTHING, value=high_a)
+    for name, point in tables.items():
+        if point.vehicle in vehicles:
+            _is_of_its_kind(check, point.vehicle, vehicles[point.vehicle], f"loadpoint {name}", kinds[name])
+
+
+def _is_of_its_kind(check: Check, name: str, table: VehicleTable, where: str, kind: str) -> None:
+    """A car at a plug, or a pack at a charger for cars, would be charged by figures that nobody gave."""
+    foreign = table.model_fields_set & _CAR if kind == "battery" else table.model_fields_set - _CAR
+    for key in sorted(foreign if kind != "consumer" else ()):
+        other = "a car at a charger for cars" if kind == "battery" else "a battery's charger at a plug"
+        hint = "Write capacity_ah and voltage_v." if (kind, key) == ("battery", "capacity_wh") else ""
+        text = f"is a key of {other}, and {where} is {WHAT[kind]}"
+        check.problem(("vehicle", name, key), text, hint)
 
 
 def addresses(check: Check) -> None:

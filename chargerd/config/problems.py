@@ -81,7 +81,7 @@ def meant(word: object, known: Iterable[str]) -> str:
     close = difflib.get_close_matches(str(word).lower(), names, n=1, cutoff=0.6)
     if close:
         return f"Did you mean {close[0]}?"
-    return f"Known: {', '.join(names[:20])}"
+    return f"Known: {', '.join(names[:20])}{', …' if len(names) > 20 else ''}"
 
 
 class Explanation(Struct, frozen=True):
@@ -114,7 +114,7 @@ def explain(error: ErrorDetails, table: Mapping[str, object], model: type[BaseMo
         case "value_error" | "assertion_error":
             return Explanation(path, str(context["error"]))
         case "literal_error":
-            allowed = re.findall(r"'([^']*)'", context["expected"])
+            allowed = [text or number for text, number in re.findall(r"'([^']*)'|(-?\d+)", context["expected"])]
             return Explanation(path, f"must be one of {', '.join(allowed)}", _meant_only(value, allowed))
         case "greater_than_equal" | "less_than_equal" | "greater_than" | "less_than":
             return _out_of_range(path, value, model.model_fields.get(key))

@@ -186,7 +186,7 @@ class VehicleTable(Levels):
     storage_cycles: int | None = _within("storage_cycles")
     variant: dict[str, VariantTable] = Field(default={})
     capacity_wh: float | None = Field(default=None, ge=100, le=1_000_000)
-    max_phases: Literal[1, 2, 3] | None = None
+    max_phases: int | None = _within("max_phases", "evse")
     min_current_a: float | None = _within("min_current_a", "evse")
     max_current_a: float | None = _within("max_current_a", "evse")
     switch_phases: bool | None = None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 from types import ModuleType
+from typing import ClassVar
 
 from pydantic import Field, model_validator
 
@@ -33,6 +34,65 @@ schedule = [ { days = "mon-fri", at = "00:00" }, { days = "sat", at = "01:30", t
 lease_s = 600
 """
 
+SUNNY = """\
+[site]
+timezone = "Europe/Berlin"
+
+[device.inverter]
+driver = "inverter"
+host = "192.0.2.20"
+
+[meter.grid]
+device = "inverter"
+channel = "meter1"
+role = "grid"
+
+[storage.house]
+device = "inverter"
+channel = "battery1"
+priority_pct = 20
+buffer_pct = 80
+max_discharge_for_charging_w = 2600
+
+[circuit.main]
+max_current_a = 35
+meter = "grid"
+
+[circuit.garage]
+max_current_a = 20
+parent = "main"
+
+[device.wall]
+driver = "box"
+host = "192.0.2.31"
+
+[vehicle.id4]
+capacity_wh = 77000
+max_phases = 2
+
+[loadpoint.garage]
+charger = "wall"
+vehicle = "id4"
+circuit = "garage"
+mode = "solar"
+max_current_a = 15
+auto_solar_pct = 60
+auto_slow = "09:00-16:00"
+schedule = [ { days = "mon-fri", at = "05:00", mode = "fast" } ]
+
+[device.cellar]
+driver = "acme"
+host = "192.0.2.41"
+
+[loadpoint.rod]
+charger = "cellar"
+mode = "solar"
+on_above_w = 2100
+min_storage_pct = 70
+window = "13:55-16:15"
+always = "04:00-05:00"
+"""
+
 
 class Acme:
     """A driver of which only the settings matter here."""
@@ -51,12 +111,32 @@ class Acme:
             return self
 
 
+class Box(Acme):
+    """A charger for cars."""
+
+    class Config(Acme.Config):
+        charges: ClassVar[str] = "evse"
+
+
+class Inverter(Acme):
+    """Something that measures and charges nothing."""
+
+    class Config(Acme.Config):
+        charges: ClassVar[str] = ""
+
+
+DRIVERS = {
+    "acme": Acme, "box": Box, "inverter": Inverter, "kasa": Acme, "nrgkick": Box, "solaredge": Inverter,
+}  # fmt: skip
+"""Drivers by kind; the last three stand in for those of these names, which need libraries."""
+
+
 def load_driver(kind: str) -> ModuleType:
-    """The module of the only driver there is; "absent" needs a package that nobody has."""
+    """The module of a driver; "absent" needs a package that nobody has."""
     if kind == "absent":
         raise ModuleNotFoundError("No module named 'acme_client'", name="acme_client")
     module = ModuleType(f"drivers.{kind}")
-    module.Driver = Acme  # type: ignore[attr-defined]
+    module.Driver = DRIVERS[kind]  # type: ignore[attr-defined]
     return module
 
 
@@ -67,7 +147,7 @@ def credential_fault(name: str) -> str | None:
 
 def load_files(*paths: Path) -> Loaded:
     """Load files with the test's driver and credentials."""
-    return load(paths, load_driver=load_driver, driver_kinds=("acme", "absent"), credential_fault=credential_fault)
+    return load(paths, load_driver=load_driver, driver_kinds=(*DRIVERS, "absent"), credential_fault=credential_fault)
 
 
 def loaded(folder: Path, text: str) -> Loaded:

@@ -110,3 +110,10 @@ def test_a_suggestion_is_made_only_when_one_is_close():
     assert meant("kassa", ["kasa", "simulated"]) == "Did you mean kasa?"
     assert meant("modbus", ["kasa", "simulated"]) == "Known: kasa, simulated"
     assert meant("x", []) == ""
+
+
+def test_a_long_list_of_what_is_known_says_that_it_goes_on():
+    """Twenty are enough to see what kind of thing is wanted; more would look like all."""
+    words = [f"k{number:02}" for number in range(22)]
+    assert meant("?", words[:20]).endswith("k19")
+    assert meant("?", words).endswith("k19, …")

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from chargerd.config.site import LoadpointTable
-from chargerd.model.settings import ADJUSTABLE, MODES
+from chargerd.config.site import LoadpointTable, VehicleTable
+from chargerd.model.settings import ADJUSTABLE
 from tests.config.site_texts import HOME, loaded, problems
 
 
@@ -33,7 +33,7 @@ def _with(line: str) -> str:
         ("window = 5", "must be a list: [ … ]", ""),
         ('schedule = "sat 00:00"', "must be a list: [ … ]", ""),
         ("wnidow = []", "is not known here", "Did you mean window?"),
-        ("colour = 1", "is not known here", "Known: balance_days, charger, lease_s"),
+        ("colour = 1", "is not known here", "Known: adopt, always, auto_slow"),
     ],
 )
 def test_a_wrong_value_is_refused_with_what_is_allowed(tmp_path: Path, line: str, text: str, hint: str):
@@ -47,12 +47,29 @@ def test_a_wrong_value_is_refused_with_what_is_allowed(tmp_path: Path, line: str
     assert (tmp_path / "chargerd.toml").read_text().splitlines()[found.line - 1] == line
 
 
-@pytest.mark.parametrize("mode", [mode for mode in MODES["evse"] if mode != "off"] + ["solar", "on"])
-def test_a_plug_is_configured_with_mode_off_and_told_why(tmp_path: Path, mode: str):
+@pytest.mark.parametrize(
+    ("mode", "hint"),
+    [
+        ("fast", "Leave mode out, and say when"),
+        ("slow", "schedule = ["),
+        ("solar", "on_above_w"),
+        ("min-solar", "on_above_w"),
+    ],
+)
+def test_a_plug_is_configured_with_mode_off_and_told_why(tmp_path: Path, mode: str, hint: str):
     """With the relay off the battery cannot be seen, so a plug is started by a schedule or a person, never by its mode."""
     (found,) = problems(tmp_path, _with(f'mode = "{mode}"'))
+    assert found.key == "loadpoint.bike-1.mode"
     assert found.text.startswith('must be "off" for a plug')
-    assert "schedule" in found.text
+    assert "the battery cannot be seen" in found.text
+    assert hint in found.hint
+    assert loaded(tmp_path, _with('mode = "off"')).configuration.loadpoints["bike-1"].mode == "off"
+
+
+def test_a_mode_that_nothing_has_is_refused_with_those_that_are(tmp_path: Path):
+    """The kind of loadpoint does not matter for a word that no kind knows."""
+    (found,) = problems(tmp_path, _with('mode = "on"'))
+    assert found.text == "must be one of off, solar, min-solar, slow, fast"
 
 
 @pytest.mark.parametrize(
@@ -81,6 +98,7 @@ def test_a_time_zone_is_one_of_the_worlds(tmp_path: Path, zone: str, says: str):
         ('import_price_per_kwh = "0.32 EUR"', "must be a number, without quotes or unit", ""),
         ("import_price_per_kwh = 32.5", "is in EUR per kWh, and no kWh costs 32.5 EUR", "Write 0.325."),
         ("import_price_per_kwh = nan", "must be between 0 and 10000", ""),
+        ("export_price_per_kwh = 8.1", "is in EUR per kWh, and no kWh costs 8.1 EUR", "Write 0.081."),
         ('currency = "€"', "must be three capital letters", ""),
     ],
 )
@@ -108,11 +126,15 @@ def test_times_of_day_need_a_named_zone(tmp_path: Path):
     assert "loadpoint bike-1 has times of day" in found.text
 
 
-def test_files_accept_the_very_range_that_a_person_may_set():
-    """A key in the file and the same key of chargerctl set have one range."""
-    for key in ("lease_s", "min_on_s", "min_off_s", "max_starts_per_day"):
-        rules = LoadpointTable.model_fields[key].metadata
-        assert tuple(getattr(rule, "ge", getattr(rule, "le", None)) for rule in rules) == ADJUSTABLE["battery"][key]
+@pytest.mark.parametrize("kind", ADJUSTABLE)
+def test_files_accept_the_very_range_that_a_person_may_set(kind: str):
+    """A key in the file and the same key of chargerctl set have one range, of a loadpoint or of what it charges."""
+    for key, (low, high) in ADJUSTABLE[kind].items():
+        models = [model for model in (LoadpointTable, VehicleTable) if key in model.model_fields]
+        assert models
+        for model in models:
+            rules = model.model_fields[key].metadata
+            assert tuple(getattr(rule, "ge", getattr(rule, "le", None)) for rule in rules) == (low, high), key
 
 
 @pytest.mark.parametrize(

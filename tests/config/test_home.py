@@ -1,0 +1,258 @@
+"""Home: meters, house batteries and fuses are as they are written, or are refused because they contradict each other."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from chargerd.model.settings import CircuitSettings, MeterSettings, StorageSettings
+from tests.config.site_texts import SUNNY, loaded, problems
+from tests.config.test_points import changed
+
+DESIGN = """\
+[site]
+name = "Home"
+timezone = "Europe/Berlin"
+currency = "EUR"
+
+[circuit.main]
+max_current_a = 35
+phases = 3
+meter = "grid"
+
+[device.inverter]
+driver = "solaredge"
+host = "192.168.178.20"
+
+[meter.grid]
+device = "inverter"
+channel = "meter1"
+role = "grid"
+
+[storage.house]
+device = "inverter"
+channel = "battery1"
+max_discharge_for_charging_w = 2600
+
+[device.nrgkick]
+driver = "nrgkick"
+host = "192.168.178.31"
+password = { credential = "acme" }
+
+[vehicle.id4]
+capacity_wh = 77000
+max_phases = 2
+
+[loadpoint.garage]
+charger = "nrgkick"
+vehicle = "id4"
+circuit = "main"
+mode = "solar"
+max_current_a = 15
+
+[device.shed]
+driver = "kasa"
+host = "192.168.178.40"
+
+[loadpoint.bike-1]
+charger = "shed/battery_1"
+vehicle = "rad-48v"
+target = "nominal"
+schedule = [ { days = "sat", at = "00:00", target = "full" } ]
+"""
+
+
+def test_the_home_that_the_design_describes_loads_whole(tmp_path: Path):
+    """A fuse, an inverter with meter and battery, a car, an e-bike."""
+    found = loaded(tmp_path, DESIGN).configuration
+    assert found.meters == {"grid": MeterSettings("grid", "inverter", "meter1", "grid")}
+    house = StorageSettings("house", "inverter", "battery1", max_discharge_for_charging_w=2600)
+    assert found.storages == {"house": house}
+    assert found.circuits == {"main": CircuitSettings("main", 35, meter="grid")}
+    assert {name: point.kind for name, point in found.loadpoints.items()} == {"garage": "evse", "bike-1": "battery"}
+    assert found.loadpoints["garage"].mode == "solar"
+
+
+def test_every_key_of_the_tables_arrives(tmp_path: Path):
+    """What the engine gets is what was written."""
+    text = changed(
+        "[storage.house]",
+        '[meter.roof]\ndevice = "inverter"\nrole = "pv"\npeak_w = 9400\ninvert = true\n[storage.house]',
+    )
+    text = changed("buffer_pct = 80", "buffer_pct = 80\nmax_charge_w = 4950", text)
+    text = changed(
+        "max_current_a = 20", "max_current_a = 20\nphases = 1\nmax_power_w = 4000\nguaranteed_current_a = 8", text
+    )
+    text = changed("[site]", '[site]\nreserve_w = -50\nsharing = "one-at-a-time"', text)
+    found = loaded(tmp_path, text).configuration
+    assert found.meters["roof"] == MeterSettings("roof", "inverter", "", "pv", True, 9400)
+    assert found.storages["house"] == StorageSettings("house", "inverter", "battery1", 20, 80, 2600, 4950)
+    assert found.circuits["garage"] == CircuitSettings("garage", 20, 1, 4000, "", "main", 8)
+    assert (found.reserve_w, found.sharing) == (-50, "one-at-a-time")
+
+
+METER = '[meter.second]\ndevice = "inverter"\nchannel = "{}"\nrole = "{}"\n[storage.house]'
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "key", "says"),
+    [
+        # unknown names
+        (
+            'device = "inverter"\nchannel = "meter1"',
+            'device = "invertr"\nchannel = "meter1"',
+            "meter.grid.device",
+            "Did you mean inverter?",
+        ),
+        (
+            'device = "inverter"\nchannel = "batt',
+            'device = "x"\nchannel = "batt',
+            "storage.house.device",
+            "device x is not configured",
+        ),
+        ('meter = "grid"', 'meter = "gird"', "circuit.main.meter", "meter gird is not configured. Did you mean grid?"),
+        (
+            'parent = "main"',
+            'parent = "mains"',
+            "circuit.garage.parent",
+            "circuit mains is not configured. Did you mean main?",
+        ),
+        (
+            'circuit = "garage"',
+            'circuit = "garag"',
+            "loadpoint.garage.circuit",
+            "circuit garag is not configured. Did you mean garage?",
+        ),
+        # one connection, one meter to a channel
+        ("[storage.house]", METER.format("meter2", "grid"), "meter.second.role", "meter grid is the grid's already"),
+        (
+            "[storage.house]",
+            METER.format("meter1", "load"),
+            "meter.second.channel",
+            "channel meter1 of device inverter is meter grid already",
+        ),
+        (
+            'channel = "battery1"',
+            'channel = "meter1"',
+            "storage.house.channel",
+            "is meter grid already. Each has a channel of its own",
+        ),
+        # house battery
+        ("buffer_pct = 80", "buffer_pct = 10", "storage.house.buffer_pct", "is below priority_pct, which is 20"),
+        ("buffer_pct = 80", "buffer_pct = 101", "storage.house.buffer_pct", "must be between 0 and 100"),
+        (
+            "max_discharge_for_charging_w = 2600",
+            'max_discharge_for_charging_w = "2.6 kW"',
+            "storage.house.max_discharge_for_charging_w",
+            "Write 2600.",
+        ),
+        # fuses
+        (
+            "max_current_a = 35",
+            'max_current_a = 35\nparent = "main"',
+            "circuit.main.parent",
+            "leads back to main itself",
+        ),
+        (
+            "max_current_a = 20",
+            "max_current_a = 20\nguaranteed_current_a = 21",
+            "circuit.garage.guaranteed_current_a",
+            "more than the fuse has, 20 A",
+        ),
+        (
+            "max_current_a = 20",
+            "max_current_a = 5",
+            "loadpoint.garage.circuit",
+            "lets 5 A through, and garage needs 6 A",
+        ),
+        ("max_current_a = 20", "max_current_a = 20\nphases = 2", "circuit.garage.phases", "must be one of 1, 3"),
+        ("max_current_a = 20\n", "", "circuit.garage.max_current_a", "is missing"),
+        # meters
+        ('role = "grid"', 'role = "gird"', "meter.grid.role", "Did you mean grid?"),
+        ('role = "grid"', "", "meter.grid.role", "is missing"),
+        (
+            'role = "grid"',
+            'role = "grid"\npeak_w = 9400',
+            "meter.grid.peak_w",
+            'what panels can give, and meter grid has role "grid"',
+        ),
+        ('role = "grid"', 'role = "grid"\npower_w = 1', "meter.grid.power_w", "is not known here"),
+        ("[meter.grid]", "[meters.grid]", "meters", "Did you mean meter?"),
+        ("[meter.grid]", '[meter."the grid"]', 'meter."the grid"', "Did you mean the-grid?"),
+        # site
+        ("[site]", '[site]\nsharing = "one at a time"', "site.sharing", "Did you mean one-at-a-time?"),
+        ("[site]", "[site]\nreserve_w = 9000", "site.reserve_w", "must be between -5000 and 5000"),
+    ],
+)
+def test_what_cannot_be_so_is_refused_with_place_and_reason(tmp_path: Path, old: str, new: str, key: str, says: str):
+    """File, line, key, why, and what was perhaps meant."""
+    text = changed(old, new)
+    found = {each.key: each for each in problems(tmp_path, text)}
+    assert key in found
+    assert says in f"{found[key].text}. {found[key].hint}"
+    assert 0 < found[key].line <= len(text.splitlines())
+
+
+def test_fuses_in_a_circle_are_each_told_so_and_one_beside_it_is_not(tmp_path: Path):
+    """The first of two that name each other is as wrong as the second; a third that hangs on them is not."""
+    text = changed("max_current_a = 35", 'max_current_a = 35\nparent = "cellar"')
+    text = changed("[device.wall]", '[circuit.cellar]\nmax_current_a = 16\nparent = "main"\n[device.wall]', text)
+    found = problems(tmp_path, text)
+    assert [(each.key, each.text) for each in found] == [
+        ("circuit.main.parent", "leads back to main itself"),
+        ("circuit.cellar.parent", "leads back to cellar itself"),
+    ]
+    assert all("no parent" in each.hint for each in found)
+
+
+def test_a_small_fuse_guarantees_no_more_than_it_has(tmp_path: Path):
+    """The default of 6 A is for fuses that have them."""
+    text = changed("[device.wall]", "[circuit.lamp]\nmax_current_a = 4\n[device.wall]")
+    assert loaded(tmp_path, text).configuration.circuits["lamp"].guaranteed_current_a == 4
+
+
+GRID = '[meter.grid]\ndevice = "inverter"\nchannel = "meter1"\nrole = "grid"\n'
+ROOF = '[meter.roof]\ndevice = "inverter"\nchannel = "meter1"\nrole = "pv"\n'
+
+
+@pytest.mark.parametrize(("meter", "says"), [("", "no meter is configured"), (ROOF, "no meter has role grid")])
+def test_who_follows_the_sun_needs_a_meter_at_the_grid(tmp_path: Path, meter: str, says: str):
+    """Also where others are measured: the roof alone does not say what is left over."""
+    text = changed('meter = "grid"\n', "", changed(GRID, meter))
+    garage, rod = problems(tmp_path, text)
+    assert (garage.key, garage.text) == ("loadpoint.garage.mode", f"follows the sun, and {says}")
+    assert rod.key == "loadpoint.rod.mode"
+    assert "[meter.grid]" in garage.hint
+
+
+@pytest.mark.parametrize(
+    ("line", "key"),
+    [
+        ("auto_solar_pct = 60", "auto_solar_pct"),
+        ('schedule = [ { at = "10:00", mode = "min-solar" } ]', "schedule"),
+        ('mode = "min-solar"', "mode"),
+        ('mode = "slow"', ""),
+    ],
+)
+def test_each_way_to_follow_the_sun_needs_the_meter(tmp_path: Path, line: str, key: str):
+    """Not only the mode: a schedule and the change from slow to solar need it too; slow alone does not."""
+    head = '[site]\ntimezone = "Europe/Berlin"\n[device.wall]\ndriver = "box"\nhost = "192.0.2.31"\n'
+    text = f'{head}[loadpoint.garage]\ncharger = "wall"\n{line}\n'
+    if not key:
+        assert loaded(tmp_path, text).configuration.loadpoints["garage"].mode == "slow"
+        return
+    (found,) = problems(tmp_path, text)
+    assert (found.key, found.line) == (f"loadpoint.garage.{key}", 8)
+    assert "no meter is configured" in found.text
+
+
+def test_a_meter_that_is_wrong_itself_brings_no_second_complaint(tmp_path: Path):
+    """It is perhaps the grid's."""
+    (found,) = problems(tmp_path, changed('role = "grid"', 'role = "grids"'))
+    assert found.key == "meter.grid.role"
+
+
+def test_every_home_of_these_tests_is_a_good_one(tmp_path: Path):
+    """Otherwise the changes above would prove nothing."""
+    assert list(loaded(tmp_path, SUNNY).configuration.loadpoints) == ["garage", "rod"]
