@@ -10,6 +10,7 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
+from pydantic import BaseModel
 
 from chargerd import __main__ as program
 from chargerd import __version__
@@ -17,12 +18,15 @@ from chargerd.config.base import DeviceConfig
 from chargerd.config.load import load
 from chargerd.config.site import (
     AdoptTable,
+    CircuitTable,
     DiscoveryTable,
     JournalTable,
     LoadpointTable,
     LogTable,
+    MeterTable,
     ScheduleItem,
     SiteTable,
+    StorageTable,
     VariantTable,
     VehicleTable,
 )
@@ -31,6 +35,7 @@ from chargerd.daemon.run import STOP_S
 from chargerd.daemon.start import EX_CONFIG
 from chargerd.drivers import MODULES
 from chargerd.drivers import load as load_driver
+from chargerd.model.settings import ADJUSTABLE, LoadpointSettings, Profile
 from chargerd.sinks.notify import Sink as Notify
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -99,23 +104,83 @@ def test_manual_of_the_daemon_has_every_command_and_option(pages: dict[str, str]
     assert pages["chargerd.8"].startswith(f'.TH chargerd 8 "" "chargerd {__version__}"')
 
 
-def test_manual_of_the_file_has_every_key(pages: dict[str, str]):
-    """chargerd.toml(5): each key of each table, and its example is one that loads."""
+SECTIONS: dict[str, type[BaseModel]] = {
+    "site": SiteTable,
+    "log": LogTable,
+    "journal": JournalTable,
+    "discovery": DiscoveryTable,
+    "adopt": AdoptTable,
+    "meter.NAME": MeterTable,
+    "storage.NAME": StorageTable,
+    "circuit.NAME": CircuitTable,
+    "vehicle.NAME": VehicleTable,
+    "vehicle.NAME.variant.NAME": VariantTable,
+    "loadpoint.NAME": LoadpointTable,
+    "sink.NAME": Notify.Config,
+}
+
+
+def file_sections() -> dict[str, str]:
+    """chargerd.toml(5) in parts: what it says of each table."""
     text = (PAGES / "chargerd.toml.md").read_text("utf-8")
-    tables = (SiteTable, LogTable, JournalTable, DiscoveryTable, AdoptTable, VehicleTable, VariantTable, LoadpointTable)
+    parts = re.split(r"^## (?:\[([^\]]+)\]|[A-Z].*)$", text, flags=re.MULTILINE)
+    return {name: body for name, body in zip(parts[1::2], parts[2::2], strict=True) if name}
+
+
+def items(text: str) -> dict[str, str]:
+    """What a part of the manual says of each key."""
+    found = re.findall(r"^- `([^`]*)`((?:.*\n)(?:  .*\n)*)", text, re.MULTILINE)
+    return {key: " ".join(said.split()) for named, said in found for key in named.split(", ")}
+
+
+def test_manual_of_the_file_has_every_key(pages: dict[str, str]):
+    """chargerd.toml(5): each key of each table where it stands, and no others."""
+    parts = file_sections()
+    assert set(parts) == {*SECTIONS, "device.NAME"}
+    for name, model in SECTIONS.items():
+        assert set(items(parts[name])) == {field.alias or key for key, field in model.model_fields.items()}, name
     drivers = [load_driver(kind).Driver.Config for kind in MODULES if kind not in ("simulated", "replayed")]
-    models = (*tables, DeviceConfig, *drivers, Notify.Config)
-    keys = {field.alias or key for model in models for key, field in model.model_fields.items()}
-    named = {key for item in re.findall(r"^- `([^`]*)`", text, re.MULTILINE) for key in item.split(", ")}
-    assert named == keys
-    assert all(f"`{key}`" in text for key in ScheduleItem.model_fields)
-    assert all(f'"{kind}"' in text for kind in MODULES)
+    keys = {key for model in (DeviceConfig, *drivers) for key in model.model_fields}
+    assert set(items(parts["device.NAME"])) == keys
+    assert all(f"`{key}`" in parts["loadpoint.NAME"] for key in ScheduleItem.model_fields)
+    assert all(f'"{kind}"' in parts["device.NAME"] for kind in MODULES)
     assert "chargerd.toml.5" in pages
+
+
+@pytest.mark.parametrize("kind", ADJUSTABLE)
+def test_manual_of_the_file_says_range_and_default_of_what_is_set(kind: str):
+    """(DEFAULT; LOW to HIGH): what a loadpoint has without the key, and what is accepted, as chargerctl set does."""
+    said, plain = items(file_sections()["loadpoint.NAME"]), LoadpointSettings("", "", Profile(""))
+    for key, (low, high) in ADJUSTABLE[kind].items():
+        if key not in LoadpointTable.model_fields:
+            continue  # of the vehicle
+        default = getattr(plain, key)
+        begin = "never" if default is None else f"{default:g}"
+        assert re.search(rf"\({begin}(: \w+)?; {low:g} to {high:.10g}\)", said[key]), key
+
+
+@pytest.mark.parametrize(
+    ("section", "model"), [(name, model) for name, model in SECTIONS.items() if name[:5] in ("meter", "stora", "circu")]
+)
+def test_manual_of_the_file_says_the_range_of_every_number(section: str, model: type[BaseModel]):
+    """Of meters, house batteries and fuses, and their defaults."""
+    said = items(file_sections()[section])
+    for key, field in model.model_fields.items():
+        rules = {name: getattr(rule, name) for rule in field.metadata for name in ("ge", "le") if hasattr(rule, name)}
+        if not rules:
+            continue
+        above = "max_current_a" if key == "guaranteed_current_a" else f"{rules['le']:.10g}"
+        assert f"; {rules['ge']:g} to {above})" in said[key], key
+        if isinstance(field.default, float):
+            assert f"({field.default:g}" in said[key], key
 
 
 def test_example_of_the_manual_loads(tmp_path: Path):
     """What is copied out of chargerd.toml(5) is accepted."""
-    (example,) = re.findall(r"```toml\n(.*?)```", (PAGES / "chargerd.toml.md").read_text("utf-8"), re.DOTALL)
+    example, sunny = re.findall(r"```toml\n(.*?)```", (PAGES / "chargerd.toml.md").read_text("utf-8"), re.DOTALL)
+    (tmp_path / "sunny.toml").write_text(sunny)
+    found = load([tmp_path / "sunny.toml"], load_driver=load_driver, driver_kinds=MODULES).configuration
+    assert {name: point.kind for name, point in found.loadpoints.items()} == {"garage": "evse", "rod": "consumer"}
     (tmp_path / "chargerd.toml").write_text(example)
     loaded = load([tmp_path / "chargerd.toml"], load_driver=load_driver, driver_kinds=MODULES)
     assert list(loaded.configuration.loadpoints) == ["bike-1"]
