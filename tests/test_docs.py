@@ -64,11 +64,14 @@ def test_readme_opens_with_its_two_commands_and_the_makefile_has_them():
 
 def test_configuration_in_the_readme_is_accepted(tmp_path):
     """What a newcomer copies out of the README loads."""
-    (text,) = re.findall(r"```toml\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL)
-    assert tomllib.loads(text)
-    (tmp_path / "chargerd.toml").write_text(text)
-    loaded = load([tmp_path / "chargerd.toml"], load_driver=load_driver, driver_kinds=MODULES)
-    assert list(loaded.configuration.loadpoints) == ["bike-1"]
+    texts = re.findall(r"```toml\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL)
+    points = []
+    for text in texts:
+        assert tomllib.loads(text)
+        (tmp_path / "chargerd.toml").write_text(text)
+        loaded = load([tmp_path / "chargerd.toml"], load_driver=load_driver, driver_kinds=MODULES)
+        points += list(loaded.configuration.loadpoints)
+    assert points == ["bike-1", "garage"]
 
 
 def test_decisions_and_glossary_are_not_empty_words():
