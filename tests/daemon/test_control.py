@@ -115,7 +115,7 @@ def test_question_about_the_past_keeps_nobody_waiting(folder, hub, monkeypatch):
 
     def slow():
         assert threading.current_thread().name.startswith("chargerd-history")
-        assert read.wait(10)
+        assert read.wait(60)
         return open_log()
 
     monkeypatch.setattr(hub, "log_reader", slow)

@@ -142,7 +142,7 @@ def test_a_mistake_in_a_search_is_reported_and_ends_it(monkeypatch: pytest.Monke
     monkeypatch.setattr("chargerd.drivers.SEARCHES", ("chargerd.no_such_module",))
     ended = threading.Event()
     search = discovery.begin((EVERYBODY,), 1, ended.set)
-    assert ended.wait(10)
+    assert ended.wait(60)
     eventually(lambda: search.over)
     assert "broke off" in search.notes[0]
     assert len(reported) == 1

@@ -55,7 +55,7 @@ def test_a_copy_put_in_the_place_of_the_log_brings_everything_back(house):
     assert [session["outcome"] for session in before] == [None, "stopped"]
     house.ask("SetTarget", name="bike", target="nominal")  # what comes after the copy is lost with the log
     process.send_signal(signal.SIGTERM)
-    process.wait(15)
+    process.wait(60)
 
     for left in state.glob("log.db*"):
         left.unlink()

@@ -37,7 +37,7 @@ def test_daemon_whose_mail_password_is_wrong_charges_and_says_so(house: House, t
         assert "taken" in house.ask("TestSink", name="mail")["parameters"]["text"]
         assert [str(mail["subject"]) for mail in post.mails] == ["chargerd: a test"]
         process.send_signal(signal.SIGTERM)
-        assert process.wait(15) == 0
+        assert process.wait(60) == 0
     assert "wrong-and-secret" not in house.journal()
     assert PASSWORD not in house.journal()
     assert PASSWORD.encode() not in (house.folder / "state" / "log.db").read_bytes()

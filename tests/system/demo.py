@@ -63,7 +63,7 @@ def main() -> int:
     finally:
         if demo.poll() is None:
             os.killpg(demo.pid, signal.SIGKILL)
-            demo.wait(10)
+            demo.wait(60)
 
 
 if __name__ == "__main__":

@@ -89,7 +89,7 @@ def talks(folder: Path) -> Iterator[Callable[..., Talk]]:
     for talk in begun:
         if talk.process.poll() is None:
             talk.process.kill()
-            talk.process.wait(10)
+            talk.process.wait(60)
 
 
 def test_a_conversation_ends_with_a_file_after_a_yes(folder: Path, talks: Callable[..., Talk]) -> None:
