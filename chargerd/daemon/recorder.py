@@ -104,8 +104,9 @@ class Recorder:
         orders = [Order(e.seq, e.body.command) for e in events if isinstance(e.body, CommandIssued)]
         recorded = self._record(events, ended_between(before, closed.site))
         if not recorded:
-            withheld = [order for order in orders if not lowers(order.command)]
-            orders = [order for order in orders if lowers(order.command)]
+            down = [lowers(order.command, _offered_a(before, order.command)) for order in orders]
+            withheld = [order for order, lowering in zip(orders, down, strict=True) if not lowering]
+            orders = [order for order, lowering in zip(orders, down, strict=True) if lowering]
             self._announce += [("daemon", CommandFailed(order.issued, "not-recorded")) for order in withheld]
         wake_ms = None if closed.wake_ms is None else max(0, closed.wake_ms - closed.site.t_ms)
         return Outcome(closed.site, events, tuple(orders), recorded, wake_ms, closed.near)
@@ -225,6 +226,12 @@ class Recorder:
         self._announce = [(event.source, event.body) for event in dropped if _stays(event.body)]
         given_up = len(dropped) - len(self._announce)
         self._announce.append(("daemon", RecordingLost(f"{self._error}; {given_up} events given up")))
+
+
+def _offered_a(site: Site, command: Command) -> float | None:
+    """What an EVSE offers before a command; None while it is paused or does not say."""
+    charger = site.chargers.get(command.device)
+    return None if charger is None or not charger.enabled or charger.evse is None else charger.evse.offered_a
 
 
 def _stays(body: Body) -> bool:

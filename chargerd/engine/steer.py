@@ -27,8 +27,10 @@ def commands(case: Case, granted: Granted, lease_s: int | None, *, lease_due: bo
     offered_a = charger.evse.offered_a if charger.enabled else None
     down = isinstance(command, SetCurrent) and lowers(command, offered_a)
     waits = charger.pending is not None and case.t_ms - charger.pending.t_ms < LOST_COMMAND_S * 1000
-    if waits and not (isinstance(command, SetCurrent) and not command.enabled and not _pausing(charger)):
-        return
+    if waits and not (
+        down and not _pausing(charger) and charger.pending is not None and charger.pending.command != command
+    ):
+        return  # what lowers does not wait for word of what raises
     last_ms = max(charger.evse.asked_t_ms, charger.evse.switched_t_ms or 0)
     if not down and case.t_ms < last_ms + round(case.device.pause_s * 1000):
         return

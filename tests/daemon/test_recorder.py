@@ -21,11 +21,13 @@ from chargerd.model.events import (
     DaemonStarted,
     DaemonStopping,
     DeviceAdded,
+    LimitSet,
     ModeSet,
     RecordingBack,
     RecordingLost,
     Tick,
 )
+from chargerd.model.settings import DeviceSettings, Profile
 from chargerd.model.state import Site
 from chargerd.store import sessions, snapshots
 from chargerd.store.errors import NotRecorded
@@ -317,3 +319,22 @@ def test_states_are_provisional_until_the_log_has_been_folded_again(tmp_path, mo
     bench.recorder.adopt(state_after(bench.log))
     site = bench.read(False, 0.0).site
     assert snapshots.newest_seq(bench.log, VERSION) == site.seq
+
+
+def test_full_disk_lets_a_current_down_and_not_up(tmp_path):
+    """A car that charges may be offered less, also while nothing can be recorded, and never more."""
+    bench = Bench(tmp_path / "log.db")
+    box = structs.replace(loadpoint("car"), charger="box", kind="evse", profile=Profile(""))
+    conf = structs.replace(
+        configuration(box), devices={"box": DeviceSettings("box", "simulated")}, circuits={}, schedule=()
+    )
+    bench.take(("daemon", ConfigLoaded(conf)))
+    bench.take(("box", DeviceAdded("simulated", accepts=("SetCurrent",), has_pilot=True)))
+    offered = ChargerRead(enabled=True, power_w=2760.0, pilot="C", offered_a=12.0)
+    bench.take(("box", ChargerRead(enabled=False, power_w=0.0, pilot="B", offered_a=12.0)))
+    bench.take(("anna", ModeSet("car", "fast", "anna")), ("box", offered))
+    bench.log.full = True
+    outcome = bench.take(("box", offered), after_ms=20_000)
+    assert outcome.orders == ()
+    outcome = bench.take(("anna", LimitSet("car", "max_current_a", 8.0, "anna")), ("box", offered), after_ms=20_000)
+    assert [order.command.current_a for order in outcome.orders] == [8.0]
