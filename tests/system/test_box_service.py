@@ -196,3 +196,54 @@ def test_installed_service_tells_a_web_hook_and_draws_curves(box: Box):
     assert "hook: the test message was taken." in box.sh("chargerctl sink test hook")
     assert "chargerd: a test" in box.sh("cat /root/told")
     assert box.sh(f"cat > /root/draw.py <<'END'\n{PICTURE}END\npython3 -IBS /root/draw.py") == "b'\\x89PNG'\n"
+
+
+HOUSE = """\
+import signal, sys, time
+sys.path[:0] = ["/usr/lib/chargerd/app", "/usr/lib/chargerd/vendor"]
+from chargerd.sim.sunny import SunnyHouse
+begin = time.time()
+house = SunnyHouse(lambda: 12 * 3600 + time.time() - begin, 0.0)
+house.start()
+open("/root/ports", "w").write(f"{house.inverter.port} {house.charger.port}")
+signal.pause()
+"""
+SUN = """\
+[device.inverter]
+driver = "solaredge"
+host = "127.0.0.1"
+port = {inverter}
+poll_s = 2
+max_age_s = 20
+
+[device.nrgkick]
+driver = "nrgkick"
+host = "127.0.0.1"
+port = {nrgkick}
+generation = 2
+poll_s = 2
+max_age_s = 20
+
+[meter.grid]
+device = "inverter"
+channel = "meter1"
+role = "grid"
+
+[loadpoint.garage]
+charger = "nrgkick"
+mode = "solar"
+start_delay_s = 5
+"""
+
+
+def test_installed_service_charges_a_car_with_the_sun_and_pauses_it_at_its_end(box: Box):
+    """S1-07 on the package: Modbus and HTTP work inside its sandbox; ``systemctl stop`` leaves the car paused, as the box says."""
+    box.sh(f"cat > /root/house.py <<'END'\n{HOUSE}END\nsystemd-run --quiet --unit=house python3 -IBS /root/house.py")
+    inverter, nrgkick = box.until(lambda: box.sh("cat /root/ports 2>/dev/null || true").split())
+    box.configure(SUN.format(inverter=inverter, nrgkick=nrgkick))
+    box.until(lambda: box.bike()["state"] == "charging", 90)
+    assert box.bike()["power_w"] > 1300
+    asks = f"python3 -c 'import urllib.request as r; print(r.urlopen(\"http://127.0.0.1:{nrgkick}/control\").read().decode())'"
+    assert '"charge_pause": 0' in box.sh(asks)
+    box.sh("systemctl stop chargerd")
+    assert '"charge_pause": 1' in box.sh(asks)
