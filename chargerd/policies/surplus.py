@@ -16,12 +16,12 @@ from chargerd.model.state import Charger, Sun
 
 RISE_S = 60.0  # a share must have been there for so long before more is offered
 CLOUDY_RISE_S = 120.0  # while production jumps about
-DOWN_WH = 30.0  # of three phases borrow no more than this before one does
+DOWN_WH = 15.0  # of three phases borrow no more than this before one does
 SOC_MARGIN_PCT = 5.0  # a house battery may fall this far below the level from which its owner charges with sun
 WORTH_A = 0.3  # less than this more is not worth a command
 UP_WAIT_S = 60.0
 MEAN_S = 300.0  # a start rests on the mean share of so long, not on one hole in the clouds
-HOPE = 0.2  # with less than this part of the least on average, the sun has gone for longer …
+HOPE = 0.35  # with less than this part of the least on average, the sun has gone for longer …
 HOPELESS_SHARE = 0.5  # … and only half as much is borrowed
 CHANGE_S = 180.0  # a change of phases takes no longer: pause, switch, begin
 
