@@ -51,8 +51,10 @@ def parser() -> argparse.ArgumentParser:
         "--speed", type=float, default=float(os.environ.get("DEMO_SPEED", "60")), help="how fast time runs (60)"
     )
     demo.add_argument("--seed", type=int, default=1, help="another seed is another home")
-    importing = commands.add_parser("import", help="make a configuration of an INI file of the e-bike battery script")
-    importing.add_argument("file", type=Path, metavar="FILE", help="the INI file")
+    importing = commands.add_parser("import", help="make a configuration of the file of another program")
+    importing.add_argument(
+        "file", type=Path, metavar="FILE", help="the e-bike battery script's INI file, or chargemanager's database"
+    )
     importing.add_argument("--output", type=Path, metavar="FILE", help="write it here; to standard output if left out")
     importing.add_argument("--force", action="store_true", help="replace a file that is there; it is kept as FILE.bak")
     importing.add_argument("--found", type=Path, metavar="FILE", help="plugs that chargerctl discover --json has found")

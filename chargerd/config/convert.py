@@ -1,4 +1,4 @@
-"""Convert: `chargerd import`: reads an INI file of the script of old, proves that the result loads, and writes it."""
+"""Convert: `chargerd import`: reads the file of a program that somebody comes from, proves that the result loads, and writes it."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from chargerd.config.chargemanager import import_settings
+from chargerd.config.database import is_database, kept
 from chargerd.config.importing import Imported, import_ini
 from chargerd.config.problems import ConfigError, Problem
 
@@ -30,7 +32,7 @@ class NotImported(Exception):
 def run(asked: argparse.Namespace, prove: Callable[[str], None]) -> int:
     """Do it; the exit status. ``prove`` raises `ConfigError` for a text that would not load."""
     try:
-        done = import_ini(str(asked.file), _text(asked.file), _found(asked.found))
+        done = _imported(asked.file, _found(asked.found))
         _prove(done.text, prove)
         if asked.output is not None:
             write(asked.output, done.text, force=asked.force)
@@ -41,21 +43,28 @@ def run(asked: argparse.Namespace, prove: Callable[[str], None]) -> int:
     return 0
 
 
-def _text(path: Path) -> str:
+def _imported(path: Path, found: list[dict[str, Any]] | None) -> Imported:
+    """A database is chargemanager's, and a text the e-bike battery script's."""
     try:
         with path.open("rb") as file:
             data = file.read(MAX_BYTES + 1)
-        text = data.decode("utf-8-sig")
+        if is_database(data):
+            return import_settings(str(path), kept(path), found)
     except OSError as error:
         why = (error.strerror or str(error)).lower()
         raise NotImported(f"{path} cannot be read: {why}.", f"Look: ls -l {path}") from error
+    return import_ini(str(path), _text(path, data), found)
+
+
+def _text(path: Path, data: bytes) -> str:
+    try:
+        text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
         raise ConfigError([Problem(str(path), line, "", "is not UTF-8 text", "Save it as UTF-8.")]) from error
     if len(data) > MAX_BYTES or "\0" in text:
-        raise NotImported(
-            f"{path} is no INI file.", "Name the script's own file, such as ebike_battery_manager.config."
-        )
+        hint = "Name the program's own file: ebike_battery_manager.config, or chargemanager_db.sqlite3."
+        raise NotImported(f"{path} is no INI file and no database.", hint)
     return text
 
 
@@ -122,14 +131,19 @@ def _refuse(error: NotImported | ConfigError, asked: argparse.Namespace) -> None
 
 
 def _tell(done: Imported, asked: argparse.Namespace) -> None:
-    plugs, profiles = _count(done.plugs, "plug"), _count(done.profiles, "profile")
+    other = _count(done.profiles, "profile") if done.chargers is None else _count(done.chargers, "charger")
     where = "" if asked.output is None else f" into {asked.output}"
-    text = f"{plugs} and {profiles} imported{where}."
+    text = f"{_count(done.plugs, 'plug')} and {other} imported{where}."
     if asked.quiet:
         sys.stdout.write(done.text if asked.output is None and not asked.json else "")
     elif asked.json:
         file = None if asked.output is None else str(asked.output)
-        counts = {"plugs": done.plugs, "profiles": done.profiles, "notes": list(done.notes)}
+        counts = {
+            "plugs": done.plugs,
+            "profiles": done.profiles,
+            "chargers": done.chargers or 0,
+            "notes": list(done.notes),
+        }
         fields = {"kind": "import", "text": text, "file": file, **counts, "configuration": done.text}
         sys.stdout.write(json.dumps(fields, ensure_ascii=False) + "\n")
     else:

@@ -61,6 +61,7 @@ class Imported(Struct, frozen=True):
     notes: tuple[str, ...]
     profiles: int
     plugs: int
+    chargers: int | None = None  # None: of a program that knows none
 
 
 class _Profile(Struct):

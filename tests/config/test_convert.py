@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 import os
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.config.chargemanager_texts import NEWEST, PAGE_SECRET, PIN, database
 from tests.config.test_importing import CURRENT, plug
 
 ROOT = Path(__file__).parents[2]
@@ -106,3 +109,68 @@ def test_found_plugs_are_taken_from_what_discover_prints(old: Path, tmp_path: Pa
     assert 'charger = "shed/rad_battery_1"' in json.loads(out)["configuration"]
     (tmp_path / "found").write_text("[]")
     assert "discover --json" in run("chargerd", "import", old, "--found", tmp_path / "found", code=1)[1]
+
+
+def test_a_database_of_chargemanager_becomes_a_configuration(tmp_path: Path):
+    """From its file to one that the daemon's check accepts; no secret on any stream, and the database as it was."""
+    old = database(tmp_path / "chargemanager_db.sqlite3")
+    before = old.read_bytes()
+    out, err = run("chargerd", "import", old)
+    assert err.endswith("1 plug and 1 charger imported.\n")
+    assert "note: No fuse was known there" in err
+    assert not [word for word in (PIN, PAGE_SECRET) if word in out + err]
+    (tmp_path / "made.toml").write_text(out)
+    secrets = tmp_path / "secrets"
+    secrets.mkdir()
+    check = ("check", "--config", tmp_path / "made.toml", "--credentials", secrets)
+    assert "credential nrgkick" in run("chargerd", *check, code=6)[0]
+    (secrets / "secret_nrgkick").write_text("1234")
+    assert "2 loadpoints" in run("chargerd", *check)[0]
+    assert old.read_bytes() == before
+    assert sorted(tmp_path.iterdir()) == sorted([old, tmp_path / "made.toml", secrets])
+
+
+def test_chargerctl_takes_a_database_too(tmp_path: Path):
+    """The same by the name that people type, as JSON; without a daemon nothing is searched."""
+    old = database(tmp_path / "chargemanager_db.sqlite3")
+    out, _ = run("chargerd.ctl", "--socket", tmp_path, "configure", "import", old, "--json")
+    reply = json.loads(out)
+    assert (reply["text"], reply["chargers"], reply["plugs"]) == ("1 plug and 1 charger imported.", 1, 1)
+    assert "[storage.house]" in reply["configuration"]
+
+
+def test_a_wrong_value_in_a_database_is_told_with_its_column_and_nothing_is_written(tmp_path: Path):
+    """Nor is a secret repeated."""
+    wrong = {**NEWEST, "pvPlugstartTo": "24:15", "chargerpassword": PIN, "settingsurl": f"http://a:{PIN}@b/"}
+    old = database(tmp_path / "db", wrong)
+    _, err = run("chargerd", "import", old, "--output", tmp_path / "made.toml", code=1)
+    assert 'db: settings.pvPlugstartTo = "24:15"' in err
+    assert "2 mistakes in it" in err
+    assert "charging is not affected" in err
+    assert PIN not in err
+    assert not (tmp_path / "made.toml").exists()
+
+
+def test_a_database_that_is_none_of_chargemanager_is_refused(tmp_path: Path):
+    """In a sentence, with what to name."""
+    path = tmp_path / "photos.sqlite3"
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("CREATE TABLE photos (name)")
+    _, err = run("chargerd", "import", path, code=1)
+    assert "is the database of another program: it has no table settings" in err
+    assert "chargemanager_db.sqlite3" in err
+    assert "Traceback" not in err
+
+
+def test_an_ini_file_may_come_through_a_pipe(old: Path):
+    """What has been read to see whether it is a database is not lost."""
+    with old.open("rb") as file:
+        command = [sys.executable, "-m", "chargerd", "import", "/dev/stdin"]
+        cat = subprocess.Popen(["cat"], stdin=file, stdout=subprocess.PIPE)
+        env = {**os.environ, "PYTHONPATH": str(ROOT)}
+        done = subprocess.run(
+            command, stdin=cat.stdout, capture_output=True, text=True, timeout=30, env=env, check=False
+        )
+        cat.wait(30)
+    assert done.returncode == 0, done.stderr
+    assert "[vehicle.rad]" in done.stdout

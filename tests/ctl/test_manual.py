@@ -66,7 +66,7 @@ def test_the_answers_that_these_tests_give_are_those_of_the_table(method: str) -
 
 def test_wait_knows_every_word_that_status_can_show() -> None:
     """The words are those of the reasons; the states those of the table."""
-    assert {text.word for text in REASONS.values()} - set(WORDS) == set()
+    assert {text.word for text in REASONS.values()} - {*WORDS, *STATES} == set()
     for state in STATES:
         assert state in METHODS["GetStatus"].reply or state.isidentifier()
 

@@ -23,6 +23,7 @@ IMPORTED = {
     "file": ("?string", "the file that was written; null: none"),
     "plugs": ("int", "plugs that became loadpoints"),
     "profiles": ("int", "profiles that became vehicles"),
+    "chargers": ("int", "chargers for cars that became loadpoints"),
     "notes": ("[]string", "what could not be carried over, or wants a look, one sentence each"),
     "configuration": ("string", "the configuration"),
 }
@@ -119,7 +120,9 @@ def show(call: Call) -> int:
 
 def add_import(parser: argparse.ArgumentParser) -> None:
     """Arguments of configure import."""
-    parser.add_argument("file", metavar="FILE", help="the INI file of the e-bike battery script")
+    parser.add_argument(
+        "file", metavar="FILE", help="the e-bike battery script's INI file, or chargemanager's database"
+    )
     parser.add_argument("--output", metavar="FILE", help="write the configuration here; to standard output if left out")
     parser.add_argument("--force", action="store_true", help="replace a file that is there; it is kept as FILE.bak")
     parser.add_argument("--no-search", action="store_true", help="do not look for the plugs on the network")
@@ -145,10 +148,13 @@ COMMANDS = {
         (
             "chargerctl configure import ebike_battery_manager.config",
             "chargerctl configure import ebike_battery_manager.config --output ./chargerd.toml",
+            "chargerctl configure import chargemanager_db.sqlite3 --output ./chargerd.toml",
         ),
         add_import,
         IMPORTED,
-        more="Understands the file's three generations of keys. What is wrong in it is named with file, line and key, and then "
+        more="Understands the three generations of keys of the e-bike battery script, and the settings in chargemanager's database "
+        "(inverter, meter, house battery, chargers, plug), which is read and never written. Secrets are not copied: a line says "
+        "where to put them. What is wrong is named with file, line and key, and then "
         "nothing is written. Looks for the plugs first, if chargerd runs, so that sockets of strips become what they are; what "
         "could not be carried over is said, and stands in the result as a comment. The result is proven to load.",
     ),
