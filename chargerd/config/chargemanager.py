@@ -26,7 +26,6 @@ MODBUS_PORT = 1502
 FAST_A = 15  # its fast charging; slow is 6 A, as here
 SUNNY_HOURS = "09:00-16:00"  # in these hours it went on slowly when the sun was gone
 TRACKED = 3
-SECRET_COLUMNS = ("chargerpassword", "secretkey")
 _RANGES = {
     "seport": (1, 65535),
     "pvpeakpower": (100, 1_000_000),
@@ -79,7 +78,7 @@ class _Import:
 
     def _wrong(self, column: str, what: str, hint: str = "", *, secret: bool = False) -> None:
         cell = self._settings.get(column)
-        value = "" if secret or column in SECRET_COLUMNS or isinstance(cell, bytes) else shown(cell)
+        value = "" if secret or isinstance(cell, bytes) else shown(cell)
         self.problems.append(Problem(self._file, 0, f"settings.{column}", what, hint, value))
 
     def _number(self, column: str, otherwise: int = 0) -> int:

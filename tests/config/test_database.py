@@ -75,8 +75,9 @@ def test_a_file_in_use_is_waited_for_and_then_refused(tmp_path: Path, monkeypatc
 
 def test_the_database_of_another_program_is_refused(tmp_path: Path):
     """One without such a table, one with another table of that name, and a view of that name."""
+    columns = ", ".join(f"1 AS {column}" for column in NEWEST)
     for number, statement in enumerate(
-        ["CREATE TABLE notes (text)", "CREATE TABLE settings (key, value)", "CREATE VIEW settings AS SELECT 1 AS seip"]
+        ["CREATE TABLE notes (text)", "CREATE TABLE settings (key, value)", f"CREATE VIEW settings AS SELECT {columns}"]
     ):
         path = tmp_path / f"other{number}"
         with closing(sqlite3.connect(path)) as connection:

@@ -24,7 +24,7 @@ def test_a_charger_for_cars_becomes_a_loadpoint_with_its_vehicle(tmp_path: Path)
     assert garage.vehicle == Vehicle("id4", 77000, 2)
     assert (garage.min_current_a, garage.max_current_a, garage.slow_current_a) == (6, 15, 6)
     assert (garage.auto_solar_pct, garage.auto_slow) == (60, (Window(540, 960),))
-    assert (garage.start_delay_s, garage.borrow_wh, garage.phase_pause_s, garage.adopt) == (60, 120, 600, True)
+    assert (garage.start_delay_s, garage.borrow_wh, garage.phase_pause_s, garage.adopt) == (60, 150, 600, True)
     assert found.schedule == (ScheduleEntry("garage/mon-fri@05:00", "garage", (0, 1, 2, 3, 4), 300, "fast"),)
 
 
