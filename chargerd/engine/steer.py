@@ -13,6 +13,7 @@ from chargerd.model.state import Charger, Evse
 SHOWN_S = 30.0  # a change of phases that was not refused shows in the readings by then
 SWITCHED_S = 10.0  # after a change of phases nothing is offered for so long
 STRAY_S = 30.0  # a vehicle may go on for so long after it was paused
+LAGS_S = 8.0  # what a device says may be that much older than what it was told
 LOST_COMMAND_S = 60  # a command whose outcome has not come by then never will
 
 
@@ -24,19 +25,25 @@ def commands(case: Case, granted: Granted, lease_s: int | None, *, lease_due: bo
     command = _wanted(case, granted, charger, charger.evse, lease_s, lease_due=lease_due)
     if command is None:
         return
-    offered_a = charger.evse.offered_a if charger.enabled else None
-    down = isinstance(command, SetCurrent) and lowers(command, offered_a)
     waits = charger.pending is not None and case.t_ms - charger.pending.t_ms < LOST_COMMAND_S * 1000
-    if waits and not (
-        down and not _pausing(charger) and charger.pending is not None and charger.pending.command != command
-    ):
+    offered_a = charger.evse.offered_a if charger.enabled else None
+    down = isinstance(command, SetCurrent) and lowers(command, offered_a) and not _pausing(charger)
+    if waits and not (down and charger.pending is not None and charger.pending.command != command):
         return  # what lowers does not wait for word of what raises
-    last_ms = max(charger.evse.asked_t_ms, charger.evse.switched_t_ms or 0)
-    if not down and case.t_ms < last_ms + round(case.device.pause_s * 1000):
-        return
-    if _repeats(charger, charger.evse, command) and case.t_ms < charger.retry_t_ms:
+    if case.t_ms < ready_ms(case) and not case.site.stopping:
+        return  # also when it lowers: a command that comes too soon is lost, and then nothing is lower
+    if _repeats(charger.evse, command) and case.t_ms < _again_ms(charger, charger.evse, command):
         return
     yield command
+
+
+def ready_ms(case: Case) -> int:
+    """When the device hears the next command, on the engine's clock."""
+    charger = case.charger
+    if charger is None or charger.evse is None or charger.evse.asked_a is None:
+        return case.t_ms
+    last_ms = max(charger.evse.asked_t_ms, charger.evse.switched_t_ms or 0)
+    return last_ms + round(case.device.pause_s * 1000)
 
 
 def _wanted(
@@ -80,8 +87,14 @@ def _pausing(charger: Charger) -> bool:
     return pending is not None and isinstance(pending.command, SetCurrent) and not pending.command.enabled
 
 
-def _repeats(charger: Charger, evse: Evse, command: SetCurrent | SetPhases) -> bool:
-    """Whether the very same was asked before and has not come about."""
+def _repeats(evse: Evse, command: SetCurrent | SetPhases) -> bool:
+    """Whether the very same was asked last."""
     if isinstance(command, SetPhases):
         return evse.asked_phases == command.phases
-    return charger.attempts > 0 and evse.asked_a == command.current_a
+    return evse.asked_a == command.current_a
+
+
+def _again_ms(charger: Charger, evse: Evse, command: SetCurrent | SetPhases) -> int:
+    """When it may be asked again: not before the device can show what came of it."""
+    lags_ms = evse.asked_t_ms + round(LAGS_S * 1000) if isinstance(command, SetCurrent) else 0
+    return max(lags_ms, charger.retry_t_ms if charger.attempts or isinstance(command, SetPhases) else 0)
