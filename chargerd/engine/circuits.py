@@ -59,13 +59,14 @@ def _room(site: Site, circuit: CircuitSettings, name: str, t_ms: int, phases: in
         return Room(circuit.guaranteed_current_a - taken_a, circuit.name, blind=True)
     left = []
     for phase in used:
-        own_a = _draws(site, name, t_ms)[phase]
+        own_a = _own(site, name, t_ms)[phase]
         coming_a = sum(max(0.0, _needs(site, n, t_ms)[phase] - _draws(site, n, t_ms)[phase]) for n in others)
-        left.append(circuit.max_current_a - (measured[phase] - own_a) - coming_a)
+        # What is fed in on a phase is no room: a cloud takes it away faster than a charger is lowered.
+        left.append(circuit.max_current_a - max(0.0, measured[phase] - own_a) - coming_a)
     if circuit.max_power_w is not None and meter.power_w is not None:
-        own_w = sum(_draws(site, name, t_ms)) * voltage_v
+        own_w = sum(_own(site, name, t_ms)) * voltage_v
         coming_w = sum(max(0.0, sum(_needs(site, n, t_ms)) - sum(_draws(site, n, t_ms))) * voltage_v for n in others)
-        left.append((circuit.max_power_w - (meter.power_w - own_w) - coming_w) / voltage_v / phases)
+        left.append((circuit.max_power_w - max(0.0, meter.power_w - own_w) - coming_w) / voltage_v / phases)
     return Room(min(left), circuit.name, blind=False)
 
 
@@ -112,6 +113,15 @@ def _draws(site: Site, name: str, t_ms: int) -> tuple[float, float, float]:
     phases = evse.live or evse.phases or 1
     each_a = power_w / evses.voltage_v(charger) / phases
     return (each_a, each_a if phases > 1 else 0.0, each_a if phases > 2 else 0.0)
+
+
+def _own(site: Site, name: str, t_ms: int) -> tuple[float, float, float]:
+    """What of a meter's reading is a loadpoint's own, at most what it was told: a charger that exaggerates gets no more."""
+    drawn, charger = _draws(site, name, t_ms), site.chargers.get(site.configuration.loadpoints[name].charger)
+    if charger is None or charger.evse is None:
+        return drawn
+    told = _told(charger)
+    return (min(drawn[0], told[0]), min(drawn[1], told[1]), min(drawn[2], told[2]))
 
 
 def _told(charger: Charger) -> tuple[float, float, float]:
