@@ -5,7 +5,7 @@ Everything is worked out from the newest readings that are fresh; what is missin
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from msgspec import Struct
 
@@ -16,6 +16,7 @@ from chargerd.model.settings import Configuration
 from chargerd.model.state import Charger
 
 SUN = frozenset({"solar", "min-solar"})
+LED = "sun"  # who has set a mode that follows from the sun
 
 
 class Picture(Struct, frozen=True, gc=False):
@@ -113,6 +114,11 @@ def _stored(state: State, t_ms: int) -> tuple[float | None, float | None, str]:
     return total_w, held_wh / size_wh if size_wh else None, ""
 
 
+def level_pct(state: State, t_ms: int) -> float | None:
+    """The house batteries' level by content, None if there is none or one of them is not known."""
+    return _stored(state, t_ms)[1]
+
+
 def _behind_inverters_w(state: State, t_ms: int) -> float:
     """What batteries on the DC side of an inverter that is metered give: it is part of what that inverter says."""
     inverters = {settings.device for settings in state.configuration.meters.values() if settings.role == "pv"}
@@ -166,30 +172,47 @@ def claims(state: State, t_ms: int) -> tuple[Claim, ...]:
     for name in state.sunny:
         configured, loadpoint = state.configuration.loadpoints[name], state.loadpoints[name]
         mode = loadpoint.mode or configured.mode
-        if mode not in SUN or (configured.kind == "evse" and loadpoint.session is None):
-            continue
-        settings = overridden(configured, loadpoint, state.at_ms, state.configuration.timezone)
-        charger = state.chargers.get(settings.charger)
-        known = charger if fresh(state, settings.charger, charger, t_ms) else None
-        running = known is not None and known.enabled is True
-        used_w = (evses.drawn_w(known) or 0.0) if known is not None and running else 0.0
-        if settings.kind == "evse":
-            supply = evses.supply_of(settings, state.devices[settings.charger.partition("/")[0]], charger)
-            min_w, max_w, idle = supply.min_w, supply.max_w, known is not None and _idle(known, t_ms)
-        else:
-            idle = running and used_w <= 0
-            min_w = max_w = used_w if used_w > 0 else settings.on_above_w
-        found.append(Claim(name, settings.priority, min_w, max_w, used_w, running, idle, mode == "min-solar"))
+        if mode in SUN and (configured.kind != "evse" or loadpoint.session is not None):
+            found.append(_claim(state, name, t_ms, steady=mode == "min-solar"))
     return tuple(found)
 
 
-def _idle(charger: Charger, t_ms: int) -> bool:
+def candidates(state: State, t_ms: int) -> Iterator[Claim]:
+    """Who charges slowly and may be led to follow the sun: what there would be for it is watched."""
+    for name in state.sunny:
+        configured, loadpoint = state.configuration.loadpoints[name], state.loadpoints[name]
+        if (loadpoint.mode or configured.mode) != "slow" or loadpoint.session is None:
+            continue
+        settings = overridden(configured, loadpoint, state.at_ms, state.configuration.timezone)
+        if settings.auto_solar_pct is not None or loadpoint.mode_by == LED:
+            yield _claim(state, name, t_ms, steady=False)
+
+
+def _claim(state: State, name: str, t_ms: int, *, steady: bool) -> Claim:
+    configured, loadpoint = state.configuration.loadpoints[name], state.loadpoints[name]
+    settings = overridden(configured, loadpoint, state.at_ms, state.configuration.timezone)
+    charger = state.chargers.get(settings.charger)
+    known = charger if fresh(state, settings.charger, charger, t_ms) else None
+    running = known is not None and known.enabled is True
+    used_w = (evses.drawn_w(known) or 0.0) if known is not None and running else 0.0
+    if settings.kind == "evse":
+        supply = evses.supply_of(settings, state.devices[settings.charger.partition("/")[0]], charger)
+        min_w, max_w, idle = supply.min_w, supply.max_w, known is not None and _idle(known)
+    else:
+        idle = running and used_w <= 0
+        min_w = max_w = used_w if used_w > 0 else settings.on_above_w
+    return Claim(name, settings.priority, min_w, max_w, used_w, running, idle, steady)
+
+
+def _idle(charger: Charger) -> bool:
     """Whether a vehicle has taken nothing of what it is offered for so long that it is not waited for."""
     evse = charger.evse
+    if evses.faulty(evse):
+        return True
     if evse is None or evse.begun_t_ms is None:
         return False
     since_ms = evse.begun_t_ms if evse.drawn_t_ms is None else evse.drawn_t_ms
-    return t_ms - since_ms > evses.SETTLE_S * 1000
+    return charger.t_ms - since_ms > evses.SETTLE_S * 1000
 
 
 def shares(wanted: Iterable[Claim], surplus_w: float, *, one_at_a_time: bool = False) -> dict[str, Share]:

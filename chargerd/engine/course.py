@@ -20,7 +20,7 @@ TAPER_S = {"nominal": 3 * 3600.0, "full": 6 * 3600.0, "storage": 3 * 3600.0}
 """Longest fall from plateau to cut-off while this pack's own is not known: the slowest recorded fall, 0.7 W a minute, twice."""
 SUSPECT = frozenset({"foreign-pack", "taper-stalled", "restart-pulses"})
 """Outcomes that say: this is not the pack or not the charger it was. Who starts again by hand says that it is all right."""
-AUTOMATIC = frozenset({"schedule", "plan", "until"})
+AUTOMATIC = frozenset({"schedule", "plan", "until", "sun"})
 
 
 def rest_w(profile: Profile) -> float:

@@ -141,7 +141,8 @@ def _evse_read(draft: Draft, event: Event, read: ChargerRead, address: str, old:
     """What an EVSE says beyond what a plug says: the vehicle on it, what it is offered and on how many phases it draws."""
     before = None if old is None else old.evse
     evse = evses.followed(before, read, old, new, draft.t_ms)
-    new = structs.replace(new, evse=evse)
+    # A box that pauses because something is wrong is not somebody at its button.
+    new = structs.replace(new, evse=evse, foreign=new.foreign and not evses.faulty(evse))
     power_w = evses.drawn_w(new)
     if power_w is not None:
         new = structs.replace(new, power_t_ms=draft.t_ms, known_w=power_w)

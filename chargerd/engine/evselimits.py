@@ -6,7 +6,7 @@ import math
 
 from msgspec import structs
 
-from chargerd.engine import circuits, steer, sun
+from chargerd.engine import circuits, evses, steer, sun, timeline
 from chargerd.engine.limits import Case, Granted
 from chargerd.model.decision import Supply
 from chargerd.model.events import Reason, SetPoint
@@ -15,14 +15,20 @@ from chargerd.model.settings import Scalar
 PATIENCE_S = 60.0  # a vehicle may take so long to begin
 WAKE_S = 180.0  # then it is offered anew, which wakes some that sleep …
 TRIES = 3  # … so often in all (S1)
+STEP_S = 5.0  # a vehicle follows in so long; then a step has shown what it does
 LOWERED_A = 0.05  # a limit that takes away less is not worth a word
 
 
 def fitted(case: Case, granted: Granted) -> Granted:
     """The set-point with its current and phases brought inside every limit, or off where less than the least is left."""
     supply, grant = case.supply, granted.grant
+    fault = _fault(case)
+    if fault is not None and grant.enabled is not None:
+        return Granted(SetPoint(enabled=False), fault, granted.outcome)
     if grant.enabled is False:
         stray = _stray(case)
+        if stray is None and _begins_elsewhere(case) and granted.outcome is None:
+            return structs.replace(granted, grant=SetPoint(), limit=Reason("begun-elsewhere"))
         return granted if stray is None else structs.replace(granted, limit=stray)
     if supply is None or grant.enabled is not True:
         return granted
@@ -63,6 +69,26 @@ def _tried(case: Case, granted: Granted) -> Granted:
     return Granted(off, Reason("vehicle-sated", values, (charger.seq,)), "full-or-refused")
 
 
+def _fault(case: Case) -> Reason | None:
+    """What a box says of a fault. Its session stays; when the fault has gone it begins anew."""
+    charger = case.charger
+    evse = None if charger is None else charger.evse
+    if charger is None or evse is None or not evses.faulty(evse):
+        return None
+    values: dict[str, Scalar] = {"status": evse.status or "", "device": case.device_settings.name}
+    return Reason("charger-fault", values, (charger.seq,))
+
+
+def _begins_elsewhere(case: Case) -> bool:
+    """Whether the vehicle or a button has just begun a charge that will be adopted once current flows."""
+    charger, session = case.charger, case.session
+    if charger is None or not charger.foreign or not charger.enabled or not case.settings.adopt or case.site.stopping:
+        return False
+    if case.mode not in timeline.ADOPTS or case.t_ms - charger.enabled_t_ms > evses.SETTLE_S * 1000:
+        return False
+    return case.mode == "off" or timeline.plugged_long(case.site, session)
+
+
 def _stray(case: Case) -> Reason | None:
     """Current that flows although it was told to pause, for longer than a vehicle takes to follow."""
     charger = case.charger
@@ -84,13 +110,14 @@ def _circuit(case: Case, supply: Supply, phases: int) -> tuple[float, Reason] | 
 
 
 def _ramp(case: Case, supply: Supply) -> tuple[float, Reason]:
-    """Up in steps: each shows what it does before the next one; down is never held back."""
+    """The least first, and up in steps: each shows what it does before the next one; down is never held back."""
     charger = case.charger
     evse = None if charger is None else charger.evse
-    from_a = supply.min_a
+    most_a = supply.min_a
     if charger is not None and charger.enabled and evse is not None:
-        from_a = max(from_a, evse.offered_a if evse.offered_a is not None else evse.asked_a or 0.0)
-    most_a = from_a + case.settings.ramp_a
+        most_a = max(most_a, evse.offered_a if evse.offered_a is not None else evse.asked_a or 0.0)
+        if case.t_ms - evse.asked_t_ms >= STEP_S * 1000:
+            most_a += case.settings.ramp_a
     return most_a, Reason("ramping", {"allowed_a": most_a})
 
 

@@ -21,6 +21,7 @@ SETTLE_S = 60.0  # a vehicle takes so long to begin, and to show on how many pha
 FOLLOWS_A = 1.0  # set and read-back may differ by less
 AGAIN_MS = 3_600_000  # a box that does not say whether a vehicle is there is tried again after so long
 CONNECTED = frozenset("BCD")
+FAULTY = frozenset("EF")  # the box says nothing of the vehicle then; it is most likely still there
 
 
 def followed(evse: Evse | None, read: ChargerRead, before: Charger | None, after: Charger, t_ms: int) -> Evse:
@@ -40,7 +41,7 @@ def followed(evse: Evse | None, read: ChargerRead, before: Charger | None, after
         drawn_t_ms = t_ms
         if t_ms - begun_t_ms >= SETTLE_S * 1000 and read.phases in (None, 2, 3):
             live = live_phases(currents, voltages) or live
-    connected_now = read.pilot is None or read.pilot in CONNECTED
+    gone = read.pilot is not None and read.pilot not in CONNECTED | FAULTY
     stray = flows and after.enabled is False
     return structs.replace(
         old,
@@ -50,17 +51,22 @@ def followed(evse: Evse | None, read: ChargerRead, before: Charger | None, after
         currents_a=currents,
         voltages_v=voltages,
         status=read.status,
-        live=live if connected_now else None,
+        live=None if gone else live,
         begun_t_ms=begun_t_ms,
         drawn_t_ms=drawn_t_ms,
         stray_t_ms=None if not stray else t_ms if old.stray_t_ms is None else old.stray_t_ms,
-        tries=0 if flows or not connected_now else old.tries,
+        tries=0 if flows or gone else old.tries,
     )
 
 
 def connected(evse: Evse | None) -> bool:
     """Whether a vehicle is there, or may be: a box that does not say counts as one that has one."""
     return evse is not None and (evse.pilot is None or evse.pilot in CONNECTED)
+
+
+def faulty(evse: Evse | None) -> bool:
+    """Whether a box says that something is wrong, with it or with the vehicle on it."""
+    return evse is not None and evse.pilot in FAULTY
 
 
 def draws(power_w: float | None, currents_a: tuple[float | None, ...]) -> bool:
@@ -103,7 +109,9 @@ def told(charger: Charger, command: SetCurrent | SetPhases, t_ms: int) -> Charge
 
 
 def plugged(draft: Draft, event: Event, name: str, before: Evse | None, after: Evse) -> None:
-    """Begin a session when a vehicle has been connected, and end it when it has gone."""
+    """Begin a session when a vehicle has been connected, and end it when it has gone; a fault is neither."""
+    if faulty(after):
+        return
     loadpoint = draft.loadpoints[name]
     there = after.pilot in CONNECTED if after.pilot is not None else None
     was = before is not None and before.pilot in CONNECTED
@@ -113,16 +121,16 @@ def plugged(draft: Draft, event: Event, name: str, before: Evse | None, after: E
         if loadpoint.sated or loadpoint.mode is not None or was:
             loadpoint = _left(loadpoint)
         draft.loadpoints[name] = loadpoint
-    elif loadpoint.session is None and _begins(draft, name, there=there is True, was=was):
+    elif loadpoint.session is None and _begins(draft, name, there=there is True):
         session = begun(draft, event, loadpoint, name)
         draft.loadpoints[name] = structs.replace(loadpoint, session=session, sated=False)
 
 
-def _begins(draft: Draft, name: str, *, there: bool, was: bool) -> bool:
+def _begins(draft: Draft, name: str, *, there: bool) -> bool:
     """Whether a vehicle is to be served now. A box that does not say whether one is there is tried while its mode is not off."""
     loadpoint = draft.loadpoints[name]
     if there:
-        return not (was and loadpoint.sated)
+        return not loadpoint.sated
     if (loadpoint.mode or draft.configuration.loadpoints[name].mode) == "off":
         return False
     last = loadpoint.last_session

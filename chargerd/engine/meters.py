@@ -37,9 +37,11 @@ def stored_in(old: Storage | None, read: StorageRead, seq: int, at_ms: int, t_ms
     takes_w, takes_t_ms = (None, 0) if old is None else (old.takes_w, old.takes_t_ms)
     if fed_w is not None and fed_w > FED_W and read.power_w is not None:
         takes_w, takes_t_ms = max(0.0, -read.power_w), t_ms
+    same = old is not None and (old.power_w, old.soc_pct) == (read.power_w, read.soc_pct)
     return Storage(
         seq, at_ms, t_ms, read.power_w, read.soc_pct, read.soh_pct, read.capacity_wh, read.max_charge_w,
         read.max_discharge_w, read.temperature_c, read.status, takes_w, takes_t_ms,
+        old.same_t_ms if same and old is not None else t_ms,
     )  # fmt: skip
 
 
@@ -67,8 +69,8 @@ def meter_at(state: State, name: str, t_ms: int) -> Meter | None:
     return structs.replace(meter, power_w=-meter.power_w, powers_w=powers)
 
 
-def frozen(meter: Meter) -> bool:
-    """Whether a meter has said the very same for so long that it cannot be measuring. 0 W is what an idle one says."""
+def frozen(meter: Meter | Storage) -> bool:
+    """Whether it has said the very same for so long that it cannot be measuring. 0 W is what an idle one says."""
     return bool(meter.power_w) and meter.t_ms - meter.same_t_ms > FROZEN_S * 1000
 
 
@@ -87,6 +89,8 @@ def storage_at(state: State, name: str, t_ms: int) -> Storage | None:
     address = f"{settings.device}/{settings.channel}" if settings.channel else settings.device
     storage = state.storages.get(address)
     if storage is None or storage.seq < state.run_seq or storage.power_w is None:
+        return None
+    if frozen(storage):
         return None
     return storage if t_ms - storage.t_ms <= state.configuration.devices[settings.device].max_age_s * 1000 else None
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from msgspec import structs
 
 from chargerd.engine import evses
+from chargerd.engine.balance import LED
 from chargerd.engine.course import AUTOMATIC
 from chargerd.engine.draft import Draft
 from chargerd.engine.sessions import aimed, begun, ended, opened
@@ -60,8 +61,10 @@ def _wanted(draft: Draft, event: Event, loadpoint: Loadpoint, fact: ModeSet) -> 
     if charger is None or charger.evse is None:
         return loadpoint
     draft.chargers[address] = structs.replace(
-        charger, attempts=0, retry_t_ms=0, evse=structs.replace(charger.evse, tries=0)
+        charger, foreign=False, attempts=0, retry_t_ms=0, evse=structs.replace(charger.evse, tries=0)
     )
+    if fact.by == LED and loadpoint.session is not None:
+        loadpoint = structs.replace(loadpoint, led=loadpoint.session.number if fact.mode == "solar" else None)
     if fact.mode != "off" and loadpoint.session is None and evses.connected(charger.evse) and fact.by != "until":
         session = begun(draft, event, loadpoint, fact.loadpoint)
         return structs.replace(loadpoint, session=session, sated=False)

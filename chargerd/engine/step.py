@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 
 from msgspec import Struct
 
-from chargerd.engine import evses, limits, meters, steer, sun, timeline
+from chargerd.engine import balance, evses, limits, meters, steer, sun, timeline
 from chargerd.engine.evolve import clock_at, fold
 from chargerd.engine.evselimits import fitted
 from chargerd.engine.evses import supply_of
@@ -78,7 +78,13 @@ class _Desk:
 
     def follow_the_sun(self) -> None:
         """Work out what everybody may use, before anybody decides: all decide on one picture."""
-        if self.site.sunny:
+        if not self.site.sunny:
+            return
+        self.sky, self.suns = sun.advanced(self.site, self.t_ms)
+        led = list(timeline.led(self.site, self.suns, self.t_ms, self.tick.at_ms + self.site.skew_ms))
+        for body in led:
+            self.add(body)
+        if led:
             self.sky, self.suns = sun.advanced(self.site, self.t_ms)
 
     def add(self, body: Body, source: str = EVOLVED) -> None:
@@ -148,7 +154,7 @@ def view_of(case: Case) -> View:
         case.mode,
         case.supply,
         case.sun,
-        _level_pct(site, case.t_ms),
+        balance.level_pct(site, case.t_ms),
         bool(site.configuration.storages),
         sun.cloudy(case.sky, case.t_ms),
         _settled(case),
@@ -163,14 +169,6 @@ def _charges_fast(site: Site, name: str) -> bool:
     charger = site.chargers.get(settings.charger)
     drawn = settings.kind == "evse" and charger is not None and charger.evse is not None
     return drawn and charger is not None and mode_of(site, name) == "fast" and charger.known_w > evses.DRAWS_W
-
-
-def _level_pct(site: Site, t_ms: int) -> float | None:
-    """The house batteries' level, None if there is none or it is not known."""
-    known = [meters.storage_at(site, name, t_ms) for name in site.configuration.storages]
-    levels = [None if storage is None else storage.soc_pct for storage in known]
-    found = [level for level in levels if level is not None]
-    return sum(found) / len(found) if found and len(found) == len(levels) else None
 
 
 def _settled(case: Case) -> bool:
@@ -205,6 +203,8 @@ def _decide(desk: _Desk, name: str) -> None:
     )
     if not _same(decided, case.loadpoint.decided):
         desk.add(decided)
+    if case.settings.kind == "evse" and steer.ready_ms(case) > case.t_ms:
+        desk.wakes.append(steer.ready_ms(case))  # what waits for the device's pause goes out when it is over
     for command in _commands(case, granted):
         reason = Reason("lease-renewal") if _renews(case, command) else granted.limit or decision.reason
         desk.add(CommandIssued(name, command, reason))

@@ -8,6 +8,8 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+from msgspec import structs
+
 from chargerd.engine import balance, evses, meters
 from chargerd.engine.draft import State
 from chargerd.engine.settings import overridden
@@ -37,6 +39,14 @@ def advanced(state: State, t_ms: int) -> tuple[Sky, dict[str, Sun]]:
         share, loadpoint = divided.get(claim.name), state.loadpoints[claim.name]
         old = loadpoint.sun or Sun(t_ms)
         suns[claim.name] = _followed(state, t_ms, loadpoint, old, share, seen, claim)
+    for claim in balance.candidates(state, t_ms):
+        loadpoint = state.loadpoints[claim.name]
+        share = None
+        if seen.surplus_w is not None:
+            with_it = balance.shares((*wanted, claim), seen.surplus_w + claim.used_w, one_at_a_time=one_at_a_time)
+            share = with_it[claim.name]
+        found = _followed(state, t_ms, loadpoint, loadpoint.sun or Sun(t_ms), share, seen, claim)
+        suns[claim.name] = structs.replace(found, borrowed_wh=0.0)  # what it takes from elsewhere is meant to be
     for name in state.sunny:  # who does not follow the sun at this moment remembers nothing of it
         if name not in suns and state.loadpoints[name].sun is not None:
             suns[name] = Sun(t_ms)

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
-from chargerd.engine import plans
-from chargerd.engine.evses import DRAWS_W, connected
-from chargerd.engine.settings import mode_of, schedule_of
+from chargerd.engine import balance, plans
+from chargerd.engine.evses import DRAWS_W, connected, supply_of
+from chargerd.engine.settings import mode_of, schedule_of, settings_of
 from chargerd.model import windows
 from chargerd.model.events import Body, HoldCleared, LimitSet, ModeSet, PlanSet, ScheduleFired, TargetSet
 from chargerd.model.settings import LoadpointSettings
-from chargerd.model.state import Charger, Site
+from chargerd.model.state import Charger, Session, Site, Sun
 
+ADOPTS = ("off", "solar")  # modes in which a charge that the vehicle or its button begins is one that somebody wants
+AMPLE_W = 400.0  # more than the least, so that a charge is not led to and fro (S1)
 PLUGGED_S = 120  # a charge that begins so soon after plugging in is the box's own doing
 LATE_MS = 4 * 3_600_000  # a recurring start missed by more than this (daemon down, clock wrong) is left out
 
@@ -99,14 +101,64 @@ def _moved(site: Site) -> Iterator[Body]:
 def _pressed(site: Site, settings: LoadpointSettings, charger: Charger) -> Iterator[Body]:
     """A charge that the vehicle or its button has begun goes on slowly, and one that was paused there stays paused."""
     mode = mode_of(site, settings.name)
-    if charger.enabled and charger.known_w > DRAWS_W and mode in ("off", "solar") and settings.adopt:
-        session = site.loadpoints[settings.name].session
-        if mode == "off" or (session is not None and site.t_ms - session.started_t_ms > PLUGGED_S * 1000):
-            yield ModeSet(
-                settings.name, "slow", by="device"
-            )  # some boxes begin by themselves when plugged in: not a person
+    if charger.enabled and charger.known_w > DRAWS_W and mode in ADOPTS and settings.adopt:
+        if mode == "off" or plugged_long(site, site.loadpoints[settings.name].session):
+            yield ModeSet(settings.name, "slow", by="device")
     elif charger.enabled is False and mode in ("slow", "fast", "min-solar") and connected(charger.evse):
         yield ModeSet(settings.name, "off", by="device")
+
+
+def plugged_long(site: Site, session: Session | None) -> bool:
+    """Whether a vehicle has been there for a while. Some boxes begin by themselves when it is plugged in: not a person."""
+    return session is not None and site.t_ms - session.started_t_ms > PLUGGED_S * 1000
+
+
+def led(site: Site, suns: Mapping[str, Sun], t_ms: int, wall_ms: int) -> Iterator[ModeSet]:
+    """Slow becomes solar when there is sun, and back where its hours say so. What was asked until a time is left alone.
+
+    ``suns`` are of this moment: what pauses a charge now leads it on instead.
+    """
+    for name in site.sunny:
+        settings, loadpoint = settings_of(site, name), site.loadpoints[name]
+        if settings.kind != "evse" or loadpoint.session is None or loadpoint.mode_until_ms is not None:
+            continue
+        zone = windows.zone(site.configuration.timezone)
+        inside = bool(settings.auto_slow) and windows.inside(settings.auto_slow, wall_ms, zone)
+        mode = mode_of(site, name)
+        sun = suns.get(name, Sun(t_ms))
+        if mode == "slow" and _to_solar(site, settings, sun, t_ms, inside=inside):
+            yield ModeSet(name, "solar", by=balance.LED)
+        elif mode == "solar" and inside and _sun_gone(site, settings, sun):
+            yield ModeSet(name, "slow", by=balance.LED)
+
+
+def _to_solar(site: Site, settings: LoadpointSettings, sun: Sun, t_ms: int, *, inside: bool) -> bool:
+    loadpoint = site.loadpoints[settings.name]
+    session, by_sun = loadpoint.session, loadpoint.mode_by == balance.LED
+    if by_sun and not inside:
+        return True  # it was slow for these hours only
+    if sun.share_w is None or sun.enough_t_ms is None or session is None:
+        return False
+    supply = supply_of(settings, site.devices[settings.charger.partition("/")[0]], site.chargers.get(settings.charger))
+    lasting = t_ms - sun.enough_t_ms >= settings.start_delay_s * 1000
+    if not lasting or sun.share_w < supply.min_w + AMPLE_W:
+        return False
+    if by_sun:
+        return True
+    if settings.auto_solar_pct is None or loadpoint.led == session.number:
+        return False
+    level_pct = balance.level_pct(site, t_ms)
+    return not site.configuration.storages or (level_pct is not None and level_pct >= settings.auto_solar_pct)
+
+
+def _sun_gone(site: Site, settings: LoadpointSettings, sun: Sun) -> bool:
+    """Whether it is paused for want of sun, or would be now."""
+    charger = site.chargers.get(settings.charger)
+    if sun.share_w is None or charger is None:
+        return False
+    if charger.enabled:
+        return sun.borrowed_wh >= settings.borrow_wh
+    return sun.enough_t_ms is None
 
 
 def _flipped(site: Site, name: str, charger: Charger) -> Iterator[Body]:

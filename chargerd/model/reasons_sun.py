@@ -162,6 +162,18 @@ LINES: dict[str, tuple[str, str, str, str]] = {
         "stop it at the charger or the vehicle; chargerctl device read {device}",
         "it was paused, and current flowed all the same",
     ),
+    "charger-fault": (
+        "the charger reports a fault: {status}",
+        "fault",
+        "look at the charger; it goes on by itself when the fault is gone",
+        "the charger reported a fault: {status}",
+    ),
+    "begun-elsewhere": (
+        "begun at the charger or the vehicle; goes on slowly if current flows",
+        "charging",
+        "",
+        "it had been begun at the charger or the vehicle",
+    ),
     # ways in which a session ends
     "disconnected": ("the vehicle was unplugged", "idle", "", "the vehicle had been unplugged"),
 }

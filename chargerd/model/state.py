@@ -99,7 +99,10 @@ class Meter(Struct, frozen=True, gc=False):
 
 
 class Storage(Struct, frozen=True, gc=False):
-    """The last reading of a house battery. ``takes_w`` is what it was last seen to be limited to while sun was left over."""
+    """The last reading of a house battery. ``takes_w`` is what it was last seen to be limited to while sun was left over.
+
+    ``same_t_ms``: since when it has said the very same.
+    """
 
     seq: int
     at_ms: int
@@ -114,6 +117,7 @@ class Storage(Struct, frozen=True, gc=False):
     status: str | None
     takes_w: float | None = None
     takes_t_ms: int = 0
+    same_t_ms: int = 0
 
 
 class Charger(Struct, frozen=True, gc=False):
@@ -267,6 +271,7 @@ class Loadpoint(Struct, frozen=True, gc=False):
     stored: int = 0  # charges to storage since somebody asked for that target
     sun: Sun | None = None  # of one that may follow the sun
     sated: bool = False  # the vehicle took nothing more; not offered again until it is unplugged or somebody asks
+    led: int | None = None  # number of the session that the sun has led from slow to solar; once is enough
 
 
 class Proof(Struct, frozen=True, gc=False):
