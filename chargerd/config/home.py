@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from chargerd.config.base import DeviceConfig
 from chargerd.config.check import Check
 from chargerd.config.positions import Path
 from chargerd.config.problems import meant
@@ -14,11 +15,11 @@ _SUN = ("solar", "min-solar")
 _ROOT = "A circuit hangs on the one nearer to the street; the first one has no parent."
 
 
-def meters(check: Check) -> dict[str, MeterSettings]:
+def meters(check: Check, devices: Mapping[str, DeviceConfig]) -> dict[str, MeterSettings]:
     """All meters. Two of the grid, or two of one channel, are noted: the site has one connection."""
     found: dict[str, MeterSettings] = {}
     for name, table in check.named(MeterTable, "meter").items():
-        _device_is_known(check, ("meter", name, "device"), table.device)
+        _device_measures(check, ("meter", name, "device"), table.device, devices)
         if table.peak_w is not None and table.role != "pv":
             text = f'is what panels can give, and meter {name} has role "{table.role}"'
             check.problem(("meter", name, "peak_w"), text, value=table.peak_w)
@@ -30,11 +31,11 @@ def meters(check: Check) -> dict[str, MeterSettings]:
     return found
 
 
-def storages(check: Check) -> dict[str, StorageSettings]:
+def storages(check: Check, devices: Mapping[str, DeviceConfig]) -> dict[str, StorageSettings]:
     """All house batteries."""
     found = {}
     for name, table in check.named(StorageTable, "storage").items():
-        _device_is_known(check, ("storage", name, "device"), table.device)
+        _device_measures(check, ("storage", name, "device"), table.device, devices)
         if table.buffer_pct < table.priority_pct:
             text = f"is below priority_pct, which is {table.priority_pct:g}"
             hint = (
@@ -144,6 +145,11 @@ def _sunny_key(table: LoadpointTable) -> str | None:
     return next((key for key in ("auto_solar_pct", "on_above_w") if getattr(table, key) is not None), None)
 
 
-def _device_is_known(check: Check, path: Path, device: str) -> None:
+def _device_measures(check: Check, path: Path, device: str, devices: Mapping[str, DeviceConfig]) -> None:
+    """A plug or a charger tells of what it charges and of nothing else: as a meter it would be silent for ever."""
     if device not in check.names("device"):
         check.problem(path, f"device {device} is not configured", meant(device, check.names("device")), value=device)
+    elif device in devices and devices[device].charges:
+        text = f"measures what it charges and nothing else: its driver is {devices[device].driver}"
+        measuring = [name for name, config in devices.items() if not config.charges]
+        check.problem(path, text, meant("", measuring) or "Name an inverter or a meter.", value=device)

@@ -116,7 +116,7 @@ def _configuration(
     kinds = points.kinds(check, tables, devices)
     points.addresses(check)
     points.vehicles_are_known(check, tables, kinds)
-    meters, circuits = home.meters(check), home.circuits(check)
+    meters, circuits = home.meters(check, devices), home.circuits(check)
     home.channels(check)
     home.sun_is_measured(check, tables, meters, kinds)
     home.circuits_are_known(check, tables, circuits)
@@ -138,7 +138,7 @@ def _configuration(
         export_price_per_kwh=site.export_price_per_kwh,
         networks=tuple(discovery.networks),
         meters=meters,
-        storages=home.storages(check),
+        storages=home.storages(check, devices),
         circuits=circuits,
         sharing=site.sharing,
         reserve_w=site.reserve_w,

@@ -55,6 +55,8 @@ class Device(Struct, frozen=True):
 class ModbusConfig(DeviceConfig):
     """Keys of every device that is read over Modbus TCP. ``unit`` is its number at that address."""
 
+    charges: ClassVar[str] = ""
+
     host: str = Field(min_length=1, pattern=r"^[A-Za-z0-9._:-]+$")
     port: int = Field(default=502, ge=1, le=65535)
     unit: int = Field(default=1, ge=0, le=255)

@@ -125,10 +125,7 @@ class Inverter(Acme):
         charges: ClassVar[str] = ""
 
 
-DRIVERS = {
-    "acme": Acme, "box": Box, "inverter": Inverter, "kasa": Acme, "nrgkick": Box, "solaredge": Inverter,
-}  # fmt: skip
-"""Drivers by kind; the last three stand in for those of these names, which need libraries."""
+DRIVERS = {"acme": Acme, "box": Box, "inverter": Inverter}
 
 
 def load_driver(kind: str) -> ModuleType:

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from chargerd import drivers
+from chargerd.config.load import load
 from chargerd.model.settings import CircuitSettings, MeterSettings, StorageSettings
 from tests.config.site_texts import SUNNY, loaded, problems
 from tests.config.test_points import changed
@@ -38,7 +40,7 @@ max_discharge_for_charging_w = 2600
 [device.nrgkick]
 driver = "nrgkick"
 host = "192.168.178.31"
-password = { credential = "acme" }
+password = { credential = "nrgkick" }
 
 [vehicle.id4]
 capacity_wh = 77000
@@ -64,8 +66,10 @@ schedule = [ { days = "sat", at = "00:00", target = "full" } ]
 
 
 def test_the_home_that_the_design_describes_loads_whole(tmp_path: Path):
-    """A fuse, an inverter with meter and battery, a car, an e-bike."""
-    found = loaded(tmp_path, DESIGN).configuration
+    """A fuse, an inverter with meter and battery, a car, an e-bike, by the real drivers."""
+    main = tmp_path / "chargerd.toml"
+    main.write_text(DESIGN, "utf-8")
+    found = load([main], load_driver=drivers.load, driver_kinds=drivers.MODULES).configuration
     assert found.meters == {"grid": MeterSettings("grid", "inverter", "meter1", "grid")}
     house = StorageSettings("house", "inverter", "battery1", max_discharge_for_charging_w=2600)
     assert found.storages == {"house": house}
@@ -192,6 +196,32 @@ def test_what_cannot_be_so_is_refused_with_place_and_reason(tmp_path: Path, old:
     assert key in found
     assert says in f"{found[key].text}. {found[key].hint}"
     assert 0 < found[key].line <= len(text.splitlines())
+
+
+def test_a_plug_is_no_meter_and_no_house_battery(tmp_path: Path):
+    """It tells of its own charge only; as the meter at the grid it would be silent for ever."""
+    text = changed('device = "inverter"\nchannel = "meter1"', 'device = "cellar"\nchannel = "meter1"')
+    text = changed('device = "inverter"\nchannel = "batt', 'device = "wall"\nchannel = "batt', text)
+    grid, house = problems(tmp_path, text)
+    assert (grid.key, house.key) == ("meter.grid.device", "storage.house.device")
+    assert grid.text == "measures what it charges and nothing else: its driver is acme"
+    assert grid.hint == "Known: inverter"
+
+
+@pytest.mark.parametrize(
+    ("kind", "charges"),
+    [
+        ("solaredge", ""),
+        ("sunspec", ""),
+        ("nrgkick", "evse"),
+        ("keba", "evse"),
+        ("pulsar", "evse"),
+        ("kasa", "battery"),
+    ],
+)
+def test_every_driver_says_what_it_charges(kind: str, charges: str):
+    """By this a loadpoint is what it is, and an inverter is none."""
+    assert drivers.load(kind).Driver.Config.charges == charges
 
 
 def test_fuses_in_a_circle_are_each_told_so_and_one_beside_it_is_not(tmp_path: Path):
