@@ -11,6 +11,7 @@ from chargerd.model import windows
 from chargerd.model.events import Body, HoldCleared, LimitSet, ModeSet, PlanSet, ScheduleFired, TargetSet
 from chargerd.model.settings import LoadpointSettings
 from chargerd.model.state import Charger, Session, Site, Sun
+from chargerd.policies.surplus import given_up
 
 ADOPTS = ("off", "solar")  # modes in which a charge that the vehicle or its button begins is one that somebody wants
 AMPLE_W = 400.0  # more than the least, so that a charge is not led to and fro (S1)
@@ -128,7 +129,7 @@ def led(site: Site, suns: Mapping[str, Sun], t_ms: int, wall_ms: int) -> Iterato
         sun = suns.get(name, Sun(t_ms))
         if mode == "slow" and _to_solar(site, settings, sun, t_ms, inside=inside):
             yield ModeSet(name, "solar", by=balance.LED)
-        elif mode == "solar" and inside and _sun_gone(site, settings, sun):
+        elif mode == "solar" and inside and _sun_gone(site, settings, sun, t_ms):
             yield ModeSet(name, "slow", by=balance.LED)
 
 
@@ -151,13 +152,14 @@ def _to_solar(site: Site, settings: LoadpointSettings, sun: Sun, t_ms: int, *, i
     return not site.configuration.storages or (level_pct is not None and level_pct >= settings.auto_solar_pct)
 
 
-def _sun_gone(site: Site, settings: LoadpointSettings, sun: Sun) -> bool:
+def _sun_gone(site: Site, settings: LoadpointSettings, sun: Sun, t_ms: int) -> bool:
     """Whether it is paused for want of sun, or would be now."""
     charger = site.chargers.get(settings.charger)
     if sun.share_w is None or charger is None:
         return False
     if charger.enabled:
-        return sun.borrowed_wh >= settings.borrow_wh
+        supply = supply_of(settings, site.devices[settings.charger.partition("/")[0]], charger)
+        return given_up(sun, supply, settings, t_ms)
     return sun.enough_t_ms is None
 
 

@@ -11,7 +11,7 @@ from msgspec import structs
 
 from chargerd.model.decision import Decision, Memory, Supply, View
 from chargerd.model.events import Reason, SetPoint
-from chargerd.model.settings import Scalar
+from chargerd.model.settings import LoadpointSettings, Scalar
 from chargerd.model.state import Charger, Sun
 
 RISE_S = 60.0  # a share must have been there for so long before more is offered
@@ -110,8 +110,7 @@ def _go_on(view: View, supply: Supply, sun: Sun, charger: Charger, memory: Memor
         change: Memory = {"phases": phases, "since_t_ms": view.t_ms}
         code = "more-phases" if phases > now else "fewer-phases"
         return _offer(supply, supply.current_a(share_w, phases), phases, _seen(code, view, sun, charger), change)
-    hopeless = _mean_w(sun, view.t_ms) < HOPE * supply.min_w
-    if not least and sun.borrowed_wh >= view.settings.borrow_wh * (HOPELESS_SHARE if hopeless else 1.0):
+    if not least and given_up(sun, supply, view.settings, view.t_ms):
         return Decision(OFF, _seen("sun-gone", view, sun, charger), memory)
     offered_a = _offered(charger, supply)
     down_a = supply.current_a(share_w, now)
@@ -122,6 +121,12 @@ def _go_on(view: View, supply: Supply, sun: Sun, charger: Charger, memory: Memor
     held_back = view.cloudy and down_a > offered_a >= current_a
     code = least_code if current_a < supply.min_a else "cloudy" if held_back else "charging-with-sun"
     return _offer(supply, current_a, now, _seen(code, view, sun, charger), memory)
+
+
+def given_up(sun: Sun, supply: Supply, settings: LoadpointSettings, t_ms: int) -> bool:
+    """Whether a charge has borrowed all that it may; half of that where the sun has gone for longer."""
+    hopeless = _mean_w(sun, t_ms) < HOPE * supply.min_w
+    return sun.borrowed_wh >= settings.borrow_wh * (HOPELESS_SHARE if hopeless else 1.0)
 
 
 def _better_phases(view: View, supply: Supply, sun: Sun, *, least: bool) -> int:
