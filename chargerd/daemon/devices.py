@@ -47,9 +47,11 @@ class Locked:
 
 
 def channels_of(configuration: Configuration, device: str) -> tuple[str, ...]:
-    """The channels of a device that loadpoints use, in the order of the configuration."""
-    addresses = [settings.charger.partition("/") for settings in configuration.loadpoints.values()]
-    return tuple(channel for name, _, channel in addresses if name == device and channel)
+    """The channels of a device that loadpoints, meters and house batteries use, in the order of the configuration."""
+    addresses = [settings.charger.partition("/")[::2] for settings in configuration.loadpoints.values()]
+    addresses += [(meter.device, meter.channel) for meter in configuration.meters.values()]
+    addresses += [(storage.device, storage.channel) for storage in configuration.storages.values()]
+    return tuple(dict.fromkeys(channel for name, channel in addresses if name == device and channel))
 
 
 def make_driver(

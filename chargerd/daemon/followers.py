@@ -9,7 +9,7 @@ from chargerd.daemon.context import Context, chosen
 from chargerd.daemon.logbook import Filter, Fold, subject_of
 from chargerd.daemon.sentences import row, said
 from chargerd.daemon.status import loadpoint_row
-from chargerd.model.events import ChargerRead, Event
+from chargerd.model.events import READINGS, Event
 
 
 class Stream(Protocol):
@@ -78,7 +78,7 @@ class Watcher:
         changes: dict[str, list[dict[str, Any]]] = {}
         for event in events:
             name, words = subject_of(event, context), said(event, context)
-            if name is not None and words is not None and not isinstance(event.body, ChargerRead):
+            if name is not None and words is not None and not isinstance(event.body, READINGS):
                 changes.setdefault(name, []).append(row(event, words, context))
         return changes
 
@@ -113,6 +113,6 @@ class LogFollower:
         if events:
             self._after = events[-1].seq
         if not self._all:
-            events = [event for event in events if not isinstance(event.body, ChargerRead)]
+            events = [event for event in events if not isinstance(event.body, READINGS)]
         rows = list(Fold(context, self._wanted, every_reading=self._all).rows(events))
         return [context.stamped("log", "", entries=rows, cut=False, seq=self._after)] if rows else []

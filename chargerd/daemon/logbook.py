@@ -7,11 +7,11 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from chargerd.daemon.context import Context, LogReader, chosen
-from chargerd.daemon.sentences import TYPES, Said, address_of, row, said
+from chargerd.daemon.flows import Place, address_of, between, place_of, power_of
+from chargerd.daemon.sentences import TYPES, Said, row, said
 from chargerd.daemon.status import session_row
 from chargerd.engine.describe import settings_of
 from chargerd.model import events as e
-from chargerd.model.reasons import power
 from chargerd.protocol.framing import CallError
 from chargerd.store.rest import Lost
 
@@ -71,7 +71,7 @@ class Filter:
         named = getattr(event.body, "loadpoint", None)
         if named is not None:
             return named == "" or named in (self._names or ())
-        return event.source in self._devices and not isinstance(event.body, e.ChargerRead)
+        return event.source in self._devices and not isinstance(event.body, e.ChargerRead | e.MeterRead | e.StorageRead)
 
 
 class Fold:
@@ -98,8 +98,8 @@ class Fold:
             words = said(event, self._context)
             if words is None or not self._wanted.admits(event, words):
                 continue
-            if isinstance(event.body, e.ChargerRead) and not self._every:
-                self._gather(event, event.body, words)
+            if isinstance(event.body, e.READINGS) and not self._every:
+                yield from self._gather(event, words)
             elif not (self._completes(event) or self._repeats(event)):
                 yield from self._close(words.subject)
                 made = row(event, words, self._context)
@@ -126,8 +126,11 @@ class Fold:
         if self._wanted.admits_losses:
             yield lost_row(lost, self._context, before_ms)
 
-    def _gather(self, event: e.Event, fact: e.ChargerRead, words: Said) -> None:
-        power_w = fact.power_w
+    def _gather(self, event: e.Event, words: Said) -> Iterator[dict[str, Any]]:
+        run = self._open.get(words.subject)
+        if run is not None and (run[1].type != words.type or (words.type == "failed" and run[1].text != words.text)):
+            yield from self._close(words.subject)
+        power_w = power_of(event.body, self._place(event))
         run = self._open.setdefault(words.subject, [event, words, 0, power_w, power_w])
         run[:3] = [event, words, run[2] + 1]
         if power_w is not None:
@@ -140,9 +143,14 @@ class Fold:
             return
         event, words, count, low, high = run
         if count > 1:
-            span = "" if low is None else power(low) if low == high else f"{power(low)} – {power(high)}"
-            words = Said("read", subject, f"×{count}, {span}".rstrip(", "))
+            span = "" if low is None else between(low, high, self._place(event).role)
+            span = words.text if words.type == "failed" else span
+            words = Said(words.type, subject, f"×{count}, {span}".rstrip(", "), words.detail)
         yield row(event, words, self._context, count)
+
+    def _place(self, event: e.Event) -> Place:
+        channel = getattr(event.body, "channel", "")
+        return place_of(address_of(event.source, channel), self._context.site.configuration)
 
     def _completes(self, event: e.Event) -> bool:
         """An outcome whose command has a row already is written into that row."""

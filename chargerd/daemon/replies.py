@@ -9,7 +9,7 @@ from chargerd.config.load import ConfigError, Loaded
 from chargerd.daemon.leasetest import MARGIN_S
 from chargerd.daemon.requests import device_failed
 from chargerd.model.commands import Command, SetCurrent, SetEnabled, SetPhases
-from chargerd.model.events import Body, ChargerRead, Event, LeaseTestBegun, ReadFailed
+from chargerd.model.events import Body, ChargerRead, Event, LeaseTestBegun, MeterRead, ReadFailed, StorageRead
 from chargerd.model.state import Site
 
 MINUTE_S = 60  # the shortest timer of the newer plugs
@@ -53,7 +53,7 @@ def reading(device: str, facts: Sequence[Body], took_ms: int, site: Site) -> dic
         raise device_failed(device, failed[-1].detail or failed[-1].error, unwatched)
     rows, lines = [], []
     for fact in facts:
-        if isinstance(fact, ChargerRead):
+        if isinstance(fact, ChargerRead | MeterRead | StorageRead):
             address = f"{device}/{fact.channel}" if fact.channel else device
             values = {key: getattr(fact, key) for key in fact.__struct_fields__ if key != "channel"}
             rows.append({"kind": "reading", "address": address, "values": values})

@@ -42,8 +42,8 @@ from chargerd.engine import VERSION
 from chargerd.engine.describe import headline, left_on
 from chargerd.model import windows
 from chargerd.model.events import (
+    READINGS,
     Body,
-    ChargerRead,
     CommandDone,
     CommandFailed,
     ConfigLoaded,
@@ -53,7 +53,6 @@ from chargerd.model.events import (
     DeviceRemoved,
     LogSetAside,
     ModeSet,
-    ReadFailed,
 )
 from chargerd.model.settings import Adopted, Profile
 from chargerd.model.state import Site
@@ -393,9 +392,7 @@ class Daemon:
 
     def _answer_readings(self, messages: Sequence[Message]) -> None:
         for message in messages:
-            if not isinstance(message, FromDevice) or not any(
-                isinstance(f, ChargerRead | ReadFailed) for f in message.facts
-            ):
+            if not isinstance(message, FromDevice) or not any(isinstance(f, READINGS) for f in message.facts):
                 continue
             for ask in self._reading.pop(message.device, []):
                 took_ms = round((real_s() - ask.asked_s) * 1000)
@@ -481,4 +478,4 @@ class Daemon:
 
 def _can_wait(message: Message) -> bool:
     """Whether more may be awaited before this is dealt with: plain readings have that time, nothing else has."""
-    return isinstance(message, FromDevice) and all(isinstance(f, ChargerRead | ReadFailed) for f in message.facts)
+    return isinstance(message, FromDevice) and all(isinstance(f, READINGS) for f in message.facts)

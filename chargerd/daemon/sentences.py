@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from msgspec import to_builtins
 
 from chargerd.daemon.context import Context
+from chargerd.daemon.flows import address_of, flowing, place_of, power_of
 from chargerd.daemon.times import days_text
 from chargerd.model import events as e
 from chargerd.model.commands import Command, SetCurrent, SetEnabled, SetPhases
@@ -70,11 +71,6 @@ def row(event: e.Event, words: Said, context: Context, count: int = 1) -> dict[s
     }
 
 
-def address_of(source: str, channel: str) -> str:
-    """The address of a channel: ``shed`` or ``shed/battery_1``."""
-    return f"{source}/{channel}" if channel else source
-
-
 def _where(address: str, context: Context) -> str:
     return context.site.by_charger.get(address, address)
 
@@ -85,12 +81,41 @@ def _until(until_ms: int | None, context: Context) -> str:
 
 def _read(event: e.Event, fact: e.ChargerRead, context: Context) -> Said:
     parts = [{True: "on", False: "off", None: "on or off unknown"}[fact.enabled]]
+    if fact.pilot is not None or fact.offered_a is not None:
+        parts = [_plugged(fact)]
     if fact.power_w is not None:
         parts.append(power(fact.power_w))
     if fact.lease_s is not None:
         whose = "somebody's timer" if fact.timer == "foreign" else "its timer"
         parts.append(f"{whose} ends it in {duration(fact.lease_s)}")
     return Said("read", _where(address_of(event.source, fact.channel), context), "  ".join(parts))
+
+
+def _plugged(fact: e.ChargerRead) -> str:
+    """What an EVSE says: whether a vehicle is there, and what it is offered."""
+    there = {"A": "no vehicle", "E": "fault", "F": "fault"}.get(
+        fact.pilot or "", "vehicle connected" if fact.pilot else ""
+    )
+    phases = "" if fact.phases is None else f" ×{fact.phases}"
+    offered = "" if fact.offered_a is None else f"{fact.offered_a:g} A{phases} offered"
+    if fact.enabled is not True:
+        offered = "paused" if fact.enabled is False else ""
+    return ", ".join(part for part in (there, offered) if part) or "on or off unknown"
+
+
+def _meter_read(event: e.Event, fact: e.MeterRead, context: Context) -> Said:
+    place = place_of(address_of(event.source, fact.channel), context.site.configuration)
+    power_w = power_of(fact, place)
+    parts = ["power unknown" if power_w is None else flowing(power_w, place.role), fact.status or ""]
+    return Said("read", place.name, "  ".join(part for part in parts if part))
+
+
+def _storage_read(event: e.Event, fact: e.StorageRead, context: Context) -> Said:
+    place = place_of(address_of(event.source, fact.channel), context.site.configuration)
+    level = "level unknown" if fact.soc_pct is None else f"{fact.soc_pct:.0f} %"
+    status = "" if fact.status in ("charging", "discharging") else fact.status or ""
+    parts = [level, "power unknown" if fact.power_w is None else flowing(fact.power_w, "storage"), status]
+    return Said("read", place.name, "  ".join(part for part in parts if part))
 
 
 def _read_failed(event: e.Event, fact: e.ReadFailed, _context: Context) -> Said:
@@ -279,6 +304,8 @@ def _recording_back(_event: e.Event, fact: e.RecordingBack, _context: Context) -
 
 _TELLERS: dict[type, Callable[[e.Event, Any, Context], Said]] = {
     e.ChargerRead: _read,
+    e.MeterRead: _meter_read,
+    e.StorageRead: _storage_read,
     e.ReadFailed: _read_failed,
     e.DeviceLost: _lost,
     e.DeviceBack: _back,

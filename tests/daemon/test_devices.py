@@ -23,7 +23,7 @@ from chargerd.drivers import kasa, simulated
 from chargerd.drivers.base import AccessDenied
 from chargerd.model.commands import SetEnabled
 from chargerd.model.events import Body, ChargerRead, CommandDone, DeviceAdded, DeviceLost, ReadFailed
-from chargerd.model.settings import Configuration, DeviceSettings
+from chargerd.model.settings import Configuration, DeviceSettings, MeterSettings, StorageSettings
 from chargerd.model.state import Device, Site
 from tests.house import MONDAY_MS, loadpoint
 from tests.sim.wire.bench import Bench
@@ -103,6 +103,21 @@ def test_the_channels_of_a_device_are_those_that_loadpoints_use():
     assert channels_of(configuration, "shed-2") == ("three",)
     assert channels_of(configuration, "lamp") == ()
     assert channels_of(configuration, "nowhere") == ()
+
+
+def test_meters_and_house_batteries_are_channels_of_their_devices_too():
+    """Each once, behind those of loadpoints; one without a channel is the device itself."""
+    configuration = Configuration(
+        loadpoints={"a": structs.replace(loadpoint("a"), charger="inverter/relay")},
+        meters={
+            "grid": MeterSettings("grid", "inverter", "meter1", "grid"),
+            "pv": MeterSettings("pv", "inverter", "inverter", "pv"),
+            "plain": MeterSettings("plain", "shelly", "", "load"),
+        },
+        storages={"house": StorageSettings("house", "inverter", "battery1")},
+    )
+    assert channels_of(configuration, "inverter") == ("relay", "meter1", "inverter", "battery1")
+    assert channels_of(configuration, "shelly") == ()
 
 
 def test_a_simulated_device_lives_on_our_clock(tmp_path):

@@ -9,7 +9,7 @@ from chargerd.config.problems import Problem
 from chargerd.daemon import replies
 from chargerd.engine.evolve import fold
 from chargerd.model.commands import SetEnabled
-from chargerd.model.events import ChargerRead, ConfigLoaded, DeviceAdded, Event, ReadFailed
+from chargerd.model.events import ChargerRead, ConfigLoaded, DeviceAdded, Event, MeterRead, ReadFailed, StorageRead
 from chargerd.model.settings import Configuration
 from chargerd.model.state import Site
 from chargerd.protocol.framing import CallError
@@ -58,6 +58,14 @@ def test_a_reading_shows_what_the_device_said_and_nothing_that_it_did_not():
     assert set(reply["readings"][0]) == set(TYPES["Reading"])
     assert reply["readings"][0]["values"]["power_w"] == 103.9
     assert reply["readings"][1]["values"]["power_w"] is None
+
+
+def test_a_reading_of_an_inverter_shows_its_meter_and_its_battery():
+    """Every kind of reading has its row."""
+    facts = [MeterRead("meter1", -1200.0), StorageRead("battery1", 400.0, 62.0)]
+    reply = replies.reading("inverter", facts, 20, SITE)
+    assert reply["text"] == "inverter/meter1: power_w -1200.0\ninverter/battery1: power_w 400.0   soc_pct 62.0"
+    assert reply["readings"][1]["values"]["soc_pct"] == 62.0
     assert "channel" not in reply["readings"][0]["values"]
     assert reply["took_ms"] == 340
 

@@ -6,6 +6,7 @@ from chargerd.daemon.sentences import TYPES, command_text, row, said
 from chargerd.model import events as e
 from chargerd.model.codec import TYPES as KINDS
 from chargerd.model.commands import SetEnabled
+from chargerd.model.settings import MeterSettings, StorageSettings
 from chargerd.protocol.types import TYPES as OBJECTS
 from tests.daemon.hub import context
 from tests.house import Day, configuration, loadpoint
@@ -25,6 +26,20 @@ SENTENCES = [
         "bike-1",
         "on  somebody's timer ends it in 10 min",
     ),
+    (e.ChargerRead(pilot="A", enabled=False, power_w=0.0), "read", "shed", "no vehicle, paused  0 W"),
+    (
+        e.ChargerRead(pilot="C", enabled=True, offered_a=12.0, phases=1, power_w=2790.0),
+        "read",
+        "shed",
+        "vehicle connected, 12 A ×1 offered  2.8 kW",
+    ),
+    (e.ChargerRead(pilot="F", enabled=False), "read", "shed", "fault, paused"),
+    (e.MeterRead("meter1", -1200.0), "read", "grid", "exporting 1.2 kW"),
+    (e.MeterRead("meter2", -1200.0), "read", "turned", "importing 1.2 kW"),
+    (e.MeterRead("inverter", 4930.0, status="throttled"), "read", "pv", "4.9 kW  throttled"),
+    (e.MeterRead("meter9"), "read", "shed/meter9", "power unknown"),
+    (e.StorageRead("battery1", -400.0, 62.0, status="charging"), "read", "house", "62 %  charging 400 W"),
+    (e.StorageRead("battery1", 0.0, status="preserving"), "read", "house", "level unknown  0 W  preserving"),
     (e.ReadFailed("unreachable", "no route"), "failed", "shed", "not read: unreachable"),
     (e.DeviceLost("unreachable", "no route", 60_000), "lost", "shed", "no answer for 60 s (unreachable)"),
     (e.DeviceBack(660_000), "back", "shed", "answers again after 11 min"),
@@ -103,8 +118,15 @@ SENTENCES = [
 
 @pytest.fixture(scope="module")
 def here(tmp_path_factory):
-    """A household at midnight."""
-    day = Day(tmp_path_factory.mktemp("sentences"), configuration(loadpoint("bike-1")), {"bike-1": "dead"})
+    """A household at midnight. Its strip also has meters, one of them mounted the wrong way round, and a house battery."""
+    meters = {
+        "grid": MeterSettings("grid", "shed", "meter1", "grid"),
+        "turned": MeterSettings("turned", "shed", "meter2", "grid", invert=True),
+        "pv": MeterSettings("pv", "shed", "inverter", "pv"),
+    }
+    storages = {"house": StorageSettings("house", "shed", "battery1")}
+    site = configuration(loadpoint("bike-1"), meters=meters, storages=storages)
+    day = Day(tmp_path_factory.mktemp("sentences"), site, {"bike-1": "dead"})
     yield context(day)
     day.run.kill()
 
