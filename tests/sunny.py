@@ -60,11 +60,11 @@ class Rod:
 class Home:
     """The home with a daemon in simulated time, and all that was recorded. ``sun_w`` and ``load_w`` may be changed."""
 
-    def __init__(self, folder: Path, configuration: Configuration = PLAIN, *, car: Car | None = None, **evse: object):
+    def __init__(self, folder: Path, configuration: Configuration = PLAIN, *, box: Box | None = None, **evse: object):
         self.configuration = configuration
         self.clock = SimulatedClock(NOON_MS)
         self.sun_w, self.load_w = 6000.0, 500.0
-        self.box = Box(car or Car(phases=1, capacity_wh=1e6), phases=1)
+        self.box = box or Box(Car(phases=1, capacity_wh=1e6), phases=1)
         self.battery = HouseBattery(soc_pct=62, max_charge_w=400)
         self.house = House(lambda _: self.sun_w, lambda _: self.load_w, [self.box], self.battery)
         self.meters = HomeMeters(self.house, self.clock.true_s)

@@ -13,12 +13,12 @@ from chargerd.daemon.status import devices, plans_of, status
 from chargerd.daemon.times import days_text
 from chargerd.daemon.why import why
 from chargerd.engine import VERSION
-from chargerd.engine.describe import Safety, safety_of, schedule_of, settings_of, target_of
+from chargerd.engine.describe import Safety, mode_of, safety_of, schedule_of, settings_of, target_of
 from chargerd.engine.digest import digest_of
 from chargerd.engine.settings import PROFILE_KEYS, in_force, seasonal
 from chargerd.model import windows
 from chargerd.model.reasons import duration, shown
-from chargerd.model.settings import ADJUSTABLE, LoadpointSettings, Profile, ScheduleEntry, Variant
+from chargerd.model.settings import ADJUSTABLE, MODES, LoadpointSettings, Profile, ScheduleEntry, Variant
 from chargerd.protocol.framing import CallError
 
 HISTORY = frozenset({"GetLog", "GetSessions", "GetBatteries"})
@@ -86,6 +86,7 @@ def _failsafe(context: Context, _parameters: dict[str, Any]) -> dict[str, Any]:
     for name in site.configuration.loadpoints:
         settings, safety = settings_of(site, name), safety_of(site, name)
         safe = safety.on is False or (safety.on is True and safety.off_in_s is not None)
+        once = "once it charges, it goes on charging" if safety.evse else "once on, it stays on"
         rows.append(
             {
                 "kind": "failsafe",
@@ -96,6 +97,7 @@ def _failsafe(context: Context, _parameters: dict[str, Any]) -> dict[str, Any]:
                 "tested_at": context.utc(safety.tested_ms),
                 "tested_local": context.local(safety.tested_ms),
                 "lease_left_s": None if safety.off_in_s is None else round(safety.off_in_s),
+                "falls_to_a": safety.falls_to_a,
                 "on_stop": settings.on_stop,
                 "safe": safe,
                 "text": _if_it_dies(safety),
@@ -107,17 +109,16 @@ def _failsafe(context: Context, _parameters: dict[str, Any]) -> dict[str, Any]:
                 " chargerd dies"
             )
         elif safety.lease == "none":
-            warnings.append(
-                f"{name}: {settings.charger} has no timer of its own; once on, it stays on if chargerd dies"
-            )
-        elif safety.lease == "unproven":
+            warnings.append(f"{name}: {settings.charger} has no timer of its own; {once} if chargerd dies")
+        elif safety.lease == "unproven" and not safety.evse:
             warnings.append(
                 f"{name}: nobody has yet seen the timer of {settings.charger} switch it off;"
                 f" try it: chargerctl device test {name}"
             )
     unsafe = [str(row["loadpoint"]) for row in rows if not row["safe"]]
     trusted = [str(row["loadpoint"]) for row in rows if row["enabled"] and row["safe"] and row["lease"] != "proven"]
-    text = "if chargerd dies now, everything goes or stays off"
+    charging = any(row["enabled"] and row["falls_to_a"] for row in rows)
+    text = f"if chargerd dies now, everything goes or stays off{' or at its smallest current' if charging else ''}"
     if unsafe:
         text = f"if chargerd dies now, not certain to go off: {', '.join(unsafe)}"
     elif trusted:
@@ -128,6 +129,8 @@ def _failsafe(context: Context, _parameters: dict[str, Any]) -> dict[str, Any]:
 def _if_it_dies(safety: Safety) -> str:
     if safety.on is None:
         return "unknown: it has not been read yet"
+    if safety.evse:
+        return _if_it_dies_charging(safety)
     if not safety.on:
         return "is off and stays off"
     if safety.off_in_s is None:
@@ -135,6 +138,20 @@ def _if_it_dies(safety: Safety) -> str:
     whose = " by somebody else's timer" if safety.foreign else ""
     unproven = " (unproven)" if safety.lease == "unproven" else ""
     return f"off in {duration(safety.off_in_s)}{whose}{unproven}"
+
+
+def _if_it_dies_charging(safety: Safety) -> str:
+    """The same of an EVSE, which goes back to a current of its own where it has a timer."""
+    if not safety.on:
+        return "is paused and stays paused"
+    offered = "its current" if safety.offered_a is None else f"{safety.offered_a:g} A"
+    if safety.off_in_s is None:
+        return (
+            f"stays at {offered}: no timer" if safety.lease == "none" else f"stays at {offered}: its timer is not set"
+        )
+    falls = f"goes to {safety.falls_to_a:g} A" if safety.falls_to_a else "pauses"
+    unproven = " (unproven)" if safety.lease == "unproven" else ""
+    return f"{falls} in {duration(safety.off_in_s)}{unproven}"
 
 
 def _profiles(context: Context, _parameters: dict[str, Any]) -> dict[str, Any]:
@@ -182,16 +199,27 @@ def _configuration(context: Context, parameters: dict[str, Any]) -> dict[str, An
 
 def _values(context: Context, name: str) -> list[dict[str, Any]]:
     site = context.site
-    settings, loadpoint = settings_of(site, name), site.loadpoints[name]
+    settings, loadpoint, configured = (
+        settings_of(site, name),
+        site.loadpoints[name],
+        site.configuration.loadpoints[name],
+    )
     target_from = (
         "file" if loadpoint.target is None else _set_by(context, loadpoint.target_by, loadpoint.target_until_ms)
     )
     named = "adopted" if name in {one.loadpoint for one in site.configuration.adopted} else "file"
     target_from = named if loadpoint.target is None else target_from
+    mode_from = "default" if configured.mode == "off" else named
+    if loadpoint.mode is not None:
+        mode_from = _set_by(context, loadpoint.mode_by or "a schedule", loadpoint.mode_until_ms)
     rows = [
         _value(name, "charger", settings.charger, named, adjustable=False),
         _value(name, "vehicle", settings.profile.name, named, adjustable=False),
-        _value(name, "target", target_of(site, name), target_from, adjustable=False),
+        (
+            _value(name, "target", target_of(site, name), target_from, adjustable=False)
+            if settings.kind == "battery"
+            else _value(name, "mode", mode_of(site, name), mode_from, adjustable=False)
+        ),
         _value(name, "on_stop", settings.on_stop, _origin(settings, "on_stop"), adjustable=False),
     ]
     for key in ADJUSTABLE[settings.kind]:
@@ -217,7 +245,7 @@ def _set_by(context: Context, by: str, until_ms: int | None) -> str:
 
 
 def _value(subject: str, key: str, value: Any, source: str, *, adjustable: bool) -> dict[str, Any]:
-    text = shown(key, value) if not key.endswith("_h") else f"{value:g} h"
+    text = "not set" if value is None else shown(key, value) if not key.endswith("_h") else f"{value:g} h"
     return {
         "kind": "value",
         "subject": subject,
@@ -246,11 +274,13 @@ def _state(context: Context, _parameters: dict[str, Any]) -> dict[str, Any]:
 
 def _complete(context: Context, parameters: dict[str, Any]) -> dict[str, Any]:
     site = context.site
+    kinds = list(dict.fromkeys(settings.kind for settings in site.configuration.loadpoints.values()))
     names = {
         "loadpoints": list(site.configuration.loadpoints),
         "devices": list(site.configuration.devices),
         "entries": [entry.entry for entry in schedule_of(site)],
-        "settings": list(dict.fromkeys(key for keys in ADJUSTABLE.values() for key in keys)),
+        "settings": list(dict.fromkeys(key for kind in kinds for key in ADJUSTABLE[kind])),
+        "modes": list(dict.fromkeys(mode for kind in kinds for mode in MODES[kind])),
         "sinks": list(site.configuration.sinks),
     }
     what = parameters["what"]

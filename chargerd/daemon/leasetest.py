@@ -61,6 +61,10 @@ def check(address: str, site: Site) -> None:
     """Whether a socket may be tried now: its device answers, and nothing on it is on or on hold. Raises `CallError`."""
     device_name = address.partition("/")[0]
     device = site.devices[device_name]
+    evses = [n for n, s in site.configuration.loadpoints.items() if s.charger == address and s.kind == "evse"]
+    if evses:
+        text = f"{evses[0]} is an EVSE, and only the timers of plugs can be tried"
+        raise _refused(text, "What it does without chargerd: chargerctl failsafe")
     if device.testing is not None:
         raise _refused(f"{device_name} is being tested already", "Look: chargerctl log --type test")
     if not device.reachable:

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from chargerd.daemon.journal import ACT, DETAIL, INFO, NOTICE, WARNING
 from chargerd.daemon.sentences import doing
 from chargerd.engine.describe import refusal
+from chargerd.engine.silence import asleep, without_sun
 from chargerd.model import events as e
 from chargerd.model.commands import SetPhases
 from chargerd.model.reasons import ALARMS, OUTCOMES, duration, energy, sentence
@@ -24,8 +25,16 @@ class Line(NamedTuple):
     always: bool = False
 
 
-def line(event: e.Event, site: Site, zone: tzinfo) -> Line | None:
-    """The journal line of an event, or None. ``site`` is the state after the event's transaction."""
+def line(event: e.Event, site: Site, zone: tzinfo, before: Site | None = None) -> Line | None:
+    """The journal line of an event, or None. ``site`` is the state after the event's transaction, ``before`` the one before it.
+
+    An inverter that goes to sleep for the night, and one that is back from that, is worth a word and no more.
+    """
+    seen = before or site
+    if isinstance(event.body, e.DeviceLost | e.DeviceBack) and asleep(seen, event.source):
+        return _night(event, event.body)
+    if isinstance(event.body, e.DeviceAdded) and asleep(seen, event.source) and _is_lost(seen, event.source):
+        return None  # it says who it is each time that it is back
     tell = _TELLERS.get(type(event.body))
     return None if tell is None else tell(event, event.body, site, zone)
 
@@ -146,9 +155,22 @@ def _testing(event: e.Event, fact: e.LeaseTestBegun, _site: Site, _zone: tzinfo)
     return Line(NOTICE, text, {"by": fact.by, "seq": event.seq}, always=True)
 
 
+def _is_lost(site: Site, name: str) -> bool:
+    return name in site.devices and site.devices[name].lost_since_ms is not None
+
+
+def _night(event: e.Event, fact: e.DeviceLost | e.DeviceBack) -> Line:
+    if isinstance(fact, e.DeviceBack):
+        return Line(INFO, f"{event.source}: awake after {duration(fact.lost_ms / 1000)}", {"seq": event.seq})
+    return Line(INFO, f"{event.source}: sleeps for the night and does not answer", {"seq": event.seq})
+
+
 def _lost(event: e.Event, fact: e.DeviceLost, site: Site, _zone: tzinfo) -> Line:
     points = [n for n, s in site.configuration.loadpoints.items() if s.charger.partition("/")[0] == event.source]
-    unwatched = f"; {', '.join(points)} not watched, the plug keeps its last state" if points else ""
+    evses = all(site.configuration.loadpoints[name].kind == "evse" for name in points)
+    left = "it keeps to what it was told last" if evses else "the plug keeps its last state"
+    unwatched = f"; {', '.join(points)} not watched, {left}" if points else ""
+    unwatched += without_sun(site, event.source)
     fields: dict[str, object] = {"error": fact.error, "detail": fact.detail, "seq": event.seq}
     if fact.error == "access-denied":
         return Line(ACT, f"{event.source}: {refusal(event.source, fact.detail)}{unwatched}", fields)

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from chargerd.daemon.context import Context
 from chargerd.daemon.history import History
+from chargerd.daemon.journal import INFO
 from chargerd.daemon.narrator import line
 from chargerd.daemon.status import session_row
 from chargerd.model import events as e
@@ -33,16 +34,26 @@ class News(NamedTuple):
     seq: int
 
 
-def news_of(event: e.Event, site: Site, zone: tzinfo, session_of: Callable[[int], Session | None]) -> News | None:
-    """What an event means to somebody who is not there; None for nearly all of them."""
+def news_of(
+    event: e.Event,
+    site: Site,
+    zone: tzinfo,
+    session_of: Callable[[int], Session | None],
+    state_before: Callable[[e.Event], Site] | None = None,
+) -> News | None:
+    """What an event means to somebody who is not there; None for nearly all of them.
+
+    ``state_before`` gives the state before an event: one that the journal mentions in passing, as that an inverter sleeps, is no
+    news, and whether it was so then ``site``, which is of now, does not know.
+    """
     body = event.body
     if isinstance(body, e.Decided):
         return None if body.outcome is None else _ended(event, body, zone, session_of)
     told = _TOLD.get(type(body))
     if told is None or (isinstance(body, e.PlanFired) and (body.step != "over" or body.reached)):
         return None
-    said = line(event, site, zone)
-    if said is None:
+    said = line(event, site, zone, None if state_before is None else state_before(event))
+    if said is None or said.priority >= INFO:
         return None
     kind, alarm = told
     return News(kind, said.text.partition(";")[0], said.text, event.at_ms, alarm, event.seq)

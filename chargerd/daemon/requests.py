@@ -16,6 +16,7 @@ from chargerd.config.profiles import order_faults
 from chargerd.daemon.context import no_entry, no_loadpoint, zone_of
 from chargerd.daemon.times import BadTime, clock_text, parse_end
 from chargerd.engine import plans
+from chargerd.engine.balance import SUN
 from chargerd.engine.describe import mode_of, schedule_of, settings_of, target_of
 from chargerd.engine.settings import PROFILE_KEYS, in_force, overridden
 from chargerd.model.events import (
@@ -30,11 +31,21 @@ from chargerd.model.events import (
     TargetSet,
 )
 from chargerd.model.reasons import duration, energy, power, shown
-from chargerd.model.settings import ADJUSTABLE, MODES, TARGETS, Scalar
+from chargerd.model.settings import ADJUSTABLE, MODES, TARGETS, LoadpointSettings, Scalar
 from chargerd.model.state import Override, Plan, Site
 from chargerd.protocol.framing import CallError
 
-WHOLE = frozenset({"full_readings", "lease_s", "max_starts_per_day", "storage_cycles"})
+WHOLE = frozenset(
+    {
+        "full_readings",
+        "lease_s",
+        "max_starts_per_day",
+        "storage_cycles",
+        "max_phases",
+        "max_switches_per_day",
+        "priority",
+    }
+)
 NOTHING = "Nothing was changed."
 LONGEST_REQUEST = 100  # it is kept in the log for ever
 STILL_HELD = "Everything is on hold; chargerctl release ends that."
@@ -96,6 +107,8 @@ def facts_for(method: str, parameters: dict[str, Any], site: Site, by: str, now_
 def _mode(who: Who) -> Asked:
     name, mode, until_ms = who.loadpoint(), who.parameters["mode"], who.until_ms()
     _mode_is_known(who, name, mode)
+    if who.site.configuration.loadpoints[name].kind != "battery":
+        return _sunny_mode(who, name, mode, until_ms)
     point, from_pct = who.site.loadpoints[name], _level(who, name, mode)
     if (
         mode == mode_of(who.site, name)
@@ -117,6 +130,41 @@ def _mode(who: Who) -> Asked:
     dropped = mode == "off" and point.plan is not None
     notes = (f"Its plan, {_plan_text(who, point.plan)}, is dropped.",) if dropped and point.plan is not None else ()
     return Asked((fact,), f"{name}: {mode}{who.until_text(until_ms)}{then}.", notes)
+
+
+def _sunny_mode(who: Who, name: str, mode: str, until_ms: int | None) -> Asked:
+    """A mode of an EVSE or a consumer. Asking again for the same one has a vehicle offered current anew that took none."""
+    if who.parameters.get("from_pct") is not None:
+        raise _refused(
+            f"a level is counted from at plugs with a battery's charger, and {name} is none", "Leave it out."
+        )
+    point, settings = who.site.loadpoints[name], settings_of(who.site, name)
+    if mode == mode_of(who.site, name) and until_ms == point.mode_until_ms and not point.sated:
+        return Asked((), f"{name}: already {mode}{who.until_text(until_ms)}.")
+    then = f", then {who.site.configuration.loadpoints[name].mode} again" if until_ms is not None else ""
+    does = {
+        "fast": f", {settings.max_current_a:g} A at most",
+        "slow": f", {settings.slow_current_a:g} A",
+        "min-solar": f", {settings.min_current_a:g} A at least and more with the sun",
+    }
+    what = does.get(mode, "") if settings.kind == "evse" else ""
+    notes = []
+    blind = mode in SUN and not any(meter.role == "grid" for meter in who.site.configuration.meters.values())
+    if blind:
+        notes.append("No meter at the grid connection is configured, so nobody knows what the sun leaves over.")
+    if settings.kind == "evse" and until_ms is None:
+        notes.append("It stays so until the vehicle is unplugged.")
+    fact = ModeSet(name, mode, who.by, until_ms, who.request)
+    return Asked((fact,), f"{name}: {mode}{who.until_text(until_ms)}{then}{what}.", tuple(notes))
+
+
+def _has_target(who: Who, name: str, what: str) -> None:
+    """Raises `CallError` for a loadpoint that a vehicle's own charger, or nothing at all, ends."""
+    kind = who.site.configuration.loadpoints[name].kind
+    if kind == "battery":
+        return
+    why = "an EVSE, and its vehicle ends the charge" if kind == "evse" else "a consumer and has no battery to fill"
+    raise _refused(f"{name} has no {what}: it is {why}", f"Modes of {name}: {', '.join(MODES[kind])}.")
 
 
 def _level(who: Who, name: str, mode: str) -> float | None:
@@ -144,6 +192,7 @@ def _level(who: Who, name: str, mode: str) -> float | None:
 
 def _plan(who: Who) -> Asked:
     name, target = who.loadpoint(), who.parameters["target"]
+    _has_target(who, name, "plan")
     plan = who.site.loadpoints[name].plan
     if target == "none":
         if plan is None:
@@ -203,13 +252,16 @@ def _target(who: Who) -> Asked:
     until_ms, notes = who.until_ms(), []
     if who.parameters.get("all"):
         names = []
-        for name in who.site.configuration.loadpoints:
+        for name, settings in who.site.configuration.loadpoints.items():
+            if settings.kind != "battery":
+                continue
             if target_of(who.site, name) == "storage" and target != "storage":
                 notes.append(f"{name} is kept at storage level and was left as it is; name it to change it.")
             else:
                 names.append(name)
     else:
         names = [who.loadpoint()]
+        _has_target(who, names[0], "target")
     wanted = None if target == "default" else target
     changed = [n for n in names if not _is_aimed(who.site, n, wanted, once, until_ms)]
     facts = [TargetSet(n, wanted, who.by, once, until_ms, who.request if n == changed[0] else "") for n in changed]
@@ -253,9 +305,13 @@ def _setting(who: Who) -> Asked:
     overrides |= {k: Override(v, who.by, who.now_ms, until_ms) for k, v in wanted.items() if v is not None}
     zone = who.site.configuration.timezone
     after = overridden(configured, structs.replace(point, overrides=overrides), who.site.wall_ms, zone)
-    if PROFILE_KEYS & set(wanted):
+    if PROFILE_KEYS & set(wanted) and after.kind == "battery":
         for key, fault in order_faults(after.profile):
             raise _refused(f"{name}: {key}: {fault}", f"In force now: chargerctl configure show {name}")
+    if after.min_current_a > after.max_current_a:
+        text = f"{name}: min_current_a {after.min_current_a:g} is above max_current_a {after.max_current_a:g}"
+        raise _refused(text, "With these two no current would be allowed.")
+    notes = _circuit_notes(who.site, after, wanted)
     facts: list[Body] = []
     said: list[str] = []
     for key, value in wanted.items():
@@ -269,7 +325,24 @@ def _setting(who: Who) -> Asked:
     if not facts:
         return Asked((), f"{name}: already so.")
     ends = " for this session" if once and point.session is not None else " for the next session" if once else ""
-    return Asked(tuple(facts), f"{name}: {', '.join(said)}{who.until_text(until_ms)}{ends}.")
+    return Asked(tuple(facts), f"{name}: {', '.join(said)}{who.until_text(until_ms)}{ends}.", notes)
+
+
+def _circuit_notes(site: Site, settings: LoadpointSettings, wanted: Iterable[str]) -> tuple[str, ...]:
+    """That a fuse or the EVSE itself allows less than somebody wants."""
+    most_a, circuit = settings.max_current_a, settings.circuit
+    if "max_current_a" not in wanted:
+        return ()
+    found = []
+    offers_a = site.devices[settings.charger.partition("/")[0]].max_current_a
+    if offers_a is not None and offers_a < most_a:
+        found.append(f"The EVSE offers {offers_a:g} A at most.")
+    while circuit in site.configuration.circuits:
+        fuse = site.configuration.circuits[circuit]
+        if fuse.max_current_a < most_a:
+            found.append(f"Circuit {circuit} allows {fuse.max_current_a:g} A.")
+        circuit = fuse.parent
+    return tuple(found)
 
 
 def _with_unit(key: str, value: Scalar) -> str:
@@ -306,7 +379,12 @@ def _hold(who: Who) -> Asked:
     if hold is not None and hold.until_ms == until_ms:
         return Asked((), f"{where}: already on hold{who.until_text(until_ms)}.")
     kept = [n for n in ([name] if name else who.site.loadpoints) if _is_on(who.site, n)]
-    notes = [f"{n} stays on, and nothing cuts it off; its plug's timer is kept alive." for n in kept]
+    notes = [
+        f"{n} goes on as it is, and nobody ends it but the vehicle."
+        if who.site.configuration.loadpoints[n].kind == "evse"
+        else f"{n} stays on, and nothing cuts it off; its plug's timer is kept alive."
+        for n in kept
+    ]
     text = f"Holding {where}{who.until_text(until_ms)}: chargerd watches and sends nothing but lease renewals."
     return Asked((HoldSet(who.by, name, until_ms, who.request),), text, tuple(notes))
 
@@ -337,6 +415,8 @@ def _add(who: Who) -> Asked:
     except ValueError as error:
         raise CallError("BadValue", str(error), NOTHING, "chargerctl schedule add NAME mon-fri 06:30") from error
     _mode_is_known(who, name, mode)
+    if target is not None or who.parameters.get("ready"):
+        _has_target(who, name, "target" if target is not None else "time to be ready by")
     if target is not None and target not in TARGETS:
         raise _refused(f"there is no target {target!r}", f"Targets: {', '.join(TARGETS)}.")
     ready, entries = bool(who.parameters.get("ready")), schedule_of(who.site)

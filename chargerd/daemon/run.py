@@ -148,6 +148,7 @@ class Daemon:
         ``basis``: the state that other rules left, if ours rests on it for now.
         """
         self._recorder = recorder
+        self._told_of = recorder.site
         away_ms = self._clock.now_ms() - recorder.site.at_ms if recorder.site.seq else 0
         warn = partial(self._journal.say, WARNING)
         self._upkeep = Upkeep(recorder.log, real_s, lambda text: warn(f"log: {text}"), away_ms=away_ms)
@@ -289,13 +290,14 @@ class Daemon:
     def _follow(self, outcome: Outcome) -> Outcome:
         """Tell and hand out what a transaction led to."""
         for event in outcome.events:
-            line = narrator.line(event, outcome.site, self._zone)
+            line = narrator.line(event, outcome.site, self._zone, self._told_of)
             if line is not None:
                 labels = narrator.labels(event, outcome.site)
                 self._journal.say(line.priority, line.text, always=line.always, labels=labels, **line.fields)
             self._upkeep.heed(event)
             if isinstance(event.body, CommandDone | CommandFailed):
                 self._orders_out.discard(event.body.issued)
+        self._told_of = outcome.site
         for order in outcome.orders:
             self._orders_out.add(order.issued)
             self._devices.order(order.issued, order.command)

@@ -11,6 +11,7 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Any, Protocol
@@ -27,7 +28,7 @@ from chargerd.daemon.news import messages, news_of, report
 from chargerd.daemon.requests import failed
 from chargerd.daemon.secrets import Credentials, SecretMissing
 from chargerd.model import windows
-from chargerd.model.events import Body, SinkBack, SinkLost
+from chargerd.model.events import Body, Event, SinkBack, SinkLost
 from chargerd.model.settings import ScheduleEntry
 from chargerd.model.state import Site
 from chargerd.protocol.framing import CallError
@@ -177,7 +178,11 @@ class Teller(threading.Thread):
         zone = windows.zone(site.configuration.timezone)
         for event in log.read(cursor.seq + 1, last_seq):
             at_ms = event.at_ms
-            one = None if event.source == self._sink_name else news_of(event, site, zone, log.session)
+            one = (
+                None
+                if event.source == self._sink_name
+                else news_of(event, site, zone, log.session, partial(_before, log, site))
+            )
             if one is not None and one.kind in self.config.tell:
                 found.append(one)
         for message, told_seq in messages(found, zone):
@@ -294,3 +299,10 @@ class Teller(threading.Thread):
                 file.flush()
                 os.fsync(file.fileno())
             new.replace(self._path)
+
+
+def _before(log: History, site: Site, event: Event) -> Site:
+    """The state before an event that may be about an inverter's night; the present one where that cannot be so."""
+    if all(meter.device != event.source for meter in site.configuration.meters.values()):
+        return site
+    return log.state_at(event.at_ms - 1)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 from chargerd.daemon.context import Context, chosen, no_device
-from chargerd.engine import plans
+from chargerd.daemon.evsestatus import evse_fields, limits_text
+from chargerd.daemon.home import channels, flows, meter_rows, storage_rows
+from chargerd.engine import evses, plans
 from chargerd.engine.describe import (
     Problem,
     headline,
@@ -17,10 +20,14 @@ from chargerd.engine.describe import (
     settings_of,
     target_of,
 )
+from chargerd.engine.sessions import KEPT
+from chargerd.model import windows
 from chargerd.model.events import Reason
 from chargerd.model.reasons import OUTCOMES, duration, energy, next_step, past, power, sentence, word
 from chargerd.model.settings import LoadpointSettings, Profile
 from chargerd.model.state import Session
+
+LEAST_WH = 1.0  # of less than this nobody wants to know where it came from
 
 
 def status(context: Context, names: list[str] | None) -> dict[str, Any]:
@@ -28,7 +35,8 @@ def status(context: Context, names: list[str] | None) -> dict[str, Any]:
     site = context.site
     rows = [loadpoint_row(context, name) for name in chosen(names, site, context.when)]
     powers = [row["power_w"] for row in rows]
-    read_ms = max((charger.at_ms for charger in site.chargers.values()), default=None)
+    read_at = [charger.at_ms for charger in site.chargers.values()] + [meter.at_ms for meter in site.meters.values()]
+    read_ms = max([*read_at, *(storage.at_ms for storage in site.storages.values())], default=None)
     return context.stamped(
         "status",
         known_text(context) or headline(site, context.now_ms),
@@ -37,6 +45,9 @@ def status(context: Context, names: list[str] | None) -> dict[str, Any]:
         power_w=None if None in powers else float(sum(powers)),
         held_by=None if site.hold is None else site.hold.by,
         recording=site.recording,
+        flows=flows(context),
+        meters=meter_rows(context),
+        storages=storage_rows(context),
         loadpoints=rows,
         problems=[_problem(context, problem) for problem in problems(site, context.now_ms)],
         version=context.version,
@@ -83,20 +94,25 @@ def loadpoint_row(context: Context, name: str) -> dict[str, Any]:
         "next_step": next_step(reason, context.zone),
         "since": context.utc(loadpoint.state_since_ms or None),
         "since_local": context.local(loadpoint.state_since_ms or None),
-        "power_w": None if state == "unknown" or charger is None else charger.power_w,
+        "loadpoint_kind": settings.kind,
+        "power_w": None if state == "unknown" or charger is None else evses.drawn_w(charger),
         "enabled": None if charger is None else charger.enabled,
         "mode": mode_of(site, name),
         "plan": plan_row(context, name),
         "mode_by": loadpoint.mode_by,
         "mode_until": context.utc(loadpoint.mode_until_ms),
         "mode_until_local": context.local(loadpoint.mode_until_ms),
-        "target": target_of(site, name),
+        "target": target_of(site, name) if settings.kind == "battery" else "",
         "target_text": _aim_text(context, name),
         "held_by": None if held is None else held.by,
         "charger": settings.charger,
         "profile": settings.profile.name,
         "reachable": device.reachable,
         "lease_s": None if off_in_s is None else round(off_in_s),
+        "vehicle": None if settings.kind == "battery" or not settings.profile.name else settings.profile.name,
+        "today_wh": today_wh(context, name),
+        **evse_fields(loadpoint, charger if state != "unknown" else None),
+        "limits_text": limits_text(site, settings),
         "read_at": None if charger is None else context.utc(charger.at_ms),
         "read_age_s": None if charger is None else _age_s(context, charger.at_ms),
         "session": None if session is None else session_row(context, session, settings.profile),
@@ -106,6 +122,8 @@ def loadpoint_row(context: Context, name: str) -> dict[str, Any]:
 def _aim_text(context: Context, name: str) -> str:
     """The target in force, and what the session that runs makes of it."""
     settings, session = settings_of(context.site, name), context.site.loadpoints[name].session
+    if settings.kind != "battery":
+        return ""
     if session is None or not (session.balance or session.stop_wh is not None):
         return target_text(settings, target_of(context.site, name))
     if session.stop_wh is not None:
@@ -147,6 +165,27 @@ def plans_of(context: Context, names: list[str] | None) -> dict[str, Any]:
     return context.stamped("plan-list", f"{len(rows)} plan{'' if len(rows) == 1 else 's'}", plans=rows)
 
 
+def today_wh(context: Context, name: str) -> float | None:
+    """Energy since midnight at the site, from the sessions; None where that cannot be told from them.
+
+    That is so for one that began before midnight, for more sessions than the state remembers, and for a consumer, which has none.
+    """
+    site = context.site
+    if site.configuration.loadpoints[name].kind == "consumer":
+        return None
+    zone = windows.zone(site.configuration.timezone)
+    midnight_ms = windows.instant_ms(datetime.fromtimestamp(context.now_ms / 1000, zone).date(), 0, zone)
+    oldest_ms = min((session.ended_at_ms or 0 for session in site.ended), default=0)
+    if len(site.ended) >= KEPT and oldest_ms >= midnight_ms:
+        return None
+    running = site.loadpoints[name].session
+    ended = [s for s in site.ended if s.loadpoint == name and (s.ended_at_ms or 0) >= midnight_ms]
+    found = [*ended, *([] if running is None else [running])]
+    if any(session.started_at_ms < midnight_ms for session in found):
+        return None
+    return round(sum(session.energy_wh for session in found), 2)
+
+
 def session_row(
     context: Context, session: Session, profile: Profile | None, price: float | None = None
 ) -> dict[str, Any]:
@@ -156,6 +195,7 @@ def session_row(
     """
     end_ms = context.now_ms if session.ended_at_ms is None else session.ended_at_ms
     fits = profile is not None and profile.name == session.profile
+    fits = fits and bool(session.target)  # an EVSE's session has no profile of a pack
     charge_ah = session.energy_wh * profile.efficiency / profile.voltage_v if fits and profile is not None else None
     return {
         "kind": "session",
@@ -172,12 +212,21 @@ def session_row(
         "on_s": session.on_ms // 1000,
         "energy_wh": round(session.energy_wh, 2),
         "estimated_wh": round(session.estimated_wh, 2),
+        "solar_wh": None if session.solar_wh is None else round(session.solar_wh, 2),
+        "solar_pct": solar_pct(session),
         "charge_ah": None if charge_ah is None else round(charge_ah, 3),
         "peak_w": session.peak_w,
         **_cost(context, session, price),
         "outcome": session.outcome,
         "text": "running" if session.outcome is None else OUTCOMES.get(session.outcome, session.outcome),
     }
+
+
+def solar_pct(session: Session) -> float | None:
+    """How much of a session's energy came from the sun, in percent; None where that was not looked at, or nothing was taken."""
+    if session.solar_wh is None or session.energy_wh < LEAST_WH:
+        return None
+    return round(100 * session.solar_wh / session.energy_wh, 1)
 
 
 def _cost(context: Context, session: Session, price: float | None) -> dict[str, Any]:
@@ -210,7 +259,6 @@ def devices(context: Context, names: list[str] | None) -> dict[str, Any]:
 def _device(context: Context, name: str) -> dict[str, Any]:
     site = context.site
     device = site.devices[name]
-    addresses = [s.charger for s in site.configuration.loadpoints.values() if s.charger.partition("/")[0] == name]
     return {
         "kind": "device",
         "name": name,
@@ -225,21 +273,7 @@ def _device(context: Context, name: str) -> dict[str, Any]:
         "detail": device.detail,
         "has_meter": device.has_meter,
         "lease": device.lease,
-        "channels": [_channel(context, address) for address in addresses],
-    }
-
-
-def _channel(context: Context, address: str) -> dict[str, Any]:
-    charger = context.site.chargers.get(address)
-    read = {"enabled": None, "power_w": None, "voltage_v": None, "current_a": None, "energy_wh": None}
-    if charger is not None:
-        read = {name: getattr(charger, name) for name in read}
-    return {
-        "address": address,
-        "loadpoint": context.site.by_charger.get(address),
-        **read,
-        "read_at": None if charger is None else context.utc(charger.at_ms),
-        "read_age_s": None if charger is None else _age_s(context, charger.at_ms),
+        "channels": channels(context, name),
     }
 
 

@@ -6,12 +6,16 @@ from collections.abc import Iterator
 
 from msgspec import Struct
 
+from chargerd.engine import evses
 from chargerd.engine.limits import observed
 from chargerd.engine.settings import mode_of, policy_of, schedule_of, settings_of, target_of
+from chargerd.engine.silence import Problem, asleep, meter_problems, without_sun
 from chargerd.engine.step import case_of, judge
 from chargerd.model.events import Reason
 from chargerd.model.reasons import ALARMS, OUTCOMES, duration, next_step, power, sentence, word
-from chargerd.model.state import Session, Site
+from chargerd.model.settings import LoadpointSettings
+from chargerd.model.state import Charger, Loadpoint, Session, Site
+from chargerd.policies.consumer import NOTHING_W
 
 __all__ = [
     "Problem",
@@ -30,17 +34,6 @@ __all__ = [
 UNSWITCHABLE = 3  # commands without effect before a person is told
 
 
-class Problem(Struct, frozen=True):
-    """Something a person should know of. ``severity`` is the journal's: 3 must act, 4 worse than configured."""
-
-    code: str
-    severity: int
-    subject: str
-    text: str
-    since_ms: int | None = None
-    next_step: str = ""
-
-
 class Safety(Struct, frozen=True):
     """What a charger does if chargerd dies now. ``off_in_s`` None with ``on``: it stays on."""
 
@@ -49,6 +42,9 @@ class Safety(Struct, frozen=True):
     lease: str  # "none", "unproven" or "proven"
     foreign: bool  # somebody else's timer is in the device
     tested_ms: int | None = None  # when its timer was tried on this very device, None: never
+    offered_a: float | None = None  # of an EVSE: what it offers now, if that is known
+    falls_to_a: float | None = None  # of an EVSE with a timer: what it offers once that has run out; 0: it pauses
+    evse: bool = False
 
 
 def loadpoint_state(site: Site, name: str, now_ms: int) -> str:
@@ -56,13 +52,49 @@ def loadpoint_state(site: Site, name: str, now_ms: int) -> str:
     settings = settings_of(site, name)
     loadpoint, charger = site.loadpoints[name], site.chargers.get(settings.charger)
     max_age_ms = site.configuration.device_of(settings.charger).max_age_s * 1000
-    if charger is None or charger.enabled is None or now_ms - charger.at_ms > max_age_ms:
+    if charger is None or now_ms - charger.at_ms > max_age_ms:
         return "unknown"
+    if settings.kind == "evse":
+        return _evse_state(loadpoint, charger)
+    if charger.enabled is None:
+        return "unknown"
+    if settings.kind == "consumer":
+        return _consumer_state(charger, mode_of(site, name))
     if loadpoint.session is None:
         return _after(loadpoint.last_session, enabled=charger.enabled, explicit=loadpoint.mode is not None)
     if not charger.enabled:
         return "suspended_evse"
     return "charging" if (charger.power_w or 0.0) > settings.profile.idle_w else "suspended_ev"
+
+
+def _evse_state(loadpoint: Loadpoint, charger: Charger) -> str:
+    """What an EVSE and the vehicle on it do, by its last reading: current that flows is charging, whatever was asked."""
+    evse, power_w = charger.evse, evses.drawn_w(charger)
+    if evse is not None and evse.pilot in ("E", "F"):
+        return "fault"
+    if power_w is not None and power_w < -evses.DRAWS_W:
+        return "discharging"
+    if power_w is not None and power_w > evses.DRAWS_W:
+        return "fault" if _unasked(loadpoint) else "charging"
+    if evse is not None and evse.pilot == "A":
+        return "idle"
+    if charger.enabled is None:
+        return "unknown"
+    if loadpoint.session is None and not loadpoint.sated:
+        return "idle"  # a box that does not say whether a vehicle is there, and nothing is tried
+    return "suspended_ev" if charger.enabled or loadpoint.sated else "suspended_evse"
+
+
+def _unasked(loadpoint: Loadpoint) -> bool:
+    """Whether current flows although it was told to pause, and telling it has not helped."""
+    decided = loadpoint.decided
+    return decided is not None and "charging-unasked" in (decided.reason.code, decided.limit and decided.limit.code)
+
+
+def _consumer_state(charger: Charger, mode: str) -> str:
+    if not charger.enabled:
+        return "idle" if mode == "off" else "suspended_evse"
+    return "charging" if charger.power_w is None or charger.power_w >= NOTHING_W else "suspended_ev"
 
 
 def _after(last: Session | None, *, enabled: bool, explicit: bool) -> str:
@@ -81,7 +113,8 @@ def reason_of(site: Site, name: str, now_ms: int, *, fresh: bool = True) -> Reas
     """
     loadpoint = site.loadpoints[name]
     last = loadpoint.last_session
-    if loadpoint.session is None and loadpoint.mode is None and last is not None and last.reason is not None:
+    over = loadpoint.sated if settings_of(site, name).kind == "evse" else loadpoint.mode is None
+    if loadpoint.session is None and over and last is not None and last.reason is not None:
         return last.reason
     if not fresh and loadpoint.decided is not None:
         return loadpoint.decided.limit or loadpoint.decided.reason
@@ -97,14 +130,19 @@ def safety_of(site: Site, name: str) -> Safety:
     device, channel = site.devices[settings.charger.partition("/")[0]], settings.charger.partition("/")[2]
     lease, proof = device.lease_at(settings.charger), device.proof(channel)
     proof_ms = None if proof is None else proof.at_ms
+    evse = settings.kind == "evse"
     if charger is None or not charger.enabled:
-        return Safety(None if charger is None else charger.enabled, None, lease, foreign=False, tested_ms=proof_ms)
+        on = None if charger is None else charger.enabled
+        return Safety(on, None, lease, foreign=False, tested_ms=proof_ms, evse=evse)
     off_in_s: float | None = None
     if charger.lease_s is not None:
         off_in_s = max(0.0, charger.lease_s - (site.t_ms - charger.t_ms) / 1000)
     elif charger.timer != "foreign" and charger.leased_t_ms is not None and charger.leased_s is not None:
         off_in_s = max(0.0, charger.leased_s - (site.t_ms - charger.leased_t_ms) / 1000)
-    return Safety(charger.enabled, off_in_s, lease, foreign=charger.timer == "foreign", tested_ms=proof_ms)
+    offered_a = None if charger.evse is None else charger.evse.offered_a
+    falls_to_a = device.lease_current_a if evse and lease != "none" else None
+    foreign = charger.timer == "foreign"
+    return Safety(charger.enabled, off_in_s, lease, foreign, proof_ms, offered_a, falls_to_a, evse)
 
 
 def refusal(name: str, detail: str) -> str:
@@ -129,7 +167,8 @@ def left_on(site: Site) -> list[str]:
 
 def problems(site: Site, now_ms: int) -> tuple[Problem, ...]:
     """Everything that is wrong now, the worst first."""
-    found = [*_site_problems(site), *_device_problems(site, now_ms), *_loadpoint_problems(site)]
+    found = [*_site_problems(site), *_device_problems(site, now_ms), *meter_problems(site, now_ms)]
+    found += _loadpoint_problems(site)
     return tuple(sorted(found, key=lambda problem: problem.severity))
 
 
@@ -153,12 +192,13 @@ def _device_problems(site: Site, now_ms: int) -> Iterator[Problem]:
     for name, device in site.devices.items():
         points = [n for n, s in site.configuration.loadpoints.items() if s.charger.partition("/")[0] == name]
         unwatched = f"; {', '.join(points)} not watched" if points else ""
+        unwatched += without_sun(site, name)
         if device.error == "access-denied":
             yield Problem(
                 "access-denied", 3, name, f"{refusal(name, device.detail)}{unwatched}",
                 device.failing_since_ms, f"chargerctl device read {name}",
             )  # fmt: skip
-        elif device.lost_since_ms is not None:
+        elif device.lost_since_ms is not None and not asleep(site, name, now_ms):
             silent = duration((now_ms - device.lost_since_ms) / 1000)
             text = f"has not answered for {silent}: {device.detail or device.error}{unwatched}"
             yield Problem("device-lost", 4, name, text, device.lost_since_ms, f"chargerctl device read {name}")
@@ -167,6 +207,9 @@ def _device_problems(site: Site, now_ms: int) -> Iterator[Problem]:
 def _loadpoint_problems(site: Site) -> Iterator[Problem]:
     for name, settings in site.configuration.loadpoints.items():
         loadpoint, charger = site.loadpoints[name], site.chargers.get(settings.charger)
+        if settings.kind == "evse" and charger is not None:
+            yield from _evse_problems(settings, loadpoint, charger, site)
+            continue
         if charger is not None and charger.enabled and charger.asked is False and charger.attempts >= UNSWITCHABLE:
             text = f"does not switch off, told {charger.attempts} times"
             yield Problem("does-not-switch-off", 3, name, text, None, "pull the plug by hand")
@@ -182,6 +225,33 @@ def _loadpoint_problems(site: Site) -> Iterator[Problem]:
             yield Problem(last.outcome or "", 3 if last.outcome == "fault" else 4, name, text, last.ended_at_ms, step)
 
 
+def _evse_problems(
+    settings: LoadpointSettings, loadpoint: Loadpoint, charger: Charger, site: Site
+) -> Iterator[Problem]:
+    """What an EVSE does against our will, and what it refuses."""
+    evse = charger.evse
+    if evse is None:
+        return
+    if evse.stray_t_ms is not None and _unasked(loadpoint) and loadpoint.decided is not None:
+        since_ms = site.at_ms - max(0, site.t_ms - evse.stray_t_ms)
+        text = f"is paused, and {power(evses.drawn_w(charger) or 0.0)} flow all the same"
+        step = next_step(loadpoint.decided.limit or loadpoint.decided.reason)
+        yield Problem("charging-unasked", 3, settings.name, text, since_ms, step)
+    if evse.pilot in ("E", "F"):
+        text = f"its EVSE says that it has a fault{f': {evse.status}' if evse.status else ''}"
+        yield Problem("evse-fault", 3, settings.name, text, None, "look at the charger and its cable")
+    if evse.refused and not evses.effective(charger):
+        device = settings.charger.partition("/")[0]
+        text = f"refused its last command: {evse.refused}"
+        yield Problem(
+            "refused", 4, settings.name, text, None, f"chargerctl log {settings.name}   chargerctl device read {device}"
+        )
+    last = loadpoint.last_session
+    if loadpoint.session is None and loadpoint.sated and last is not None and last.outcome in ALARMS:
+        text = OUTCOMES[last.outcome or ""] if last.reason is None else sentence(last.reason)
+        yield Problem(last.outcome or "", 3 if last.outcome == "fault" else 4, settings.name, text, last.ended_at_ms)
+
+
 def headline(site: Site, now_ms: int) -> str:
     """One sentence for a status line: what charges, what waits, what is wrong."""
     if not observed(site):
@@ -193,8 +263,8 @@ def headline(site: Site, now_ms: int) -> str:
         state = loadpoint_state(site, name, now_ms)
         charger = site.chargers.get(site.configuration.loadpoints[name].charger)
         if state == "charging" and charger is not None:
-            parts.append(f"{name} charging {power(charger.power_w or 0.0)}")
-        elif site.loadpoints[name].session is not None or state in ("unknown", "fault"):
+            parts.append(f"{name} charging {power(evses.drawn_w(charger) or 0.0)}")
+        elif site.loadpoints[name].session is not None or state in ("unknown", "fault", "suspended_evse"):
             parts.append(f"{name} {word(reason_of(site, name, now_ms))}")
         else:
             idle += 1

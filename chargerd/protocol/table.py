@@ -70,6 +70,9 @@ _TABLE = (
             "power_w": ("?float", "power of all loadpoints; null if one of them is unknown"),
             "held_by": ("?string", "who holds the whole site, if somebody does"),
             "recording": ("bool", "whether the log can be written"),
+            "flows": ("?Flows", "what the site takes and gives; null where no meter is configured"),
+            "meters": ("[]Meter", "one for each"),
+            "storages": ("[]Storage", "house batteries, one for each"),
             "loadpoints": ("[]Loadpoint", "one for each"),
             "problems": ("[]Problem", "what is wrong"),
             "version": ("string", "chargerd's version"),
@@ -197,7 +200,7 @@ _TABLE = (
     Method(
         "Complete",
         "Names for the shell's completion.",
-        {"what": ("string", "loadpoints, devices, entries or settings")},
+        {"what": ("string", "loadpoints, devices, entries, settings, modes or sinks")},
         {"names": ("[]string", "the names")},
     ),
     Method(
@@ -205,7 +208,7 @@ _TABLE = (
         "Charge, or do not.",
         {
             **NAME,
-            "mode": ("string", "off or fast"),
+            "mode": ("string", "off or fast; solar, min-solar or slow where the loadpoint has them"),
             "from_pct": (
                 "?float",
                 "level of the battery now: for a counted storage level, or with full for its capacity",

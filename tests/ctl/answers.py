@@ -36,6 +36,8 @@ def session(loadpoint: str, **changes: Any) -> dict[str, Any]:
         "on_s": 8790,
         "energy_wh": 311.4,
         "estimated_wh": 0.0,
+        "solar_wh": None,
+        "solar_pct": None,
         "charge_ah": 5.2,
         "peak_w": 131.0,
         "cost": 0.1,
@@ -69,6 +71,7 @@ def loadpoint(name: str, **changes: Any) -> dict[str, Any]:
         "since_local": "2026-05-11T11:48:00+02:00",
         "power_w": 118.2,
         "enabled": True,
+        "loadpoint_kind": "battery",
         "mode": "fast",
         "plan": None,
         "mode_by": "anna",
@@ -81,6 +84,14 @@ def loadpoint(name: str, **changes: Any) -> dict[str, Any]:
         "profile": "rad-48v",
         "reachable": True,
         "lease_s": 900,
+        "vehicle": None,
+        "today_wh": 311.4,
+        "set_enabled": True,
+        **dict.fromkeys(("set_current_a", "set_phases", "offered_a", "phases", "drawn_phases")),
+        **dict.fromkeys(("current_l1_a", "current_l2_a", "current_l3_a", "pilot", "connected", "charger_status")),
+        **dict.fromkeys(("share_w", "borrowed_wh")),
+        "refused": "",
+        "limits_text": "",
         "read_at": "2026-05-11T12:14:38Z",
         "read_age_s": 3,
         "session": session(name),
@@ -159,6 +170,7 @@ BIKE_2 = loadpoint(
     mode="off",
     plan=PLAN,
     mode_by="",
+    today_wh=402.0,
     session=session("bike-2", **ENDED, outcome="finished", energy_wh=402.0, text="reached its target"),
 )
 SCOOTER = loadpoint(
@@ -173,6 +185,7 @@ SCOOTER = loadpoint(
     mode_until_local="2026-05-12T06:30:00+02:00",
     target="full",
     target_text="full, below 5 W",
+    today_wh=0.0,
     session=session("scooter", energy_wh=0.0, target="full"),
 )
 TRIKE = loadpoint(
@@ -189,6 +202,7 @@ TRIKE = loadpoint(
     enabled=False,
     mode="off",
     mode_by="",
+    today_wh=0.0,
     session=session("trike", **ENDED, outcome="no-charger", energy_wh=0.0, text="no power at all"),
 )
 TOOLS = loadpoint(
@@ -209,8 +223,112 @@ TOOLS = loadpoint(
     lease_s=None,
     read_at="2026-05-11T12:03:31Z",
     read_age_s=670,
+    today_wh=None,
     session=None,
 )
+GARAGE = loadpoint(
+    "garage",
+    reason=reason("charging-with-sun", "charging with the sun: 2.9 kW to use", share_w=2900.0, power_w=2790.0),
+    loadpoint_kind="evse",
+    power_w=2790.0,
+    mode="solar",
+    mode_by="",
+    target="",
+    target_text="",
+    charger="nrgkick",
+    profile="id4",
+    lease_s=None,
+    vehicle="id4",
+    today_wh=7100.0,
+    set_current_a=12.0,
+    set_phases=1,
+    offered_a=12.0,
+    phases=1,
+    drawn_phases=1,
+    current_l1_a=12.1,
+    current_l2_a=0.0,
+    current_l3_a=0.0,
+    pilot="C",
+    connected=True,
+    charger_status="charging",
+    share_w=2900.0,
+    borrowed_wh=0.0,
+    limits_text="6 A to 15 A, 16 A circuit garage, 600 s between changes of phases",
+    session=session(
+        "garage", profile="id4", target="", by="vehicle", energy_wh=7100.0, charge_ah=None, peak_w=3450.0,
+        solar_wh=6461.0, solar_pct=91.0, cost=0.18, price_per_kwh=0.025, priced_wh=7100.0, text="running",
+    ),
+)  # fmt: skip
+CARPORT = loadpoint(
+    "carport",
+    state="idle",
+    word="idle",
+    reason=reason("no-vehicle", "no vehicle is connected"),
+    loadpoint_kind="evse",
+    power_w=0.0,
+    enabled=False,
+    mode="min-solar",
+    mode_by="",
+    target="",
+    target_text="",
+    charger="keba",
+    profile="",
+    lease_s=None,
+    today_wh=0.0,
+    set_enabled=False,
+    pilot="A",
+    connected=False,
+    phases=3,
+    limits_text="6 A to 16 A",
+    session=None,
+)
+ROD = loadpoint(
+    "rod",
+    state="suspended_evse",
+    word="waiting",
+    reason=reason("waiting-for-sun", "waiting for sun: 1.1 kW to use, 2.0 kW needed", share_w=1100.0, needed_w=2000.0),
+    loadpoint_kind="consumer",
+    power_w=0.0,
+    enabled=False,
+    mode="solar",
+    mode_by="",
+    target="",
+    target_text="",
+    charger="cellar/rod",
+    profile="",
+    lease_s=None,
+    today_wh=None,
+    set_enabled=False,
+    session=None,
+)
+HOME = [GARAGE, CARPORT, ROD]
+"""What stands at a home with panels, beside the plugs."""
+FLOWS = {
+    "kind": "flows", "grid_w": -1200.0, "grid_age_s": 3, "pv_w": 4930.0, "pv_age_s": 3, "pv_asleep": False,
+    "house_w": 540.0, "house_age_s": 4, "charging_w": 2790.0, "storage_w": -400.0, "soc_pct": 62.0, "storage_age_s": 3,
+    "surplus_w": 3990.0, "solar_share": 1.0, "cloudy": False, "missing": "",
+    "text": "solar 4.9 kW, house 540 W, storage 62 %, charging 400 W, exporting 1.2 kW",
+}  # fmt: skip
+READ = {"read_at": "2026-05-11T12:14:38Z", "read_age_s": 3}
+METERS = [
+    {
+        "kind": "meter", "name": "grid", "address": "inverter/meter1", "role": "grid", "power_w": -1200.0,
+        "power_l1_w": 1500.0, "power_l2_w": -1350.0, "power_l3_w": -1350.0, "import_wh": 901_000.0,
+        "export_wh": 2_201_000.0, "dc_power_w": None, "temperature_c": None, "status": None, **READ,
+    },
+    {
+        "kind": "meter", "name": "pv", "address": "inverter/inverter", "role": "pv", "power_w": 4530.0,
+        "power_l1_w": None, "power_l2_w": None, "power_l3_w": None, "import_wh": None, "export_wh": 18_201_330.0,
+        "dc_power_w": 4610.0, "temperature_c": 41.2, "status": "producing", **READ,
+    },
+]  # fmt: skip
+STORAGES = [
+    {
+        "kind": "storage", "name": "house", "address": "inverter/battery1", "power_w": -400.0, "soc_pct": 62.0,
+        "soh_pct": 98.0, "capacity_wh": 9700.0, "max_charge_w": 5000.0, "max_discharge_w": 5000.0,
+        "temperature_c": 24.5, "status": "charging", **READ,
+    }
+]  # fmt: skip
 LOADPOINTS = [BIKE_1, BIKE_2, SCOOTER, TRIKE, TOOLS]
 PROBLEMS = [
     {
@@ -247,6 +365,9 @@ def status(loadpoints: list[dict[str, Any]] | None = None, **changes: Any) -> di
             "power_w": None,
             "held_by": None,
             "recording": True,
+            "flows": None,
+            "meters": [],
+            "storages": [],
             "loadpoints": LOADPOINTS if loadpoints is None else loadpoints,
             "problems": PROBLEMS,
             "version": "0.1.0",
@@ -377,7 +498,10 @@ def asked_why(parameters: dict[str, Any]) -> dict[str, Any]:
 
 def asked_status(parameters: dict[str, Any]) -> dict[str, Any]:
     """The answer to GetStatus for the names that were asked for. Raises `CallError` for one that is not known."""
-    known = [point["name"] for point in LOADPOINTS]
+    points = LOADPOINTS
+    if {point["name"] for point in HOME} & set(parameters["names"] or ()):
+        points = HOME
+    known = [point["name"] for point in points]
     for name in parameters["names"] or ():
         if name not in known:
             listed = f"Known: {' '.join(known)}"
@@ -385,7 +509,16 @@ def asked_status(parameters: dict[str, Any]) -> dict[str, Any]:
             error.parameters["name"] = name
             raise error
     moment = {} if parameters["at"] is None else {**THEN, "up_s": 900_000, "memory_mib": None}
-    return status([point for point in LOADPOINTS if point["name"] in (parameters["names"] or known)], **moment)
+    if points is HOME:
+        moment |= {"flows": FLOWS, "meters": METERS, "storages": STORAGES, "problems": []}
+    return status([point for point in points if point["name"] in (parameters["names"] or known)], **moment)
+
+
+def asked_names(parameters: dict[str, Any]) -> dict[str, Any]:
+    """The answer to Complete."""
+    if parameters["what"] == "modes":
+        return answer("names", "off fast", names=["off", "fast"])
+    return answer("names", "5 names", names=["bike-1", "bike-2", "scooter", "tools", "trike"])
 
 
 def plug(alias: str | None, **changes: Any) -> dict[str, Any]:
@@ -516,7 +649,7 @@ REPLIES: dict[str, Any] = {
     ),
     "GetDevices": answer(
         "devices",
-        "1 of 2 devices answers",
+        "2 of 3 devices answer",
         devices=[
             {
                 "kind": "device", "name": "shed", "driver": "kasa", "model": "HS300", "device_id": "8006AA",
@@ -524,7 +657,8 @@ REPLIES: dict[str, Any] = {
                 "detail": "", "has_meter": True, "lease": "unproven",
                 "channels": [
                     {
-                        "address": "shed/bike-1", "loadpoint": "bike-1", "enabled": True, "power_w": 118.2,
+                        "address": "shed/bike-1", "name": "bike-1", "role": "charger", "text": "on, 118 W",
+                        "loadpoint": "bike-1", "enabled": True, "power_w": 118.2,
                         "voltage_v": 230.1, "current_a": 0.52, "energy_wh": 4021.0,
                         "read_at": "2026-05-11T12:14:38Z", "read_age_s": 3,
                     }
@@ -536,6 +670,21 @@ REPLIES: dict[str, Any] = {
                 "lost_since_local": "2026-05-11T14:03:31+02:00", "error": "unreachable", "detail": "timed out",
                 "has_meter": True, "lease": "none", "channels": [],
             },
+            {
+                "kind": "device", "name": "inverter", "driver": "solaredge", "model": "SE8K", "device_id": "7E01",
+                "firmware": "4.20", "reachable": True, "lost_since": None, "lost_since_local": None, "error": "",
+                "detail": "", "has_meter": True, "lease": "none",
+                "channels": [
+                    {
+                        "address": meter["address"], "name": meter["name"], "role": meter.get("role", "storage"),
+                        "text": text, "loadpoint": None, "enabled": None, "power_w": meter["power_w"],
+                        "voltage_v": None, "current_a": None, "energy_wh": None, **READ,
+                    }
+                    for meter, text in zip(
+                        (*METERS, *STORAGES), ("exporting 1.2 kW", "4.5 kW", "62 %, charging 400 W"), strict=True
+                    )
+                ],
+            },
         ],
     ),
     "GetFailsafe": answer(
@@ -545,12 +694,19 @@ REPLIES: dict[str, Any] = {
             {
                 "kind": "failsafe", "loadpoint": "bike-1", "charger": "shed/bike-1", "enabled": True,
                 "lease": "unproven", "tested_at": None,
-                "tested_local": None, "lease_left_s": 840, "on_stop": "off", "safe": True, "text": "off in 14 min",
+                "tested_local": None, "lease_left_s": 840, "falls_to_a": None,
+                "on_stop": "off", "safe": True, "text": "off in 14 min",
             },
             {
                 "kind": "failsafe", "loadpoint": "tools", "charger": "garage-plug", "enabled": None,
                 "lease": "none", "tested_at": None,
-                "tested_local": None, "lease_left_s": None, "on_stop": "off", "safe": False, "text": "not known",
+                "tested_local": None, "lease_left_s": None, "falls_to_a": None,
+                "on_stop": "off", "safe": False, "text": "not known",
+            },
+            {
+                "kind": "failsafe", "loadpoint": "carport", "charger": "keba", "enabled": True, "lease": "proven",
+                "tested_at": None, "tested_local": None, "lease_left_s": 540, "falls_to_a": 6.0, "on_stop": "off",
+                "safe": True, "text": "goes to 6 A in 9 min",
             },
         ],
         warnings=["tools: its plug has no timer of its own"],
@@ -590,7 +746,7 @@ REPLIES: dict[str, Any] = {
     "GetState": answer(
         "state", "event 4712", seq=4712, digest="00" * 16, engine="1", recording=True, run_seq=1, boot_id="7e3c"
     ),
-    "Complete": answer("names", "5 names", names=["bike-1", "bike-2", "scooter", "tools", "trike"]),
+    "Complete": asked_names,
     "SetMode": changed("bike-1: fast until 16:20, then off again."),
     "SetTarget": changed("bike-1: stop at 105 W (storage); was nominal (90 W)."),
     "SetSetting": changed("bike-1: nominal_stop_w 95 W until 22:00 (was 90 W)."),

@@ -28,6 +28,9 @@ PIPED: dict[str, tuple[list[str], dict[str, str]]] = {
     "status-colour": (["status", "--color", "always"], UTF8),
     "status-bike-1": (["status", "bike-1"], UTF8),
     "status-scooter": (["status", "scooter"], UTF8),
+    "status-garage": (["status", "garage"], UTF8),
+    "status-carport": (["status", "carport"], UTF8),
+    "status-home-plain": (["status", "garage", "carport", "rod", "--plain"], UTF8),
     "status-tools": (["status", "tools"], UTF8),
     "status-at": (["status", "--at", "yesterday 16:20"], UTF8),
     "status-at-scooter": (["status", "scooter", "--at", "yesterday 16:20"], UTF8),
@@ -71,7 +74,13 @@ PIPED: dict[str, tuple[list[str], dict[str, str]]] = {
     "error-no-command": (["stats"], UTF8),
     "error-no-option": (["status", "--jsn"], UTF8),
 }
-WIDE = {"status-wide": (["status"], 160), "status-80": (["status"], 80), "why-60": (["why", "bike-1"], 60)}
+WIDE = {
+    "status-home-80": (["status", "garage", "carport", "rod"], 80),
+    "status-wide": (["status"], 160),
+    "status-80": (["status"], 80),
+    "why-60": (["why", "bike-1"], 60),
+}
+WIDE["status-home-80"] = (["status", "garage", "carport", "rod"], 80)
 WIDE["discover-80"] = (["discover"], 80)
 
 

@@ -15,7 +15,19 @@ from chargerd.ctl.commands.wait import STATES, WORDS
 from chargerd.ctl.manual import manual
 from chargerd.model.reasons import REASONS
 from chargerd.protocol.table import METHODS
-from tests.ctl.answers import REPLIES, THEN, WHY, WHY_THEN, status, strays_of_reply
+from tests.ctl.answers import (
+    FLOWS,
+    HOME,
+    METERS,
+    REPLIES,
+    STORAGES,
+    THEN,
+    WHY,
+    WHY_THEN,
+    asked_names,
+    status,
+    strays_of_reply,
+)
 from tests.ctl.conftest import Run
 from tests.ctl.stand_in import StandIn
 
@@ -57,7 +69,13 @@ def test_every_method_of_the_table_has_a_command() -> None:
 @pytest.mark.parametrize("method", REPLIES)
 def test_the_answers_that_these_tests_give_are_those_of_the_table(method: str) -> None:
     """Otherwise the tests would prove something about another daemon."""
-    several: dict[str, list[Any]] = {"GetStatus": [status(), status(**THEN)], "GetWhy": [WHY, WHY_THEN]}
+    home = status(HOME, flows=FLOWS, meters=METERS, storages=STORAGES)
+    names = [asked_names({"what": what}) for what in ("loadpoints", "modes")]
+    several: dict[str, list[Any]] = {
+        "GetStatus": [status(), status(**THEN), home],
+        "GetWhy": [WHY, WHY_THEN],
+        "Complete": names,
+    }
     reply: Any = several.get(method, REPLIES[method])
     for one in reply if isinstance(reply, list | tuple) else [reply]:
         assert strays_of_reply(method, one) == []

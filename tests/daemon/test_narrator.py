@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from datetime import UTC
+from pathlib import Path
 
 from chargerd.daemon import narrator
-from chargerd.daemon.journal import ACT, DETAIL
+from chargerd.daemon.history import History
+from chargerd.daemon.journal import ACT, DETAIL, INFO, WARNING
+from chargerd.daemon.news import news_of
 from chargerd.engine.evolve import fold
 from chargerd.model import events as e
 from chargerd.model.commands import SetEnabled
 from chargerd.model.events import DeviceLost, Event, RecordingLost
 from chargerd.model.state import Site
+from chargerd.sim.homes import BATTERY, INVERTER, METER
 from tests.house import Day, configuration, loadpoint
+from tests.sunny import Home
 
 
 def test_charge_is_told_in_five_lines(tmp_path):
@@ -67,3 +73,53 @@ def test_labels_name_everything_that_a_line_is_about():
     assert ("CHARGERD_DEVICE", "shed") in narrator.labels(Event(8, 0, 0, 1, "engine", command), site)
     asked = narrator.labels(Event(9, 0, 0, 1, "anna", e.ModeSet("a", "fast", "anna")), site)
     assert asked[2:] == [("CHARGERD_BY", "anna"), ("CHARGERD_LOADPOINT", "a")]
+
+
+def night(tmp_path: Path) -> tuple[Home, list[tuple[int, str]]]:
+    """An inverter that goes to sleep in the evening and wakes up in the morning, and the journal's lines about it."""
+    home = Home(tmp_path)
+    home.sun_w = 0.0
+    home.until(600)
+    before, lines = home.run.site, []
+    asleep = range(600, 8 * 3600, 60)
+    for second in (*asleep, *range(8 * 3600, 8 * 3600 + 900, 60)):
+        for channel in (METER, INVERTER, BATTERY):
+            home.meters.fault(channel).silent = second in asleep
+        home.sun_w = 0.0 if second in asleep else 3000.0
+        seen = len(home.events)
+        home.until(second)
+        for event in home.events[seen:]:
+            said = narrator.line(event, home.run.site, UTC, before)
+            if event.source == "inverter" and said is not None:
+                lines.append((said.priority, said.text))
+        before = home.run.site
+    return home, lines
+
+
+def test_an_inverter_that_sleeps_is_mentioned_in_passing(tmp_path):
+    """S1-03: one line when it goes and one when it is back, neither a warning nor a change worth knowing."""
+    home, lines = night(tmp_path)
+    assert [priority for priority, _ in lines] == [INFO, INFO]
+    assert lines[0][1] == "inverter: sleeps for the night and does not answer"
+    assert lines[1][1].startswith("inverter: awake after ")
+    told = [event for event in home.events if isinstance(event.body, e.DeviceLost | e.DeviceBack)]
+    with closing(History(home.path)) as log:
+        state_before = lambda event: log.state_at(event.at_ms - 1)  # noqa: E731
+        assert [news_of(event, home.run.site, UTC, log.session, state_before) for event in told] == [None, None]
+        assert news_of(told[0], home.run.site, UTC, log.session) is not None, "by today's state it was awake"
+    home.run.kill()
+
+
+def test_an_inverter_that_is_lost_in_daylight_is_a_warning_with_its_consequence(tmp_path):
+    """It did not say that it would sleep."""
+    home = Home(tmp_path)
+    home.until(600)
+    for channel in (METER, INVERTER, BATTERY):
+        home.meters.fault(channel).silent = True
+    home.until(1200)
+    (lost,) = home.all(e.DeviceLost)
+    said = narrator.line(lost, home.run.site, UTC, home.run.site)
+    home.run.kill()
+    assert said is not None
+    assert said.priority == WARNING
+    assert said.text.endswith("; surplus is not known; garage, rod paused")

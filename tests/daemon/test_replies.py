@@ -59,6 +59,8 @@ def test_a_reading_shows_what_the_device_said_and_nothing_that_it_did_not():
     assert reply["readings"][0]["values"]["power_w"] == 103.9
     assert reply["readings"][1]["values"]["power_w"] is None
 
+    assert reply["took_ms"] == 340
+
 
 def test_a_reading_of_an_inverter_shows_its_meter_and_its_battery():
     """Every kind of reading has its row."""
@@ -67,7 +69,6 @@ def test_a_reading_of_an_inverter_shows_its_meter_and_its_battery():
     assert reply["text"] == "inverter/meter1: power_w -1200.0\ninverter/battery1: power_w 400.0   soc_pct 62.0"
     assert reply["readings"][1]["values"]["soc_pct"] == 62.0
     assert "channel" not in reply["readings"][0]["values"]
-    assert reply["took_ms"] == 340
 
 
 def test_a_plug_without_channels_is_read_under_its_own_name():

@@ -54,7 +54,7 @@ class Command:
 
 
 def completes(action: argparse.Action, what: str) -> None:
-    """Say what completes an argument: loadpoints, devices, entries, settings, or words from a list."""
+    """Say what completes an argument: loadpoints, devices, entries, settings, modes, or words from a list."""
     action.completes = what  # type: ignore[attr-defined]  # argparse has no place for it
 
 

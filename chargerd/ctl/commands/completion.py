@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from chargerd.ctl.commands.base import Call
 
 GLOBAL = ("--color",)  # options of every command that take one of a few words
-ASKED = ("loadpoints", "devices", "entries", "settings")
+ASKED = ("loadpoints", "devices", "entries", "settings", "modes")
 
 _BASH = """\
 # bash completion for chargerctl; made by: chargerctl completion bash

@@ -22,6 +22,8 @@ TEST_FIELDS = {
     "power_w": ("?float", "what was drawn"),
     "detail": ("?string", "why it is undecided"),
 }
+ROLES = {"grid": "grid meter", "pv": "solar", "load": "meter", "storage": "house battery"}
+CHANNELS = ("CHANNEL", "IS", "ADDRESS", "READ", "SAID")
 HEADER = ("DEVICE", "DRIVER", "MODEL", "TIMER", "CHANNELS", "STATE")
 
 
@@ -39,7 +41,17 @@ def show(call: Call) -> int:
     else:
         rows = [_row(device, reply["now_local"]) for device in devices]
         output.text(table(HEADER, rows, right=(4,), width=output.width))
+        channels = [_channel(c) for device in devices for c in device["channels"] if c["role"] != "charger"]
+        if channels:
+            output.text("\n" + table(CHANNELS, channels, width=output.width))
     return DONE
+
+
+def _channel(channel: dict[str, Any]) -> list[str]:
+    """A meter or a house battery, what it said last and when."""
+    age = channel["read_age_s"]
+    read = "not read yet" if age is None else f"{duration(age)} ago"
+    return [channel["name"], ROLES.get(channel["role"], channel["role"]), channel["address"], read, channel["text"]]
 
 
 def _row(device: dict[str, Any], now_local: str) -> list[str]:

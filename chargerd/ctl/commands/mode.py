@@ -30,7 +30,8 @@ def percent(text: str) -> float:
 def add(parser: argparse.ArgumentParser) -> None:
     """Arguments."""
     add_name(parser)
-    completes(parser.add_argument("mode", metavar="MODE", help="fast (charge) or off"), "off fast")
+    mode = parser.add_argument("mode", metavar="MODE", help="off or fast; EVSE: solar, min-solar, slow as well")
+    completes(mode, "modes")
     parser.add_argument(
         "--from",
         dest="level",
@@ -47,9 +48,12 @@ COMMANDS = {
             "chargerctl mode bike-1 fast",
             "chargerctl mode bike-1 fast --for 2h",
             "chargerctl mode bike-1 fast --from 35%",
+            "chargerctl mode garage solar",
         ),
         add,
         method="SetMode",
-        more="On a plug, fast begins a charging session that ends at the target; the mode is off again after it.",
+        more="On a plug, fast begins a charging session that ends at the target; the mode is off again after it. "
+        "On an EVSE a mode stays until the vehicle is unplugged: solar follows what the sun leaves over, min-solar takes the "
+        "smallest current at least, slow and fast take no notice of the sun. A consumer knows off, solar and fast.",
     )
 }

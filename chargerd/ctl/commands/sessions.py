@@ -17,8 +17,12 @@ if TYPE_CHECKING:
 KEYS = (
     "number", "loadpoint", "profile", "target", "by", "started_at", "ended_at", "duration_s", "on_s", "energy_wh",
     "estimated_wh", "charge_ah", "peak_w", "outcome", "cost", "currency", "price_per_kwh", "priced_wh",
+    "solar_wh", "solar_pct",
 )  # fmt: skip
-HEADER = ("STARTED", "LOADPOINT", "TARGET", "ENERGY", "COST", "TOOK", "ENDED")
+HEADER = ("STARTED", "LOADPOINT", "TARGET", "ENERGY", "SOLAR", "COST", "TOOK", "ENDED")
+NUMBERS = ("ENERGY", "SOLAR", "COST")
+ROOMY = 100
+"""A terminal so wide has room for everything."""
 WHOLE_WH = 0.5
 """Energy without a price that is not worth a word."""
 
@@ -42,12 +46,22 @@ def run(call: Call) -> int:
     elif not sessions:
         output.text("\n".join(["No charging sessions in this time.", *warnings]))
     else:
-        rows = [_row(session, reply["now_local"]) for session in sessions]
-        listed = table(HEADER, rows, right=(3, 4), width=output.width)
+        shown = columns(sessions, output.width)
+        rows = [HEADER, *(_row(session, reply["now_local"]) for session in sessions)]
+        cells = [[row[column] for column in shown] for row in rows]
+        right = [place for place, column in enumerate(shown) if HEADER[column] in NUMBERS]
+        listed = table(cells[0], cells[1:], right=right, width=output.width)
         output.paged("\n".join([listed, "", total_text(sessions, reply["total"]), *warnings]))
     if warnings and (asked.format == "csv" or output.form == "plain"):
         error("\n".join(warnings))  # rows for a program, and it would take a warning among them for one
     return DONE
+
+
+def columns(sessions: list[dict[str, Any]], width: int) -> list[int]:
+    """The columns to show: that of the sun where it is known, and then that of target or vehicle where there is room."""
+    solar = any(session["solar_pct"] is not None for session in sessions)
+    left_out = {"SOLAR"} if not solar else {"TARGET"} if width < ROOMY else set()
+    return [column for column, name in enumerate(HEADER) if name not in left_out]
 
 
 def cost_text(session: dict[str, Any]) -> str:
@@ -83,8 +97,9 @@ def _row(session: dict[str, Any], now_local: str) -> list[str]:
     return [
         clock(session["started_local"], now_local),
         session["loadpoint"],
-        session["target"],
+        session["target"] or session["profile"] or UNKNOWN,
         energy(session["energy_wh"]),
+        UNKNOWN if session["solar_pct"] is None else f"{session['solar_pct']:.0f} %",
         cost_text(session),
         duration(session["duration_s"]),
         session["text"] or UNKNOWN,

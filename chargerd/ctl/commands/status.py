@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from chargerd.ctl.commands.base import Command, add_at, add_names
+from chargerd.ctl.commands.sessions import cost_text
 from chargerd.ctl.errors import DONE, FOUND
 from chargerd.ctl.render import (
     NAME_WIDTH,
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 
     Paint = Callable[[str, str | None], str]
 
-HEADER = ("LOADPOINT", "STATE", "POWER", "ENERGY", "MODE", "WHY")
+HEADER = ("LOADPOINT", "STATE", "POWER", "TODAY", "MODE", "WHY")
 
 
 def run(call: Call) -> int:
@@ -54,7 +55,13 @@ def run(call: Call) -> int:
 def page(reply: dict[str, Any], width: int, paint: Paint) -> str:
     """The whole page: site, table, problems, daemon."""
     then = moment(reply)
-    parts = [*([clean(then)] if then else []), site_line(reply), "", overview(reply["loadpoints"], width, paint), ""]
+    parts = [
+        *([clean(then)] if then else []),
+        *site_lines(reply, width),
+        "",
+        overview(reply["loadpoints"], width, paint),
+        "",
+    ]
     parts += [*problem_lines(reply, width, paint), daemon_line(reply, paint)]
     return "\n".join(parts)
 
@@ -67,8 +74,44 @@ def moment(reply: dict[str, Any]) -> str:
     return then if reply["running"] and reply["readings"] else f"{then}; {reply['text']}"
 
 
-def site_line(reply: dict[str, Any]) -> str:
-    """The site's name, its power, and whether it is held."""
+def site_lines(reply: dict[str, Any], width: int) -> list[str]:
+    """The site's name, what it takes and gives, and whether it is held; further lines stand under the first."""
+    site, flows = clean(reply["site"]), reply["flows"]
+    if flows is None:
+        return [_plug_line(reply)]
+    held = [] if reply["held_by"] is None else [f"on hold by {reply['held_by']}"]
+    recording = [] if reply["recording"] else ["NOT RECORDING"]
+    lines = [site]
+    for part in [clean(part) for part in (*flow_parts(flows), *held, *recording)]:
+        if lines[-1].strip() and len(lines[-1]) + 3 + len(part) > width:
+            lines.append(" " * len(site))
+        lines[-1] += f"   {part}"
+    return lines
+
+
+def flow_parts(flows: dict[str, Any]) -> list[str]:
+    """What is known of sun, house, house battery and grid, each with its direction as a word."""
+    parts = []
+    if flows["pv_w"] is not None:
+        parts.append(f"solar {power(flows['pv_w'])}{', clouds' if flows['cloudy'] else ''}")
+    elif flows["pv_asleep"]:
+        parts.append("solar asleep")
+    if flows["house_w"] is not None:
+        parts.append(f"house {power(flows['house_w'])}")
+    if flows["storage_w"] is not None:
+        level = "" if flows["soc_pct"] is None else f"{flows['soc_pct']:.0f} %, "
+        parts.append(f"storage {level}{_way(flows['storage_w'], 'discharging', 'charging')}")
+    grid_w = flows["grid_w"]
+    return [*parts, "grid not known" if grid_w is None else _way(grid_w, "importing", "exporting")]
+
+
+def _way(power_w: float, plus: str, minus: str) -> str:
+    """A power with its direction as a word; less than 1 W goes nowhere."""
+    return power(power_w) if abs(power_w) < 1 else f"{plus if power_w > 0 else minus} {power(abs(power_w))}"
+
+
+def _plug_line(reply: dict[str, Any]) -> str:
+    """The same for a site of which only loadpoints are measured."""
     held = "" if reply["held_by"] is None else f"   on hold by {reply['held_by']}"
     recording = "" if reply["recording"] else "   NOT RECORDING"
     charging = any(loadpoint["state"] == "charging" for loadpoint in reply["loadpoints"])
@@ -98,13 +141,13 @@ def overview(loadpoints: list[dict[str, Any]], width: int, paint: Paint) -> str:
 
 
 def _row(loadpoint: dict[str, Any]) -> tuple[str, ...]:
-    session = loadpoint["session"]
+    target = f"/{loadpoint['target']}" if loadpoint["target"] else ""
     return (
         shortened(clean(loadpoint["name"]), NAME_WIDTH),
         shortened(clean(loadpoint["word"]), 12),
         power(loadpoint["power_w"]),
-        energy(None if session is None else session["energy_wh"]),
-        f"{loadpoint['mode']}/{loadpoint['target']}",
+        energy(loadpoint["today_wh"]),
+        f"{loadpoint['mode']}{target}",
         clean(loadpoint["text"]),
     )
 
@@ -143,13 +186,17 @@ def one(loadpoint: dict[str, Any], now_local: str, width: int, then: str = "") -
     """One loadpoint as lines of key and value; ``then`` is the past moment it is about."""
     rows = [
         ("Time", then),
-        ("Loadpoint", f"{loadpoint['name']} (charger {loadpoint['charger']}, profile {loadpoint['profile']})"),
+        ("Loadpoint", f"{loadpoint['name']} ({_what(loadpoint)})"),
         ("State", _state(loadpoint, now_local)),
         ("Mode", _mode(loadpoint, now_local)),
         ("Target", loadpoint["target_text"]),
         ("Plan", (loadpoint["plan"] or {}).get("text", "")),
         ("Power", power(loadpoint["power_w"])),
+        ("Set-point", _set_point(loadpoint)),
+        ("Vehicle", _vehicle(loadpoint)),
+        ("Limits", loadpoint["limits_text"]),
         ("Energy", _energy(loadpoint["session"], now_local)),
+        ("Today", "" if loadpoint["today_wh"] is None else energy(loadpoint["today_wh"])),
         ("Lease", _lease(loadpoint)),
         ("Why", loadpoint["text"]),
         ("Limit", (loadpoint["limit"] or {}).get("text", "")),
@@ -159,10 +206,52 @@ def one(loadpoint: dict[str, Any], now_local: str, width: int, then: str = "") -
     return pairs([(key, value) for key, value in rows if value], width)
 
 
+def _what(loadpoint: dict[str, Any]) -> str:
+    """What it is: a charger with a battery's profile, an EVSE with a vehicle, a consumer."""
+    charger, vehicle = loadpoint["charger"], f", vehicle {loadpoint['vehicle']}" if loadpoint["vehicle"] else ""
+    if loadpoint["loadpoint_kind"] == "battery":
+        return f"charger {charger}, profile {loadpoint['profile']}"
+    return f"EVSE {charger}{vehicle}" if loadpoint["loadpoint_kind"] == "evse" else f"consumer on {charger}"
+
+
+def _set_point(loadpoint: dict[str, Any]) -> str:
+    """What was asked of an EVSE, what it offers and what the vehicle takes: "12.0 A on 1 phase   offered 12.0 A   measured …"."""
+    if loadpoint["loadpoint_kind"] != "evse":
+        return ""
+    asked, phases = loadpoint["set_current_a"], loadpoint["set_phases"] or loadpoint["phases"]
+    on = "" if phases is None else f" on {phases} phase{'' if phases == 1 else 's'}"
+    parts = [f"{asked:.1f} A{on}"] if asked is not None else ["paused"] if loadpoint["set_enabled"] is False else []
+    if loadpoint["offered_a"] is not None and loadpoint["enabled"]:
+        parts.append(f"offered {loadpoint['offered_a']:.1f} A")
+    taken = [loadpoint[f"current_l{n}_a"] for n in (1, 2, 3)]
+    known = [f"{current_a:.1f}" for current_a in taken if current_a is not None]
+    alone = len([current_a for current_a in taken if current_a]) <= 1
+    if known:
+        most = max(current_a for current_a in taken if current_a is not None)
+        parts.append(f"measured {f'{most:.1f}' if alone else ' / '.join(known)} A")
+    return "   ".join(parts)
+
+
+def _vehicle(loadpoint: dict[str, Any]) -> str:
+    """Whether a vehicle is on an EVSE, as far as that says it."""
+    if loadpoint["loadpoint_kind"] != "evse":
+        return ""
+    pilots = {
+        "A": "not connected",
+        "B": "connected",
+        "C": "connected, ready to charge",
+        "D": "connected, ready to charge",
+    }
+    there = pilots.get(loadpoint["pilot"] or "", "the EVSE has a fault" if loadpoint["pilot"] else "not known")
+    return f"{loadpoint['vehicle']}, {there}" if loadpoint["vehicle"] else there
+
+
 def _lease(loadpoint: dict[str, Any]) -> str:
     """Empty for a charger that is off: there is nothing to cut off."""
     if loadpoint["lease_s"] is not None:
         return f"off by itself after {duration(loadpoint['lease_s'])} without chargerd"
+    if loadpoint["loadpoint_kind"] == "evse":
+        return "none: offers this current on if chargerd dies   chargerctl failsafe" if loadpoint["enabled"] else ""
     return "none: stays on if chargerd dies   chargerctl failsafe" if loadpoint["enabled"] else ""
 
 
@@ -182,9 +271,16 @@ def _energy(session: dict[str, Any] | None, now_local: str) -> str:
     if session is None:
         return UNKNOWN
     if session["ended_at"] is None:
-        return f"{energy(session['energy_wh'])} this session, {duration(session['duration_s'])}"
+        return f"{energy(session['energy_wh'])} this session, {duration(session['duration_s'])}{_worth(session)}"
     when = clock(session["ended_local"], now_local)
-    return f"{energy(session['energy_wh'])} in the last session, ended {when}: {session['text']}"
+    return f"{energy(session['energy_wh'])} in the last session{_worth(session)}, ended {when}: {session['text']}"
+
+
+def _worth(session: dict[str, Any]) -> str:
+    """What of a session was from the sun, and what it cost."""
+    sun = "" if session["solar_pct"] is None else f", {session['solar_pct']:.0f} % solar"
+    cost = "" if session["cost"] is None or session["solar_pct"] is None else f", cost {cost_text(session)}"
+    return sun + cost
 
 
 def _read(loadpoint: dict[str, Any], ago: str) -> str:

@@ -20,7 +20,7 @@ STATES = (
     "unknown", "idle", "connected", "charging", "suspended_ev", "suspended_evse", "discharging", "fault",
 )  # fmt: skip
 WORDS = (
-    "charging", "fault", "finished", "full", "held", "no battery", "no charger", "not full", "off", "paused",
+    "charging", "fault", "finished", "full", "held", "idle", "no battery", "no charger", "not full", "off", "paused",
     "removed", "starting", "stopped", "stored", "unknown", "waiting",
 )  # fmt: skip
 _UNITS_S = {"s": 1, "sec": 1, "m": 60, "min": 60, "h": 3600, "d": 86400}
