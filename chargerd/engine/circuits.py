@@ -10,9 +10,14 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from chargerd.engine import balance, evses, meters
+from chargerd.engine.evses import supply_of
 from chargerd.model.settings import CircuitSettings
 from chargerd.model.state import Charger, Meter, Site
 
+BEHIND_S = 12.0  # a meter may be so much older than what a charger says
+EXCESS_A = 1.0  # a vehicle may take so much more than it was told
+NO_ROOM = frozenset({"circuit-limit", "circuit-blind"})
+Amps = tuple[float, float, float]
 SETTLE_S = 60.0  # a granted current counts as used for so long, and then what is measured
 
 
@@ -49,25 +54,66 @@ def _room(site: Site, circuit: CircuitSettings, name: str, t_ms: int, phases: in
     ]
     others = [n for n in members if n != name]
     used = range(min(phases, circuit.phases))
+    waiting_a = _waiting_a(site, name, others)
     if not circuit.meter:
         left_a = min(circuit.max_current_a - sum(_needs(site, n, t_ms)[phase] for n in others) for phase in used)
-        return Room(left_a, circuit.name, blind=False)
+        return Room(_shared(site, name, left_a, waiting_a), circuit.name, blind=False)
     meter = meters.meter_at(site, circuit.meter, t_ms)
     measured = None if meter is None else _measured(meter, circuit)
     if meter is None or measured is None:
         taken_a = max(sum(_needs(site, n, t_ms)[phase] for n in others) for phase in used)
-        return Room(circuit.guaranteed_current_a - taken_a, circuit.name, blind=True)
-    left = []
+        return Room(_shared(site, name, circuit.guaranteed_current_a - taken_a, waiting_a), circuit.name, blind=True)
+    spans = [_span(site, n, t_ms, meter.t_ms) for n in members]
+    sure, hoped = [], []
     for phase in used:
-        own_a = _own(site, name, t_ms)[phase]
-        coming_a = sum(max(0.0, _needs(site, n, t_ms)[phase] - _draws(site, n, t_ms)[phase]) for n in others)
+        kept_a = circuit.max_current_a - sum(_needs(site, n, t_ms)[phase] for n in others)
         # What is fed in on a phase is no room: a cloud takes it away faster than a charger is lowered.
-        left.append(circuit.max_current_a - max(0.0, measured[phase] - own_a) - coming_a)
+        sure.append(kept_a - max(0.0, measured[phase] - sum(low[phase] for low, _ in spans)))
+        hoped.append(kept_a - max(0.0, measured[phase] - sum(high[phase] for _, high in spans)))
     if circuit.max_power_w is not None and meter.power_w is not None:
-        own_w = sum(_own(site, name, t_ms)) * voltage_v
-        coming_w = sum(max(0.0, sum(_needs(site, n, t_ms)) - sum(_draws(site, n, t_ms))) * voltage_v for n in others)
-        left.append((circuit.max_power_w - max(0.0, meter.power_w - own_w) - coming_w) / voltage_v / phases)
-    return Room(min(left), circuit.name, blind=False)
+        kept_w = circuit.max_power_w - sum(sum(_needs(site, n, t_ms)) for n in others) * voltage_v
+        for left, end in ((sure, 0), (hoped, 1)):
+            own_w = sum(sum(span[end]) for span in spans) * voltage_v
+            left.append((kept_w - max(0.0, meter.power_w - own_w)) / voltage_v / phases)
+    # While it is not sure what of the reading is whose, nothing is raised, and nothing lowered that may well fit.
+    now_a = _offers_a(site, name)
+    left_a = max(min(sure), min(*hoped, now_a))
+    return Room(_shared(site, name, left_a, waiting_a), circuit.name, blind=False)
+
+
+def _offers_a(site: Site, name: str) -> float:
+    """What an EVSE offers at this moment, 0 if it is paused."""
+    charger = site.chargers.get(site.configuration.loadpoints[name].charger)
+    if charger is None or charger.evse is None or not charger.enabled:
+        return 0.0
+    return charger.evse.asked_a or charger.evse.offered_a or 0.0
+
+
+def _waiting_a(site: Site, name: str, others: list[str]) -> dict[bool, float]:
+    """The least of those that would charge and are paused for want of room; True: of those that are served before this one."""
+    found = {True: 0.0, False: 0.0}
+    for other in others:
+        loadpoint, settings = site.loadpoints[other], site.configuration.loadpoints[other]
+        decided = loadpoint.decided
+        if decided is None or loadpoint.session is None or settings.kind != "evse" or decided.limit is None:
+            continue
+        if decided.wish.enabled and decided.grant.enabled is False and decided.limit.code in NO_ROOM:
+            device = site.devices[settings.charger.partition("/")[0]]
+            least_a = supply_of(settings, device, site.chargers.get(settings.charger)).min_a
+            found[settings.priority > site.configuration.loadpoints[name].priority] += least_a
+    return found
+
+
+def _shared(site: Site, name: str, left_a: float, waiting_a: dict[bool, float]) -> float:
+    """What is left once those that wait have their least: who comes first in any case, the others where both fit."""
+    left_a -= waiting_a[True]
+    if not waiting_a[False]:
+        return left_a
+    settings = site.configuration.loadpoints[name]
+    charger = site.chargers.get(settings.charger)
+    least_a = supply_of(settings, site.devices[settings.charger.partition("/")[0]], charger).min_a
+    running = charger is not None and charger.enabled
+    return max(min(left_a, least_a), left_a - waiting_a[False]) if running else left_a
 
 
 def _measured(meter: Meter, circuit: CircuitSettings) -> tuple[float, float, float] | None:
@@ -115,13 +161,25 @@ def _draws(site: Site, name: str, t_ms: int) -> tuple[float, float, float]:
     return (each_a, each_a if phases > 1 else 0.0, each_a if phases > 2 else 0.0)
 
 
-def _own(site: Site, name: str, t_ms: int) -> tuple[float, float, float]:
-    """What of a meter's reading is a loadpoint's own, at most what it was told: a charger that exaggerates gets no more."""
-    drawn, charger = _draws(site, name, t_ms), site.chargers.get(site.configuration.loadpoints[name].charger)
+def _span(site: Site, name: str, t_ms: int, meter_t_ms: int) -> tuple[Amps, Amps]:
+    """What of a meter's reading is a loadpoint's own: at least and at most, as the meter may be a few seconds behind.
+
+    At most what it was told, give or take: a charger that exaggerates gets no more than the others.
+    """
+    charger = site.chargers.get(site.configuration.loadpoints[name].charger)
+    drawn = _draws(site, name, t_ms)
     if charger is None or charger.evse is None:
-        return drawn
+        fresh_on = charger is not None and t_ms - charger.enabled_t_ms <= BEHIND_S * 1000
+        return (((0.0, 0.0, 0.0) if fresh_on else drawn), drawn)
     told = _told(charger)
-    return (min(drawn[0], told[0]), min(drawn[1], told[1]), min(drawn[2], told[2]))
+    seen = [amps for at, amps in charger.evse.recent if at >= meter_t_ms - BEHIND_S * 1000] + [drawn]
+    if t_ms - charger.evse.asked_t_ms <= SETTLE_S * 1000:
+        seen.append(told)
+    low, high = (
+        tuple(max(0.0, min(pick(amps[phase] for amps in seen), told[phase] + EXCESS_A)) for phase in range(3))
+        for pick in (min, max)
+    )
+    return (low[0], low[1], low[2]), (high[0], high[1], high[2])
 
 
 def _told(charger: Charger) -> tuple[float, float, float]:

@@ -36,10 +36,10 @@ def fitted(case: Case, granted: Granted) -> Granted:
     used = supply.used[supply.choices.index(phases)] if phases in supply.choices else phases
     wanted_a = min(supply.min_a if grant.current_a is None else grant.current_a, supply.max_a)
     allowed = [cap for cap in (_circuit(case, supply, used), _ramp(case, supply)) if cap is not None]
-    current_a, reason = min([*allowed, (wanted_a, None)], key=lambda cap: cap[0])
+    current_a, reason = min([*allowed, (wanted_a, None)], key=lambda cap: _whole(cap[0], supply))
     if reason is None or wanted_a - current_a < LOWERED_A:
         current_a, reason = wanted_a, None
-    current_a = round(math.floor(current_a / supply.step_a + 1e-6) * supply.step_a, 3)
+    current_a = _whole(current_a, supply)
     spared = _spared(case, supply, phases)
     if spared is not None:
         return structs.replace(granted, grant=SetPoint(enabled=False), limit=spared)
@@ -67,6 +67,11 @@ def _tried(case: Case, granted: Granted) -> Granted:
         return Granted(off, Reason("waking", {"attempt": evse.tries + 1, "attempts": TRIES}, (charger.seq,)))
     values: dict[str, Scalar] = {"tries": evse.tries, "loadpoint": case.settings.name}
     return Granted(off, Reason("vehicle-sated", values, (charger.seq,)), "full-or-refused")
+
+
+def _whole(current_a: float, supply: Supply) -> float:
+    """The current in whole steps, rounded down."""
+    return round(math.floor(current_a / supply.step_a + 1e-6) * supply.step_a, 3)
 
 
 def _fault(case: Case) -> Reason | None:

@@ -18,6 +18,7 @@ FLOWS_A = 1.0  # a phase that takes less charges nothing (evcc)
 DRAWS_W = 100.0  # an EVSE that takes less charges nothing
 MIN_A = 6.0  # IEC 61851-1: the least that a pilot can offer
 SETTLE_S = 60.0  # a vehicle takes so long to begin, and to show on how many phases it draws (evcc; openWB waits 40 s)
+RECENT_S = 30.0
 FOLLOWS_A = 1.0  # set and read-back may differ by less
 AGAIN_MS = 3_600_000  # a box that does not say whether a vehicle is there is tried again after so long
 CONNECTED = frozenset("BCD")
@@ -56,7 +57,18 @@ def followed(evse: Evse | None, read: ChargerRead, before: Charger | None, after
         drawn_t_ms=drawn_t_ms,
         stray_t_ms=None if not stray else t_ms if old.stray_t_ms is None else old.stray_t_ms,
         tries=0 if flows or gone else old.tries,
+        recent=_remembered(old, currents, t_ms),
     )
+
+
+def _remembered(
+    old: Evse, currents: tuple[float | None, ...], t_ms: int
+) -> tuple[tuple[int, tuple[float, float, float]], ...]:
+    """What was drawn in the last seconds; nothing where no currents are said."""
+    if all(current is None for current in currents):
+        return ()
+    one, two, three = (current or 0.0 for current in currents)
+    return (*(pair for pair in old.recent if pair[0] >= t_ms - RECENT_S * 1000), (t_ms, (one, two, three)))
 
 
 def connected(evse: Evse | None) -> bool:

@@ -45,6 +45,7 @@ class Evse(Struct, frozen=True, gc=False):
     switched_t_ms: int | None = None  # when phases were last changed
     tries: int = 0  # how often it was offered current in a row and took nothing
     refused: str = ""  # the device's own words for refusing the last command
+    recent: tuple[tuple[int, tuple[float, float, float]], ...] = ()  # what was drawn in the last seconds, with its t_ms
 
 
 class Sun(Struct, frozen=True, gc=False):
