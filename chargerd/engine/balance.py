@@ -13,9 +13,13 @@ from chargerd.engine import evses, meters
 from chargerd.engine.draft import State
 from chargerd.engine.settings import overridden
 from chargerd.model.settings import Configuration
-from chargerd.model.state import Charger
+from chargerd.model.state import Charger, Loadpoint
 
 SUN = frozenset({"solar", "min-solar"})
+BARRED = frozenset({
+    "consumer-sated", "house-battery-first", "other-charges-fast", "outside-window", "starts-used-up", "circuit-limit",
+    "circuit-blind", "charger-fault", "stale-reading", "held",
+})  # fmt: skip
 LED = "sun"  # who has set a mode that follows from the sun
 
 
@@ -200,8 +204,16 @@ def _claim(state: State, name: str, t_ms: int, *, steady: bool) -> Claim:
         min_w, max_w, idle = supply.min_w, supply.max_w, known is not None and _idle(known)
     else:
         idle = running and used_w <= 0
-        min_w = max_w = used_w if used_w > 0 else settings.on_above_w
+        min_w = used_w if used_w > 0 else settings.on_above_w
+        max_w = max(used_w, settings.on_above_w)
+    idle = idle or (not running and _barred(loadpoint))
     return Claim(name, settings.priority, min_w, max_w, used_w, running, idle, steady)
+
+
+def _barred(loadpoint: Loadpoint) -> bool:
+    """Whether something else than sun keeps it from starting: it takes nothing from those that could."""
+    decided = loadpoint.decided
+    return decided is not None and (decided.limit or decided.reason).code in BARRED
 
 
 def _idle(charger: Charger) -> bool:

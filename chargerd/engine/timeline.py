@@ -41,9 +41,11 @@ def wakes(site: Site, t_ms: int) -> Iterator[int]:
         if due_ms is not None:
             yield due_ms - from_ms + t_ms
     for name, settings in site.configuration.loadpoints.items():
-        change_ms = windows.next_change_ms(settings.windows, site.wall_ms, zone)
-        if change_ms is not None and site.loadpoints[name].session is not None:
-            yield change_ms + ahead_ms
+        wanted = settings.kind == "consumer" or site.loadpoints[name].session is not None
+        for hours in (settings.windows, settings.always, settings.auto_slow):
+            change_ms = windows.next_change_ms(hours, site.wall_ms, zone) if hours and wanted else None
+            if change_ms is not None:
+                yield change_ms + ahead_ms
         charger = site.chargers.get(settings.charger)
         if charger is None or site.loadpoints[name].session is None:
             continue

@@ -61,7 +61,7 @@ def _by_sun(view: View, memory: Memory, *, running: bool) -> Decision:
         return Decision(OFF, Reason("house-battery-first", {**values, "min_pct": settings.min_storage_pct}), {})
     if sun.waits_for:
         return Decision(OFF, Reason("waiting-for-other", {"other": sun.waits_for}), kept)
-    if settings.on_above_w > 0 and not sun.share_w > needed_w:
+    if settings.on_above_w > 0 and sun.share_w < needed_w:
         return Decision(OFF, Reason("waiting-for-sun", {**values, "needed_w": needed_w}), kept)
     if not running and sun.enough_t_ms is not None and settings.on_above_w > 0:
         ready_ms = sun.enough_t_ms + round(settings.start_delay_s * 1000)
