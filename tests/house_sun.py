@@ -174,12 +174,12 @@ class SunDay:
         assert decided is not None
         return (decided.limit or decided.reason).code
 
-    def codes(self, name: str = "garage", since_s: float = 0.0) -> list[str]:
+    def codes(self, name: str = "garage", since_s: float = -1e9) -> list[str]:
         """The reasons given, one after the other."""
         bodies = [event.body for event in self.all(Decided, since_s)]
         return [(b.limit or b.reason).code for b in bodies if isinstance(b, Decided) and b.loadpoint == name]
 
-    def all(self, kind: type[Body], since_s: float = 0.0) -> list[Event]:
+    def all(self, kind: type[Body], since_s: float = -1e9) -> list[Event]:
         """Recorded events of one kind."""
         first_ms = self.midnight_ms + since_s * 1000
         return [event for event in self.events if isinstance(event.body, kind) and event.at_ms >= first_ms]
@@ -188,17 +188,17 @@ class SunDay:
         """The modes that were set by somebody or something."""
         return [e.body.mode for e in self.all(ModeSet) if isinstance(e.body, ModeSet) and e.body.by == by]
 
-    def told(self, name: str = "garage", since_s: float = 0.0) -> list[tuple[float, float]]:
+    def told(self, name: str = "garage", since_s: float = -1e9) -> list[tuple[float, float]]:
         """The currents that the device was told, with their second."""
         said = self.evses[name].commands
         return [(at_s, c.current_a) for at_s, c in said if isinstance(c, SetCurrent) and at_s >= since_s]
 
-    def issued(self, name: str, since_s: float = 0.0) -> list[tuple[float, CommandIssued]]:
+    def issued(self, name: str, since_s: float = -1e9) -> list[tuple[float, CommandIssued]]:
         """The commands given for a loadpoint, with their second."""
         found = [((e.at_ms - self.midnight_ms) / 1000, e.body) for e in self.all(CommandIssued, since_s)]
         return [(at_s, b) for at_s, b in found if isinstance(b, CommandIssued) and b.loadpoint == name]
 
-    def starts(self, name: str = "garage", since_s: float = 0.0) -> int:
+    def starts(self, name: str = "garage", since_s: float = -1e9) -> int:
         """How often it was offered current after a pause."""
         before, count = 0.0, 0
         for _, current_a in self.told(name, since_s):

@@ -120,7 +120,7 @@ def _ramp(case: Case, supply: Supply) -> tuple[float, Reason]:
     evse = None if charger is None else charger.evse
     most_a = supply.min_a
     if charger is not None and charger.enabled and evse is not None:
-        most_a = max(most_a, evse.offered_a if evse.offered_a is not None else evse.asked_a or 0.0)
+        most_a = max(most_a, charger.offers_a(case.t_ms) or 0.0)
         if case.t_ms - evse.asked_t_ms >= STEP_S * 1000:
             most_a += case.settings.ramp_a
     return most_a, Reason("ramping", {"allowed_a": most_a})

@@ -336,9 +336,11 @@ def _retry(case: Case, decision: Decision) -> Granted | None:
         return None
     if not charger.attempts or case.t_ms >= charger.retry_t_ms:
         return None
+    if case.settings.kind == "evse" and not charger.asked:
+        return None  # what was tried in vain is the pause before a change of phases
     at_ms = case.wall_ms + charger.retry_t_ms - case.t_ms
     reason = Reason("retry-later", {"attempts": charger.attempts, "retry_at_ms": at_ms})
-    return Granted(SetPoint(enabled=True), reason, wake_ms=charger.retry_t_ms)
+    return Granted(decision.wish, reason, wake_ms=charger.retry_t_ms)
 
 
 _LIMITS: tuple[Callable[[Case, Decision], Granted | None], ...] = (

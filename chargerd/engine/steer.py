@@ -8,12 +8,11 @@ from collections.abc import Iterator
 from chargerd.engine import evses
 from chargerd.engine.limits import Case, Granted
 from chargerd.model.commands import SetCurrent, SetPhases, lowers
-from chargerd.model.state import Charger, Evse
+from chargerd.model.state import LAGS_S, Charger, Evse
 
 SHOWN_S = 30.0  # a change of phases that was not refused shows in the readings by then
 SWITCHED_S = 10.0  # after a change of phases nothing is offered for so long
 STRAY_S = 30.0  # a vehicle may go on for so long after it was paused
-LAGS_S = 8.0  # what a device says may be that much older than what it was told
 LOST_COMMAND_S = 60  # a command whose outcome has not come by then never will
 
 
@@ -67,7 +66,7 @@ def _wanted(
     current_a = case.supply.min_a if grant.current_a is None and case.supply is not None else grant.current_a
     if current_a is None:
         return None
-    offered_a = evse.offered_a if evse.offered_a is not None else evse.asked_a
+    offered_a = charger.offers_a(case.t_ms)
     same = charger.enabled is True and offered_a is not None and abs(offered_a - current_a) < _step(case) / 2
     if same and not lease_due:
         return None

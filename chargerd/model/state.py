@@ -12,6 +12,8 @@ from chargerd.model.commands import Command
 from chargerd.model.events import Decided, Reason
 from chargerd.model.settings import Configuration, Scalar, ScheduleEntry
 
+LAGS_S = 8.0  # what a device says may be that much older than what it was told
+
 
 class Pending(Struct, frozen=True, gc=False):
     """A command whose outcome is not known yet. ``issued`` is its number, the seq of its `CommandIssued`."""
@@ -146,6 +148,14 @@ class Charger(Struct, frozen=True, gc=False):
     power_t_ms: int | None = None  # when power was last known, or needed not to be because the relay was off
     known_w: float = 0.0  # power at that time
     evse: Evse | None = None  # what an EVSE says beyond that
+
+    def offers_a(self, t_ms: int) -> float | None:
+        """What an EVSE is set to: as it says, but for a moment after a command as it was told; None where neither is known."""
+        evse = self.evse
+        if evse is None:
+            return None
+        told = bool(evse.asked_a) and t_ms - evse.asked_t_ms < LAGS_S * 1000
+        return evse.asked_a if told or evse.offered_a is None else evse.offered_a
 
 
 class Session(Struct, frozen=True, gc=False):

@@ -112,7 +112,7 @@ def _go_on(view: View, supply: Supply, sun: Sun, charger: Charger, memory: Memor
         return _offer(supply, supply.current_a(share_w, phases), phases, _seen(code, view, sun, charger), change)
     if not least and given_up(sun, supply, view.settings, view.t_ms):
         return Decision(OFF, _seen("sun-gone", view, sun, charger), memory)
-    offered_a = _offered(charger, supply)
+    offered_a = charger.offers_a(charger.t_ms) or supply.min_a
     down_a = supply.current_a(share_w, now)
     up_a = supply.current_a(_sustained_w(sun, view.t_ms, CLOUDY_RISE_S if view.cloudy else RISE_S), now)
     up_a = up_a if up_a - offered_a >= WORTH_A else offered_a
@@ -169,16 +169,14 @@ def _mean_w(sun: Sun, t_ms: int) -> float:
     return sum(shares) / len(shares)
 
 
-def _offered(charger: Charger, supply: Supply) -> float:
-    evse = charger.evse
-    offered_a = None if evse is None else evse.offered_a if evse.offered_a is not None else evse.asked_a
-    return offered_a or supply.min_a
-
-
 def _as_is(charger: Charger, supply: Supply) -> SetPoint:
     evse = charger.evse
     asked_a = None if evse is None else evse.asked_a
-    return SetPoint(enabled=True, current_a=asked_a or _offered(charger, supply), phases=_told(supply, supply.now))
+    return SetPoint(
+        enabled=True,
+        current_a=asked_a or charger.offers_a(charger.t_ms) or supply.min_a,
+        phases=_told(supply, supply.now),
+    )
 
 
 def _told(supply: Supply, phases: int) -> int | None:

@@ -1,0 +1,354 @@
+"""Days with sun on which a device lies, is late or falls silent; and on which the daemon does."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+from msgspec import structs
+
+from chargerd.engine.evolve import fold
+from chargerd.model.commands import SetCurrent
+from chargerd.model.events import ChargerRead, CommandIssued, ModeSet
+from chargerd.model.settings import CircuitSettings
+from chargerd.model.state import Site
+from chargerd.sim import sun
+from chargerd.sim.car import Box, Car
+from chargerd.sim.home import HouseBattery
+from chargerd.sim.verify import differences
+from chargerd.store.reader import open_reader
+from tests.house_sun import HOUR, SunDay, evse, home, house_battery
+
+MIN = 60
+NOON = 12 * HOUR
+KINDS = {
+    "silent": {"silent": True},
+    "frozen": {"frozen": True},
+    "flipped": {"factor": -1.0},
+    "tenfold": {"factor": 10.0},
+    "nan": {"nan": True},
+    "far": {"far": True},
+    "slow": {"slow_s": 45.0},
+}
+
+
+def day_of(
+    folder, pv=None, *, mode: str = "solar", battery: bool = True, box: Box | None = None, circuits=(), **settings
+) -> SunDay:
+    """A home with all that can lie: an inverter, a meter, a house battery and an EVSE."""
+    stores = HouseBattery(20_000, soc_pct=60) if battery else None
+    conf = home(evse(mode=mode, **settings), storage=house_battery() if battery else None, circuits=circuits)
+    boxes = {"garage": box or Box(Car(phases=1, capacity_wh=1e6), max_phases=1)}
+    return SunDay(folder, conf, pv=pv or sun.clear_sky(6000), battery=stores, boxes=boxes, from_s=11 * HOUR)
+
+
+def spoil(day: SunDay, channel: str, fault: dict[str, object]) -> None:
+    """Make something wrong with a channel; with nothing, make it right again."""
+    voice = day.evses["garage"].fault if channel == "box" else day.meters.fault(channel)
+    for field, value in {
+        "silent": False,
+        "frozen": False,
+        "factor": 1.0,
+        "nan": False,
+        "far": False,
+        "slow_s": 0.0,
+        **fault,
+    }.items():
+        setattr(voice, field, value)
+
+
+def last_told(day: SunDay) -> float:
+    """The last current that the box was told."""
+    return day.told()[-1][1] if day.told() else 0.0
+
+
+@pytest.mark.parametrize("kind", ["silent", "nan", "far"])
+def test_without_the_grid_meter_a_charge_with_sun_ends_within_its_age(tmp_path, kind):
+    """Wish 5: "the meter was lost, and it charged on"; its readings count for 60 s, and then the car is at 0 W."""
+    day = day_of(tmp_path, circuits=[CircuitSettings("main", 35, meter="grid")])
+    day.until(NOON)
+    assert day.car_w(NOON - MIN, NOON) > 3000
+    spoil(day, "meter1", KINDS[kind])
+    day.until(NOON + 5 * MIN)
+    assert day.code() == "sun-unknown"
+    assert day.car_w(NOON + 90, NOON + 5 * MIN) == 0
+    spoil(day, "meter1", {})
+    day.until(NOON + 15 * MIN)
+    assert day.car_w(NOON + 12 * MIN, NOON + 15 * MIN) > 3000
+
+
+def test_a_meter_that_says_the_same_for_ten_minutes_is_not_believed(tmp_path):
+    """Wish 5: frozen, it would have the car charge through the night."""
+    day = day_of(tmp_path, battery=False)
+    day.until(NOON)
+    spoil(day, "meter1", KINDS["frozen"])
+    day.until(NOON + 12 * MIN)
+    assert day.code() == "sun-unknown"
+    assert day.car_w(NOON + 11 * MIN, NOON + 12 * MIN) == 0
+
+
+def test_a_house_battery_that_says_the_same_for_ten_minutes_is_not_believed(tmp_path):
+    """It would be charged for ever, and the car be given what it no longer takes."""
+    day = day_of(tmp_path)
+    day.until(11 * HOUR + 2 * MIN)
+    day.ask("garage", "off")
+    day.until(11.1 * HOUR)
+    spoil(day, "battery1", KINDS["frozen"])
+    day.ask("garage", "solar")
+    day.until(11.4 * HOUR)
+    assert day.code() == "sun-unknown"
+
+
+@pytest.mark.parametrize("channel", ["meter1", "inverter", "battery1", "box"])
+@pytest.mark.parametrize("kind", KINDS)
+def test_off_slow_and_fast_are_obeyed_whatever_a_device_says(tmp_path, channel, kind):
+    """Wish 6: "and then manual control was blocked as well"; a silent box hears nothing, and is told when it is back."""
+    day = day_of(tmp_path, battery=True)
+    day.until(11 * HOUR + 3 * MIN)
+    spoil(day, channel, KINDS[kind])
+    day.until(11 * HOUR + 5 * MIN)
+    day.ask("garage", "off")
+    if (channel, kind) == ("box", "silent"):
+        day.until(11 * HOUR + 8 * MIN)
+        spoil(day, channel, {})
+    day.until(11 * HOUR + 15 * MIN)
+    assert day.house.box_w(0) == 0
+    day.ask("garage", "slow")
+    day.until(11 * HOUR + 18 * MIN)
+    if (channel, kind) != ("box", "frozen"):
+        assert day.house.box_w(0) == pytest.approx(1380, abs=60)
+
+
+def test_what_a_person_wants_needs_no_meter_at_all(tmp_path):
+    """Wish 11: "it does not start unless every device answers": boots with inverter, meter and battery dead, and charges."""
+    day = day_of(tmp_path, mode="off")
+    for channel in ("meter1", "inverter", "battery1"):
+        spoil(day, channel, KINDS["silent"])
+    day.run.kill()
+    day.events.clear()
+    day.begin()
+    day.until(11 * HOUR + MIN)
+    day.ask("garage", "fast")
+    day.until(11 * HOUR + 5 * MIN)
+    assert day.house.box_w(0) > 3000
+
+
+def test_after_a_start_nothing_is_raised_before_all_was_looked_at(tmp_path):
+    """Wish 10: "full power at start": the first thing a daemon does with a car that charges is to read."""
+    day = day_of(tmp_path, pv=sun.steady(6000))
+    day.until(NOON)
+    before = len(day.told())
+    day.run.kill()
+    day.begin()
+    day.until(NOON + 2)
+    assert len(day.told()) == before
+    assert day.house.box_w(0) > 3000
+    day.until(NOON + 5 * MIN)
+    assert day.starts() == 1, "a restart is no reason to pause"
+
+
+def test_a_session_and_its_energy_outlive_a_kill(tmp_path):
+    """Wish 9: "lost or doubled after a restart": one session, and the energy that the box has counted."""
+    day = day_of(tmp_path)
+    for minutes in (3, 9, 10, 31):
+        day.until(11 * HOUR + minutes * MIN)
+        day.run.kill()
+        day.begin()
+    day.until(NOON)
+    session = day.point().session
+    assert session is not None
+    assert not day.site.ended
+    assert session.energy_wh == pytest.approx(day.house.boxes[0].counter_wh, rel=0.03)
+
+
+def test_a_car_that_charges_although_it_is_paused_is_told_again_and_said_to(tmp_path):
+    """Wish 26: "disabled but charging, and nobody said so"."""
+    box = Box(Car(phases=1, capacity_wh=1e6), max_phases=1)
+    day = day_of(tmp_path, box=box)
+    day.until(11.2 * HOUR)
+    assert box.car is not None
+    box.car.stray_a = 10.0
+    day.ask("garage", "off")
+    day.until(11.3 * HOUR)
+    assert day.code() == "charging-unasked"
+    assert sum(current_a == 0 for _, current_a in day.told(since_s=11.2 * HOUR)) >= 3
+    assert day.modes("device") == [], "it is not adopted in silence"
+
+
+def test_a_house_battery_does_not_empty_into_a_car_that_charges_with_sun(tmp_path):
+    """Wish 20: "overnight the house battery emptied into the car": only what may be borrowed."""
+    pv = lambda at_s: 5000.0 if at_s < NOON else 0.0  # noqa: E731
+    day = day_of(tmp_path, pv=pv)
+    day.until(NOON)
+    stored_wh = day.house.battery.stored_wh
+    day.until(16 * HOUR)
+    house_wh = 300 * 4 / 0.95
+    assert stored_wh - day.house.battery.stored_wh < house_wh + 250
+
+
+def test_a_silent_charger_is_no_charger_that_takes_nothing(tmp_path):
+    """A fuse counts the last set-point of a box that is not read, and not 0 W."""
+    conf = home(
+        evse("a", mode="fast", circuit="feed"),
+        evse("b", mode="off", circuit="feed"),
+        circuits=[CircuitSettings("feed", 24, phases=1)],
+    )
+    boxes = {name: Box(Car(phases=1, capacity_wh=1e6), max_phases=1) for name in "ab"}
+    day = SunDay(tmp_path, conf, pv=sun.steady(0), boxes=boxes)
+    day.until(8.25 * HOUR)
+    day.evses["a"].fault.silent = True
+    day.until(8.5 * HOUR)
+    day.ask("b", "fast")
+    day.until(9 * HOUR)
+    assert max(current_a for _, current_a in day.told("b")) <= 8
+
+
+def test_a_box_that_reports_a_fault_keeps_its_session(tmp_path):
+    """A fault is no unplugging: nothing is offered meanwhile, and afterwards the same session goes on."""
+    day = day_of(tmp_path)
+    real = day.evses["garage"].read
+
+    def faulty():
+        return tuple(
+            structs.replace(r, pilot="F", enabled=False, status="error") for r in real() if isinstance(r, ChargerRead)
+        )
+
+    day.until(11.2 * HOUR)
+    session = day.point().session
+    day.evses["garage"].read = faulty  # type: ignore[method-assign]
+    day.evses["garage"].press()
+    day.until(11.3 * HOUR)
+    assert day.code() == "charger-fault"
+    told = len(day.told())
+    day.evses["garage"].read = real  # type: ignore[method-assign]
+    day.until(11.5 * HOUR)
+    assert len(day.told()) > told
+    assert session is not None
+    assert day.point().session is not None
+    assert day.point().session.number == session.number
+    assert day.car_w(11.45 * HOUR, 11.5 * HOUR) > 3000
+    assert day.modes("device") == []
+
+
+def test_a_charger_that_needs_a_pause_between_commands_loses_none(tmp_path):
+    """NRGkick of the first generation: of two commands within 10 s the second is lost, also when it pauses."""
+    conf = home(evse())
+    day = SunDay(
+        tmp_path,
+        conf,
+        pv=sun.steady(3000),
+        boxes={"garage": Box(Car(phases=1, capacity_wh=1e6), max_phases=1)},
+        pause_s=10.0,
+    )
+    day.until(8 * HOUR + 63)
+    assert day.told()
+    day.ask("garage", "off")
+    day.until(8 * HOUR + 75)
+    assert day.told()[-1] == (8 * HOUR + 70, 0)
+    assert day.evses["garage"].unheard == 0
+    assert not day.evses["garage"].box.enabled
+
+
+def test_a_reading_from_a_cache_does_not_have_a_command_repeated(tmp_path):
+    """A device that follows 3 s late and shows what was 3 s ago is not told twice, and not said not to follow."""
+    boxes = {"garage": Box(Car(phases=1, capacity_wh=1e6), max_phases=1)}
+    day = SunDay(tmp_path, home(evse(), poll_s=1.0), pv=sun.steady(6000), boxes=boxes, from_s=11 * HOUR)
+    day.evses["garage"].fault.slow_s = 3.0
+    day.until(11 * HOUR + 10 * MIN)
+    told = [current_a for _, current_a in day.told()]
+    assert told == [6, 11, 16]
+    assert day.site.chargers["garage-box"].attempts == 0
+
+
+def random_day(folder, seed: int) -> SunDay:
+    """Random sun, load, modes and faults of any device at any time, with restarts of the daemon."""
+    dice = random.Random(seed)
+    sky = sun.clouds(sun.clear_sky(dice.uniform(2000, 9000)), seed, depth=0.9)
+    load = sun.clouds(sun.steady(dice.uniform(300, 6000)), seed + 1, depth=0.9)
+    phases = dice.choice([1, 3])
+    box = Box(Car(phases=dice.choice([1, 2, 3]), capacity_wh=dice.choice([8000, 1e6])), max_phases=phases)
+    stores = HouseBattery(10_000, soc_pct=dice.uniform(10, 100)) if dice.random() < 0.5 else None
+    conf = home(
+        evse(mode=dice.choice(["solar", "min-solar"]), circuit="main", auto_solar_pct=50.0, max_current_a=16),
+        storage=house_battery(max_discharge_for_charging_w=2000) if stores else None,
+        circuits=[CircuitSettings("main", 35, meter="grid")],
+    )
+    day = SunDay(
+        folder,
+        conf,
+        pv=sky,
+        load=load,
+        battery=stores,
+        boxes={"garage": box},
+        from_s=9 * HOUR,
+        switches=phases == 3,
+        pause_s=dice.choice([0.0, 10.0]),
+    )
+    channels = ["meter1", "inverter", "box"] + (["battery1"] if stores else [])
+    at_s = 9.0 * HOUR
+    while at_s < 12 * HOUR:
+        at_s += dice.uniform(30, 900)
+        day.until(at_s)
+        spoil(day, dice.choice(channels), dice.choice([{}, {}, *KINDS.values()]))
+        throw = dice.random()
+        if throw < 0.15:
+            day.ask("garage", dice.choice(["off", "solar", "min-solar", "slow", "fast"]))
+        elif throw < 0.25:
+            day.plug_in("garage", None if dice.random() < 0.5 else Car(phases=1, capacity_wh=1e6))
+        elif throw < 0.35:
+            day.run.kill()
+            day.clock.mono += dice.randrange(120_000)
+            day.begin()
+        elif throw < 0.4:
+            day.evses["garage"].press()
+    return day
+
+
+def test_a_random_day_keeps_every_promise(tmp_path, seed):
+    """Whatever lies: never above a limit, no command without a reason, every pause of the device respected, off is off."""
+    day = random_day(tmp_path, seed)
+    told = day.told()
+    assert all(current_a == 0 or 6 <= current_a <= 16 for _, current_a in told)
+    assert day.evses["garage"].unheard == 0
+    assert all(event.body.reason.code for event in day.all(CommandIssued))
+    assert max((m.cars_w for m, _ in day.moments), default=0) <= 3 * 16 * 245
+    for channel in ("meter1", "inverter", "box"):
+        spoil(day, channel, {})
+    day.plug_in("garage", Car(phases=1, capacity_wh=1e6))
+    day.ask("garage", "off")
+    day.until(day.now_s() + 3 * MIN)
+    assert day.house.box_w(0) == 0
+    day.ask("garage", "slow")
+    day.until(day.now_s() + 5 * MIN)
+    assert day.house.box_w(0) > 1000
+
+
+def test_a_random_day_replays_to_the_same_state_and_the_same_commands(tmp_path, seed):
+    """Folding the log gives the running state; deciding again gives the same commands, as live."""
+    day = random_day(tmp_path, seed)
+    with open_reader(day.path) as log:
+        events = list(log.read())
+    assert fold(Site(), events) == day.run.site
+    assert list(differences(events)) == []
+
+
+def test_killed_at_any_event_the_day_goes_on_as_if_it_had_not_been(tmp_path):
+    """Kill -9 at 40 moments of a sunny hour: the state is that of the log, the session one, and the car charges as without."""
+    (tmp_path / "calm").mkdir()
+    calm = day_of(tmp_path / "calm")
+    calm.until(NOON)
+    (tmp_path / "killed").mkdir()
+    day = day_of(tmp_path / "killed")
+    for n in range(40):
+        day.until(11 * HOUR + n * 90)
+        site = day.run.site
+        day.run.kill()
+        with open_reader(day.path) as log:
+            assert fold(Site(), log.read()) == site
+        day.begin()
+    day.until(NOON)
+    assert not day.site.ended
+    assert day.starts() == 1
+    assert day.wh(lambda m: m.cars_w) == pytest.approx(calm.wh(lambda m: m.cars_w), rel=0.02)
+    assert not list(day.all(ModeSet))
+    assert all(isinstance(c, SetCurrent) for _, c in day.evses["garage"].commands)

@@ -1,0 +1,190 @@
+"""Days with several that want the sun, and fuses above them: who is served, and what is never exceeded."""
+
+from __future__ import annotations
+
+import random
+from collections import deque
+from itertools import pairwise
+
+import pytest
+from msgspec import structs
+
+from chargerd.model.settings import CircuitSettings
+from chargerd.sim import sun
+from chargerd.sim.car import Box, Car
+from chargerd.sim.home import HouseBattery
+from tests.house_sun import HOUR, SunDay, evse, home, house_battery
+
+MIN = 60
+
+
+def one_phase(capacity_wh: float = 1e6, **car: float) -> Box:
+    """An EVSE on one phase, and a car."""
+    return Box(Car(phases=1, capacity_wh=capacity_wh, **car), max_phases=1)
+
+
+def box_w(day: SunDay, name: str) -> float:
+    """What the car on an EVSE takes now."""
+    return day.house.box_w(list(day.evses).index(name))
+
+
+def test_one_at_a_time_the_second_waits_until_the_first_is_done(tmp_path):
+    """S1-26: two plugged in: never both, and the second begins when the first is full."""
+    conf = home(evse("a"), evse("b"), sharing="one-at-a-time")
+    day = SunDay(tmp_path, conf, pv=sun.steady(6000), boxes={"a": one_phase(6000, soc_pct=50), "b": one_phase()})
+    both = 0
+    for minute in range(1, 180):
+        day.until(8 * HOUR + minute * MIN)
+        both += box_w(day, "a") > 100 and box_w(day, "b") > 100
+    assert both == 0
+    assert "waiting-for-other" in day.codes("b")
+    assert day.house.boxes[0].car.soc_pct > 99
+    assert box_w(day, "b") > 3000
+
+
+def test_two_cars_share_and_neither_starts_the_other_off(tmp_path):
+    """Wish 25: "both start, then one stops": with sun for one the second waits, with sun for two both charge."""
+    pv = lambda at_s: 2300.0 if at_s < 9 * HOUR else 5300.0  # noqa: E731
+    day = SunDay(tmp_path, home(evse("a"), evse("b")), pv=pv, boxes={"a": one_phase(), "b": one_phase()})
+    day.until(9 * HOUR)
+    assert (day.starts("a"), day.starts("b")) == (1, 0)
+    day.until(10 * HOUR)
+    assert (day.starts("a"), day.starts("b")) == (1, 1)
+    assert box_w(day, "a") == pytest.approx(box_w(day, "b"), abs=300)
+    assert day.car_w(9.5 * HOUR, 10 * HOUR) == pytest.approx(4800, abs=300)
+
+
+def test_who_comes_first_is_served_first(tmp_path):
+    """S1-26: the car of higher priority takes the sun from one that charges already."""
+    conf = home(evse("a"), evse("b", priority=1))
+    day = SunDay(tmp_path, conf, pv=sun.steady(2600), boxes={"a": one_phase(), "b": Box(None, max_phases=1)})
+    day.until(8.5 * HOUR)
+    assert box_w(day, "a") > 1300
+    day.plug_in("b", Car(phases=1))
+    day.until(9 * HOUR)
+    assert box_w(day, "a") == 0
+    assert box_w(day, "b") > 1300
+
+
+def fuse(current_a: float = 25, **settings: object) -> CircuitSettings:
+    """The main fuse, with the meter at the grid connection."""
+    return structs.replace(CircuitSettings("main", current_a, meter="grid"), **settings)
+
+
+def highest_a(day: SunDay, from_s: float, phase: int = 0) -> float:
+    """The largest current that was drawn from the grid on a phase for half a minute or longer, in A."""
+    worst, last_30 = 0.0, deque[tuple[float, float]]()
+    for moment, _ in day.moments:
+        if moment.at_s < from_s:
+            continue
+        last_30.append((moment.at_s, moment.grids_w[phase] / moment.voltages_v[phase]))
+        while last_30[0][0] < moment.at_s - 30:
+            last_30.popleft()
+        if moment.at_s - from_s >= 30:
+            worst = max(worst, min(a for _, a in last_30))
+    return worst
+
+
+def test_a_load_that_comes_lowers_the_car_at_once_and_the_fuse_is_kept(tmp_path):
+    """S1-42: 25 A per phase; oven and kettle leave 8 A, then nothing: the car is lowered in one step, and paused."""
+    load = lambda at_s: 300.0 + 3900 * 2 * (8.5 * HOUR <= at_s < 9 * HOUR) + 6000 * 2 * (at_s >= 9 * HOUR)  # noqa: E731
+    conf = home(evse(mode="fast", circuit="main"), circuits=[fuse()])
+    day = SunDay(tmp_path, conf, pv=sun.steady(0), load=load, boxes={"garage": one_phase()})
+    day.until(8.5 * HOUR)
+    assert day.told()[-1][1] == 16
+    day.until(9 * HOUR)
+    lowered = day.told(since_s=8.5 * HOUR)
+    assert lowered[0][0] <= 8.5 * HOUR + 20
+    assert 6 <= lowered[0][1] <= 25 - 3900 / 230
+    assert day.code() == "circuit-limit"
+    day.until(9.5 * HOUR)
+    assert box_w(day, "garage") == 0
+    assert highest_a(day, 8.25 * HOUR) <= max(25, 6300 / 220)
+
+
+def test_two_cars_that_start_in_one_cycle_are_not_both_given_what_is_there_for_one(tmp_path):
+    """Wish 8: "load management overshoots at start": reserve before grant, least first, then up in steps."""
+    conf = home(evse("a", mode="fast", circuit="main"), evse("b", mode="fast", circuit="main"), circuits=[fuse(20)])
+    day = SunDay(tmp_path, conf, pv=sun.steady(0), boxes={"a": one_phase(), "b": one_phase()})
+    day.until(8.5 * HOUR)
+    assert box_w(day, "a") > 1000
+    assert box_w(day, "b") > 1000
+    assert max(m.grids_w[0] / m.voltages_v[0] for m, _ in day.moments) <= 20
+    first = [told[0] for told in (day.told("a"), day.told("b"))]
+    assert [current_a for _, current_a in first] == [6, 6]
+
+
+def test_a_fuse_without_its_meter_leaves_the_guaranteed_share(tmp_path):
+    """Wish 5: "the meter was lost and it went to the maximum": within its age it falls to what is safe whatever the house draws."""
+    conf = home(
+        evse("a", mode="fast", circuit="main"),
+        evse("b", mode="fast", circuit="main"),
+        circuits=[fuse(guaranteed_current_a=14)],
+    )
+    day = SunDay(tmp_path, conf, pv=sun.steady(0), boxes={"a": one_phase(), "b": one_phase()})
+    day.until(8.5 * HOUR)
+    for channel in ("meter1", "inverter"):
+        day.meters.fault(channel).silent = True
+    day.until(8.5 * HOUR + 90)
+    assert sum(day.told(name)[-1][1] for name in ("a", "b")) <= 14
+    assert "circuit-blind" in {day.code("a"), day.code("b")}
+    day.until(9 * HOUR)
+    assert sum(day.told(name)[-1][1] for name in ("a", "b")) <= 14
+    assert box_w(day, "a") + box_w(day, "b") > 1300
+
+
+def test_a_circuit_without_a_meter_is_the_sum_of_what_hangs_on_it(tmp_path):
+    """S1-42: two boxes on a 20 A feed to the garage."""
+    feed = CircuitSettings("garage", 20, phases=1)
+    conf = home(evse("a", mode="fast", circuit="garage"), evse("b", mode="fast", circuit="garage"), circuits=[feed])
+    day = SunDay(tmp_path, conf, pv=sun.steady(0), boxes={"a": one_phase(), "b": one_phase()})
+    day.until(9 * HOUR)
+    assert box_w(day, "a") + box_w(day, "b") > 3000
+    assert max(m.cars_w / m.voltages_v[0] for m, _ in day.moments) <= 20.1
+
+
+def test_house_battery_is_part_of_what_the_fuse_bears(tmp_path):
+    """Wish 8: "it ignores the battery": one that is charged from the grid leaves less for the car."""
+    battery = HouseBattery(50_000, soc_pct=50, max_charge_w=4000)
+    conf = home(evse(mode="fast", circuit="main"), circuits=[fuse(16)], storage=house_battery())
+    day = SunDay(
+        tmp_path, conf, pv=sun.steady(0), load=sun.steady(9000), battery=battery, boxes={"garage": one_phase()}
+    )
+    day.until(9 * HOUR)
+    worst = max(m.grids_w[0] / m.voltages_v[0] for m, _ in day.moments if m.at_s > 8.1 * HOUR)
+    assert worst <= 16.5
+
+
+def busy(seed: int) -> sun.Power:
+    """A house in which big things are switched on and off at random, never more than 30 A on a phase."""
+    dice = random.Random(seed)
+    spells = [(dice.uniform(0, 14_000) * (dice.random() < 0.5), dice.randrange(30, 600)) for _ in range(400)]
+
+    def power_w(at_s: float) -> float:
+        left_s = (at_s - 8 * HOUR) % sum(s for _, s in spells)
+        for watts, lasts_s in spells:
+            if left_s < lasts_s:
+                return 200.0 + watts
+            left_s -= lasts_s
+        return 200.0
+
+    return power_w
+
+
+def test_on_random_days_the_fuse_bears_what_is_decided(tmp_path, seed):
+    """S1-42, wish 8: two cars, random loads and clouds: above 35 A a phase only while a reading and a command are under way."""
+    dice = random.Random(seed)
+    modes = [dice.choice(["solar", "fast", "min-solar", "slow"]) for _ in range(2)]
+    points = [evse(name, mode=mode, circuit="main") for name, mode in zip("ab", modes, strict=True)]
+    sky = sun.clouds(sun.clear_sky(7000), seed)
+    boxes = {"a": one_phase(), "b": Box(Car(phases=3, capacity_wh=1e6))}
+    day = SunDay(
+        tmp_path, home(*points, circuits=[fuse(35)]), pv=sky, load=busy(seed), boxes=boxes, switches=dice.random() < 0.5
+    )
+    day.until(10 * HOUR)
+    house_only = [max(0.0, m.load_w * 0.5) / m.voltages_v[0] for m, _ in day.moments]
+    assert max(house_only) < 35
+    assert highest_a(day, 8 * HOUR) <= 35.5
+    for name in "ab":
+        assert all(a == 0 or 6 <= a <= 16 for _, a in day.told(name))
+        assert all(later <= before + 5 for (_, before), (_, later) in pairwise(day.told(name)) if before)
