@@ -6,8 +6,9 @@ from typing import Any
 
 from chargerd.daemon.context import Context, no_loadpoint
 from chargerd.daemon.status import because, known_text, loadpoint_row, moment_fields, reason_row, target_text
+from chargerd.engine.balance import SUN
 from chargerd.engine.describe import mode_of, settings_of, target_of
-from chargerd.engine.limits import fresh
+from chargerd.engine.limits import Case, fresh
 from chargerd.engine.step import case_of
 from chargerd.engine.why import Change, changes, obstacles
 from chargerd.model.events import Reason
@@ -71,7 +72,7 @@ def why(context: Context, name: str, wanted: str | None = None) -> dict[str, Any
         loadpoint=row,
         lines=[{"label": label, "text": text} for label, text in lines if text],
         limits=[reason_row(context, reason) for reason in blocked],
-        changes=[_change(context, change) for change in found],
+        changes=[_change(context, change, _thing(context, name)) for change in found],
         policy=None if decided is None else decided.policy,
         seq=site.loadpoints[name].decided_seq or None,
         next_step=row["next_step"],
@@ -113,7 +114,7 @@ def _lines(
     loadpoint = context.site.loadpoints[name]
     session, decided = loadpoint.session or loadpoint.last_session, loadpoint.decided
     held = "" if row["held_by"] is None else f"by {row['held_by']}: nothing is sent but lease renewals"
-    event = ""
+    event, thing = "", _thing(context, name)
     if decided is not None:
         when = context.clock(loadpoint.decided_at_ms)
         event = f"policy {decided.policy} on event {loadpoint.decided_seq} at {when}"
@@ -123,17 +124,24 @@ def _lines(
         ("Missing", _missing(context, name)),
         ("Session" if loadpoint.session else "Last session", "" if session is None else _session(context, session)),
         ("Read", _read_text(row)),
-        ("Limits", _limits(context, found, blocked)),
+        ("Limits", _limits(context, found, blocked, thing)),
         ("Held", held),
-        (f"Would be {_plain(state)}" if state else "Would change if", _would(context, found, blocked, state)),
+        (f"Would be {_plain(state)}" if state else "Would change if", _would(context, found, blocked, state, thing)),
         ("Decided by", event),
     ]
+
+
+def _thing(context: Context, name: str) -> str:
+    """What the loadpoint's charger is called."""
+    return "the EVSE" if context.site.configuration.loadpoints[name].kind == "evse" else "the plug"
 
 
 def _wanted(context: Context, name: str) -> str:
     site, loadpoint = context.site, context.site.loadpoints[name]
     by = f", set by {loadpoint.mode_by}" if loadpoint.mode_by else ""
     until = f" until {context.clock(loadpoint.mode_until_ms)}" if loadpoint.mode_until_ms else ""
+    if site.configuration.loadpoints[name].kind != "battery":
+        return f"mode {mode_of(site, name)}{until}{by}"
     target = target_text(settings_of(site, name), target_of(site, name))
     aimed = f", set by {loadpoint.target_by}" if loadpoint.target is not None else ""
     once = " for this session" if loadpoint.target_once else ""
@@ -147,6 +155,8 @@ def _missing(context: Context, name: str) -> str:
     if session is None:
         return ""
     case = case_of(site, name, site.t_ms + max(0, context.now_ms - site.wall_ms), context.now_ms)
+    if case.supply is not None:
+        return _missing_sun(case)
     charger, limit_wh = case.charger, case.settings.profile.energy_limit_wh
     most = f"energy unknown, at most {energy(max(0.0, limit_wh - session.energy_wh))} before its limit"
     if charger is None or not charger.enabled or charger.power_w is None or not fresh(case):
@@ -157,6 +167,16 @@ def _missing(context: Context, name: str) -> str:
     if above_w < 0:
         return "nothing: power is below the target's level, which has to be seen for a while"
     return f"{power(above_w)}: from {power(charger.power_w)} to below {power(session.stop_w)}; {most}"
+
+
+def _missing_sun(case: Case) -> str:
+    """What the sun lacks for an EVSE that follows it."""
+    if case.mode not in SUN or case.supply is None:
+        return ""
+    if case.sun is None or case.sun.share_w is None:
+        return f"unknown while {case.sun.missing or 'the grid'} is not read" if case.sun is not None else ""
+    lacks_w = case.supply.min_w - case.sun.share_w
+    return "" if lacks_w <= 0 else f"{power(lacks_w)} of sun: {power(case.sun.share_w)} of {power(case.supply.min_w)}"
 
 
 def _session(context: Context, session: Session) -> str:
@@ -172,21 +192,24 @@ def _read_text(row: dict[str, Any]) -> str:
     return f"{on}{drawn}, {duration(row['read_age_s'])} ago"
 
 
-def _limits(context: Context, found: tuple[Change, ...], blocked: tuple[Reason, ...]) -> str:
+def _limits(context: Context, found: tuple[Change, ...], blocked: tuple[Reason, ...], thing: str) -> str:
     """The limits that speak, each in its own words; if none does, those that are next to."""
     if blocked:
         return " · ".join(sentence(reason, context.zone) for reason in blocked)
     near = [change for change in found if change.verdict.limit and change.distance < 1]
     codes = dict.fromkeys(change.verdict.reason.code for change in near)
     first = [next(change for change in near if change.verdict.reason.code == code) for code in codes]
-    nearest = " · ".join(change_text(context, change) for change in first[:2])
+    nearest = " · ".join(change_text(context, change, thing) for change in first[:2])
     return "none reached" + (f"; nearest: {nearest}" if nearest else "")
 
 
-def _would(context: Context, found: tuple[Change, ...], blocked: tuple[Reason, ...], state: str | None) -> str:
+def _would(
+    context: Context, found: tuple[Change, ...], blocked: tuple[Reason, ...], state: str | None, thing: str
+) -> str:
     """The changes in words, one for each input, the smallest first."""
     if found:
-        return ("if " if state else "") + " · ".join(change_text(context, change) for change in _told(found)[:SHOWN])
+        texts = [change_text(context, change, thing) for change in _told(found)[:SHOWN]]
+        return ("if " if state else "") + " · ".join(texts)
     if state is None:
         return "nothing was found that would change it alone"
     if len(blocked) > 1:
@@ -201,14 +224,16 @@ def _told(found: tuple[Change, ...]) -> list[Change]:
     return [c for c in found if c.input not in GROWN or c.verdict.reason.code not in by_time]
 
 
-def change_text(context: Context, change: Change) -> str:
+def change_text(context: Context, change: Change, thing: str = "the plug") -> str:
     """A change as it stands after "if"; an input without words of its own goes by its name."""
     name, before, after = change.input, change.before, change.after
+    if name == "enabled" and thing == "the EVSE":
+        return f"somebody has it {'charge' if after else 'pause'} at the EVSE or the vehicle"
     kept = f" for {duration(change.kept_ms / 1000)}" if change.kept_ms else ""
     if (name, after) in TURNS:
-        return TURNS[name, after] + kept
+        return TURNS[name, after].replace("the plug", thing) + kept
     if name == "answers":
-        return f"the plug does not answer{kept} ({_then(change)})"
+        return f"{thing} does not answer{kept} ({_then(change)})"
     if name in ("mode", "target"):
         return f"{name} becomes {after}{kept}"
     assert isinstance(after, int | float)
@@ -237,7 +262,7 @@ def _shown(name: str, value: float) -> str:
     return f"{value:.3g} h" if name.endswith("_h") else shown(name, value)
 
 
-def _change(context: Context, change: Change) -> dict[str, Any]:
+def _change(context: Context, change: Change, thing: str) -> dict[str, Any]:
     at_ms = int(change.after) if change.input == "time" and isinstance(change.after, int | float) else None
     verdict = change.verdict
     return {
@@ -253,5 +278,5 @@ def _change(context: Context, change: Change) -> dict[str, Any]:
         "word": verdict.word,
         "reason": reason_row(context, verdict.reason),
         "distance": round(change.distance, 6),
-        "text": change_text(context, change),
+        "text": change_text(context, change, thing),
     }

@@ -9,17 +9,21 @@ from collections.abc import Callable
 
 from msgspec import Struct, structs
 
-from chargerd.engine import limits
+from chargerd.engine import balance, evses, limits
 from chargerd.engine.evolve import fold
 from chargerd.engine.limits import Case, Granted
 from chargerd.engine.settings import policy_of, settings_of
 from chargerd.engine.step import case_of, judge
 from chargerd.model.decision import Decision
-from chargerd.model.events import Body, ChargerRead, Decided, Event, Reason
+from chargerd.model.events import Body, ChargerRead, Decided, Event, MeterRead, Reason, StorageRead, Tick
 from chargerd.model.reasons import ALARMS, word
-from chargerd.model.state import Session, Site
+from chargerd.model.state import Charger, Session, Site
+from chargerd.policies.consumer import NOTHING_W
 
 BY = "why"
+FOLLOWED_MS = 300_000  # so far ahead the sun is followed step by step
+FOLLOWED_STEP_MS = 30_000
+HAIR_W = 0.01
 SO_FAR = tuple(
     field
     for field, kind in Session.__annotations__.items()
@@ -59,6 +63,8 @@ class Verdict(Struct, frozen=True, gc=False):
             return "unknown"
         if self.outcome is not None:
             finished = self.outcome in ("finished", "already-full")
+            if self.outcome == "full-or-refused":
+                return "suspended_ev"
             return "suspended_evse" if finished else "fault" if self.outcome in ALARMS else "idle"
         if not self.session:
             return "idle"
@@ -97,6 +103,7 @@ class World:
         decision, _ = self._judged(self.case)
         pace_s = self.case.device_settings.poll_fast_s if decision.near else self.case.device_settings.poll_s
         self.pace_ms = max(1, round(pace_s * 1000))
+        self.around = self._alive() if name in site.sunny else frozenset()
         self.now = self.verdict(site, 0)
 
     def reading(self) -> ChargerRead:
@@ -104,17 +111,74 @@ class World:
         charger = self.site.chargers.get(self.address)
         if charger is None or charger.enabled is None:
             return ChargerRead(self.channel, enabled=False, power_w=0.0)
-        return ChargerRead(
-            self.channel, charger.enabled, charger.power_w, charger.voltage_v, charger.current_a, charger.energy_wh,
-            charger.lease_s, charger.timer,
-        )  # fmt: skip
+        return _again(self.channel, charger)
+
+    def _alive(self) -> frozenset[str]:
+        """Addresses that answer now, beside this charger: as far as anybody can know they go on doing so."""
+        site, t_ms = self.site, self.case.t_ms
+        read = [(address, meter.seq, meter.t_ms) for address, meter in site.meters.items()]
+        read += [(address, storage.seq, storage.t_ms) for address, storage in site.storages.items()]
+        read += [(address, charger.seq, charger.t_ms) for address, charger in site.chargers.items()]
+        return frozenset(
+            address
+            for address, seq, read_t_ms in read
+            if address != self.address
+            and address.partition("/")[0] in site.configuration.devices
+            and seq >= site.run_seq
+            and t_ms - read_t_ms <= site.configuration.device_of(address).max_age_s * 1000
+        )
+
+    def _still(self, site: Site) -> list[tuple[str, Body]]:
+        """What all others say once more: the same, but for a hair, for a meter that says the very same is not believed."""
+        found: list[tuple[str, Body]] = []
+        for address in self.around:
+            source, _, channel = address.partition("/")
+            if (meter := site.meters.get(address)) is not None:
+                power_w = meter.power_w + HAIR_W if meter.power_w else meter.power_w
+                read = MeterRead(
+                    channel, power_w, *meter.powers_w, *meter.currents_a, *meter.voltages_v, meter.import_wh,
+                    meter.export_wh, None, meter.dc_power_w, meter.temperature_c, meter.status,
+                )  # fmt: skip
+                found.append((source, read))
+            elif (held := site.storages.get(address)) is not None:
+                storage = StorageRead(
+                    channel, held.power_w, held.soc_pct, held.soh_pct, held.capacity_wh, held.max_charge_w,
+                    held.max_discharge_w, None, None, held.temperature_c, held.status,
+                )  # fmt: skip
+                found.append((source, storage))
+            else:
+                found.append((source, _again(channel, site.chargers[address])))
+        return found
+
+    def surplus_w(self) -> float | None:
+        """What those that follow the sun may use together."""
+        return balance.picture(self.site, self.case.t_ms).surplus_w if self.around else None
+
+    def with_surplus(self, surplus_w: float) -> Site:
+        """The state in which the grid meters show that much more or less being left over."""
+        site, more_w = self.site, surplus_w - (self.surplus_w() or 0.0)
+        meters = dict(site.meters)
+        for settings in site.configuration.meters.values():
+            address = f"{settings.device}/{settings.channel}" if settings.channel else settings.device
+            meter = meters.get(address)
+            if settings.role == "grid" and meter is not None and meter.power_w is not None:
+                power_w = meter.power_w + (more_w if settings.invert else -more_w)
+                meters[address] = structs.replace(meter, power_w=power_w, same_t_ms=self.case.t_ms)
+        return structs.replace(site, meters=meters)
+
+    def with_level(self, soc_pct: float) -> Site:
+        """The state in which every house battery has another level."""
+        storages = {key: structs.replace(one, soc_pct=soc_pct) for key, one in self.site.storages.items()}
+        return structs.replace(self.site, storages=storages)
 
     def told(self, site: Site, after_ms: int, *bodies: Body) -> Site:
         """The state after these facts, ``after_ms`` from now."""
         by_ms = self.late_ms + after_ms - (site.wall_ms - self.site.wall_ms)
+        facts = [(self.source if isinstance(body, ChargerRead) else BY, body) for body in bodies]
+        if self.around and any(isinstance(body, ChargerRead) for body in bodies):
+            facts = [*self._still(site), *facts, ("engine", Tick())]  # what the sun leaves over is followed by ticks
         events: list[Event] = []
-        for body in bodies:
-            source = self.source if isinstance(body, ChargerRead) else BY
+        for source, body in facts:
             at = Event(site.seq + 1 + len(events), site.at_ms + by_ms, site.mono_ms + by_ms, site.boot, source, body)
             events.append(at)
         return fold(site, events)
@@ -147,6 +211,9 @@ class World:
         if read is None:
             return site
         before = site.loadpoints[self.name].session
+        if self.around and after_ms - from_ms <= FOLLOWED_MS:  # sun that is borrowed is added up from tick to tick
+            for at_ms in range(from_ms + FOLLOWED_STEP_MS, after_ms, FOLLOWED_STEP_MS):
+                site = self.told(site, at_ms, read)
         site = self.told(site, after_ms, read)
         point = site.loadpoints[self.name]
         if before is None or point.session is None:
@@ -189,10 +256,27 @@ class World:
         if enabled is None and case.charger is not None:
             enabled = case.charger.enabled
         charger = case.charger
-        drawing = charger is None or not charger.enabled or (charger.power_w or 0.0) > case.settings.profile.idle_w
+        least_w = {"evse": evses.DRAWS_W, "consumer": NOTHING_W}.get(case.settings.kind, case.settings.profile.idle_w)
+        drawing = charger is None or not charger.enabled or (evses.drawn_w(charger) or 0.0) > least_w
         limit, stale = granted.limit, not limits.fresh(case)
         reason = limit or decision.reason
-        session = case.session is not None
+        session = case.session is not None or case.settings.kind == "consumer"
         return Verdict(
             granted.grant.enabled, enabled, granted.outcome, reason, limit is not None, drawing, session, stale
         )
+
+
+def _again(channel: str, charger: Charger) -> ChargerRead:
+    """A charger's last reading once more."""
+    read = ChargerRead(
+        channel, charger.enabled, charger.power_w, charger.voltage_v, charger.current_a, charger.energy_wh,
+        charger.lease_s, charger.timer,
+    )  # fmt: skip
+    evse = charger.evse
+    if evse is None:
+        return read
+    (one_a, two_a, three_a), (one_v, two_v, three_v) = evse.currents_a, evse.voltages_v
+    return structs.replace(
+        read, pilot=evse.pilot, offered_a=evse.offered_a, phases=evse.phases, current_l1_a=one_a, current_l2_a=two_a,
+        current_l3_a=three_a, voltage_l1_v=one_v, voltage_l2_v=two_v, voltage_l3_v=three_v, status=evse.status,
+    )  # fmt: skip

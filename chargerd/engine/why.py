@@ -38,6 +38,7 @@ KEPT_MS = 300_000  # a value that has not turned the decision after this long is
 HORIZON_MS = 8 * 86_400_000  # a weekly start comes within it
 SECOND_MS = 1000
 OUTWARD = (1 / 32, 1 / 4, 1, 8, 64, 1024)  # of a value's size: where a number is tried first
+SURPLUS_W = (100.0, 500.0, 2000.0, 8000.0, 25_000.0)  # how much more or less sun is tried first
 _UNITS = {"_ms": 60_000.0, "_wh": 10.0}  # size of a number that is still 0
 _WHOLE = frozenset(
     field
@@ -111,7 +112,10 @@ class _Search:
         if found:  # what turns by itself before a value has been kept long enough is time's doing
             self.kept_ms = max(0, min(KEPT_MS, found[0].kept_ms - SECOND_MS))
         found += [*self._silent(found[0].kept_ms if found else 0 if ending else HORIZON_MS)]
-        found += [*self._read(), *self._added_up()]
+        if self.world.settings.kind == "battery":
+            found += [*self._read(), *self._added_up()]
+        else:
+            found += self._left_over()
         found += [*self._asked(), *self._stood_otherwise(), *self._set()]
         return tuple(sorted(found, key=lambda change: (change.distance, change.input)))
 
@@ -190,6 +194,28 @@ class _Search:
                     partial(self._reading, field),
                     whole=field in _WHOLE,
                 )
+
+    def _left_over(self) -> Iterator[Change]:
+        """The sun leaves more or less over, or the house battery is fuller or emptier."""
+        world = self.world
+        surplus_w = world.surplus_w()
+        if surplus_w is None or self.read is None:
+            return
+        upward = [surplus_w + more_w for more_w in SURPLUS_W]
+        downward = [surplus_w - more_w for more_w in SURPLUS_W]
+        yield from self._nearest("surplus_w", surplus_w, (downward, upward), self._with_surplus, whole=False)
+        levels = [storage.soc_pct for storage in world.site.storages.values()]
+        if len(levels) == 1 and levels[0] is not None:
+            soc_pct = levels[0]
+            fuller = [pct for pct in (soc_pct + 5, soc_pct + 20, 100.0) if soc_pct < pct <= 100]
+            emptier = [pct for pct in (soc_pct - 5, soc_pct - 20, 0.0) if 0 <= pct < soc_pct]
+            yield from self._nearest("house_battery_pct", soc_pct, (emptier, fuller), self._with_level, whole=False)
+
+    def _with_surplus(self, surplus_w: float) -> Imagined:
+        return self.world.with_surplus(surplus_w), (), self.read
+
+    def _with_level(self, soc_pct: float) -> Imagined:
+        return self.world.with_level(soc_pct), (), self.read
 
     def _added_up(self) -> Iterator[Change]:
         """The session has taken more, or has been on for longer: what it cannot do while the charger is off."""
@@ -282,7 +308,7 @@ class _Search:
             if other != mode:
                 yield from self._tried("mode", mode, other, 1.0, (site, (ModeSet(name, other, BY),), read))
         for other in TARGETS:
-            if other != target:
+            if other != target and world.settings.kind == "battery":
                 yield from self._tried("target", target, other, 1.1, (site, (TargetSet(name, other, BY),), read))
         hold = site.hold or site.loadpoints[name].hold
         if hold is not None:

@@ -1,0 +1,83 @@
+"""What would change a decision about the sun: the surplus that is named really turns it, and what is not there is not spoken of."""
+
+import pytest
+
+from chargerd.daemon.why import why
+from chargerd.protocol.table import METHODS
+from chargerd.sim.homes import METER
+from tests.daemon.hub import context
+from tests.protocol.conform import wrong_fields
+from tests.sunny import Home, with_point
+
+
+@pytest.fixture
+def home(tmp_path):
+    """A car that waits since the sun went, an hour after noon."""
+    home = Home(tmp_path, with_point("rod", mode="off"))
+    home.until(1800)
+    home.sun_w = 900.0
+    home.until(3600)
+    yield home
+    home.run.kill()
+
+
+def lines(reply: dict) -> dict[str, str]:
+    """Label → text."""
+    return {line["label"]: line["text"] for line in reply["lines"]}
+
+
+def test_a_waiting_car_is_told_how_much_sun_it_lacks_and_what_would_bring_it(home):
+    """No target is spoken of, no cut-off; the surplus that is needed and for how long."""
+    reply = why(context(home), "garage", "charging")
+    assert wrong_fields(reply, METHODS["GetWhy"].reply) == []
+    told = lines(reply)
+    assert told["Wanted"] == "mode solar"
+    assert told["Missing"] == "1.1 kW of sun: 300 W of 1.4 kW"
+    assert told["Would be charging"].startswith("if surplus rises above 1.4 kW for 60 s (charging)")
+
+
+@pytest.mark.parametrize(("part", "charges"), [(1.02, True), (0.98, False)])
+def test_the_surplus_that_is_named_is_the_one_that_turns_it(home, part, charges):
+    """A little more than that, kept for as long as was said, and the real engine begins; a little less, and it does not."""
+    change = next(c for c in why(context(home), "garage")["changes"] if c["input"] == "surplus_w")
+    home.sun_w += (change["to"] - change["from"]) * part
+    home.until(3600 + change["held_s"] + 60)
+    assert home.run.site.chargers["box"].enabled is charges
+
+
+def test_a_charging_car_stops_when_the_sun_has_been_gone_for_what_may_be_borrowed(home):
+    """The time that is named is the one after which the borrowed energy is used up, within a reading or two."""
+    home.sun_w = 6000.0
+    home.until(7200)
+    change = next(c for c in why(context(home), "garage")["changes"] if c["input"] == "surplus_w")
+    assert change["word"] == "waiting"
+    home.battery.held = True
+    home.sun_w += change["to"] - change["from"] - 300
+    home.until(7200 + change["held_s"] + 60)
+    assert home.run.site.chargers["box"].enabled is False
+
+
+def test_a_meter_that_is_missing_is_what_is_missing(home):
+    """No number is made up for a surplus that nobody knows; asking for another mode still helps."""
+    home.meters.fault(METER).silent = True
+    home.until(4000)
+    reply = why(context(home), "garage", "charging")
+    told = lines(reply)
+    assert told["Missing"] == "unknown while grid is not read"
+    assert told["Would be charging"] == "if mode becomes min-solar · mode becomes slow · mode becomes fast"
+
+
+def test_without_a_vehicle_no_mode_would_help(home):
+    """Nobody is sent to change the mode of an empty place."""
+    home.house.connect(0, None, home.clock.true_s())
+    home.until(3700)
+    assert lines(why(context(home), "garage", "charging"))["Would be charging"] == "no single change leads there"
+
+
+def test_a_consumer_is_answered_too(home):
+    """It is on because somebody wants it; its plug may fall silent."""
+    home.ask("rod", "fast")
+    home.until(3700)
+    reply = why(context(home), "rod")
+    assert reply["text"] == "rod is charging since 13:00: on because somebody wants it so."
+    assert "the plug does not answer" in lines(reply)["Would change if"]
