@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from difflib import get_close_matches
 from typing import Any, TextIO
 
-from chargerd.model.events import ChargerRead, ConfigLoaded
+from chargerd.model.events import ChargerRead, ConfigLoaded, MeterRead, StorageRead
 from chargerd.model.settings import Configuration
 from chargerd.model.state import Session
 from chargerd.sim.chain import last_of
@@ -20,20 +20,23 @@ from chargerd.store.rest import Lost, rest
 
 READINGS = (
     "at", "seq", "loadpoint", "charger", "enabled", "power_w", "voltage_v", "current_a", "energy_wh", "lease_s",
-    "timer", "measured_at",
+    "timer", "measured_at", "role", "name", "soc_pct", "import_wh", "export_wh", "dc_power_w", "temperature_c", "status",
+    "pilot", "offered_a", "phases", "current_l1_a", "current_l2_a", "current_l3_a",
 )  # fmt: skip
+SAME = READINGS[READINGS.index("soc_pct") :]
 SESSIONS = (
     "number", "loadpoint", "profile", "target", "by", "started_at", "ended_at", "duration_s", "on_s", "energy_wh",
-    "estimated_wh", "peak_w", "outcome", "reason",
+    "estimated_wh", "peak_w", "outcome", "reason", "solar_wh", "cost", "priced_wh", "currency",
 )  # fmt: skip
 
+ROLES = {ChargerRead: "charger", MeterRead: "meter", StorageRead: "storage"}
 Row = dict[str, Any]
 
 
 def readings(
     log: Reader, first_seq: int, last_seq: int, names: Iterable[str], losing: Callable[[Lost], object]
 ) -> Iterator[Row]:
-    """Every reading of chargers between two events; of these loadpoints, devices and addresses, or of all.
+    """Every reading between two events; of these loadpoints, meters, house batteries, devices and addresses, or of all.
 
     ``losing`` is told of events that are lost; it goes on behind them. Raises `Refused` for a name that no configuration in
     the log has.
@@ -47,7 +50,7 @@ def _readings(
     log: Reader, first_seq: int, last_seq: int, wanted: frozenset[str], losing: Callable[[Lost], object]
 ) -> Iterator[Row]:
     before = last_of(log, ConfigLoaded, first_seq)
-    points = {} if before is None or not isinstance(before.body, ConfigLoaded) else _points(before.body.configuration)
+    known = {} if before is None or not isinstance(before.body, ConfigLoaded) else _known(before.body.configuration)
     for event in rest(log, first_seq, last_seq) if first_seq <= last_seq else ():
         if isinstance(event, Lost):
             if not event.given_up:
@@ -55,27 +58,26 @@ def _readings(
             continue
         body = event.body
         if isinstance(body, ConfigLoaded):
-            points = _points(body.configuration)
-        if not isinstance(body, ChargerRead):
+            known = _known(body.configuration)
+        if not isinstance(body, ChargerRead | MeterRead | StorageRead):
             continue
         address = f"{event.source}/{body.channel}" if body.channel else event.source
-        loadpoint = points.get(address)
-        if wanted and not wanted & {event.source, address, loadpoint}:
+        role, name = known.get(address, (ROLES[type(body)], None))
+        if wanted and not wanted & {event.source, address, name}:
             continue
         yield {
             "kind": "reading",
             "at": _utc(event.at_ms),
             "seq": event.seq,
-            "loadpoint": loadpoint,
+            "loadpoint": name if role == "charger" else None,
             "charger": address,
-            "enabled": body.enabled,
             "power_w": body.power_w,
-            "voltage_v": body.voltage_v,
-            "current_a": body.current_a,
-            "energy_wh": body.energy_wh,
-            "lease_s": body.lease_s,
-            "timer": body.timer,
+            **{key: getattr(body, key, None) for key in ("enabled", "voltage_v", "current_a", "energy_wh")},
+            **{key: getattr(body, key, None) for key in ("lease_s", "timer")},
             "measured_at": _utc(body.measured_at_ms),
+            "role": role,
+            "name": name,
+            **{key: getattr(body, key, None) for key in SAME},
         }
 
 
@@ -122,12 +124,21 @@ def _session(session: Session) -> Row:
         "peak_w": session.peak_w,
         "outcome": session.outcome,
         "reason": None if session.reason is None else session.reason.code,
+        "solar_wh": session.solar_wh,
+        "cost": session.cost,
+        "priced_wh": session.priced_wh,
+        "currency": session.currency or None,
     }
 
 
-def _points(configuration: Configuration) -> dict[str, str]:
-    """Address of a charger → the loadpoint that has it."""
-    return {settings.charger: name for name, settings in configuration.loadpoints.items()}
+def _known(configuration: Configuration) -> dict[str, tuple[str, str | None]]:
+    """Address → what it is and the name of the loadpoint, meter or house battery that has it."""
+    found: dict[str, tuple[str, str | None]] = {}
+    for name, meter in configuration.meters.items():
+        found[f"{meter.device}/{meter.channel}" if meter.channel else meter.device] = (meter.role, name)
+    for name, storage in configuration.storages.items():
+        found[f"{storage.device}/{storage.channel}" if storage.channel else storage.device] = ("storage", name)
+    return found | {point.charger: ("charger", name) for name, point in configuration.loadpoints.items()}
 
 
 def _check(wanted: frozenset[str], log: Reader) -> None:
@@ -139,7 +150,8 @@ def _check(wanted: frozenset[str], log: Reader) -> None:
         if event is None or not isinstance(event.body, ConfigLoaded):
             break
         configuration, seq = event.body.configuration, event.seq
-        names = [*configuration.loadpoints, *configuration.devices, *_points(configuration)]
+        sites = (*configuration.loadpoints, *configuration.meters, *configuration.storages)
+        names = [*sites, *configuration.devices, *_known(configuration)]
         known.update(dict.fromkeys(names))
         missing -= set(names)
     if not missing:

@@ -18,6 +18,7 @@ from chargerd.store.reader import open_reader
 from tests.house import configuration, loadpoint
 from tests.sim.nights import night
 from tests.store.streams import transaction
+from tests.sunny import Home, with_point
 
 
 @pytest.fixture(scope="module")
@@ -84,12 +85,42 @@ def test_csv_has_a_header_and_nothing_for_what_is_not_known(tmp_path):
     assert out.getvalue().splitlines()[0] == ",".join(exports.READINGS)
     assert rows[0] == {
         **dict.fromkeys(exports.READINGS, ""), "at": "1970-01-01T00:00:01.234Z", "seq": "2", "loadpoint": "a",
-        "charger": "shed/a", "enabled": "true", "voltage_v": "230.5",
+        "charger": "shed/a", "enabled": "true", "voltage_v": "230.5", "role": "charger", "name": "a",
     }  # fmt: skip
     assert (rows[1]["loadpoint"], rows[1]["measured_at"]) == ("", "1970-01-01T00:00:01.500Z")
     first = json.loads(lines.getvalue().splitlines()[0])
     assert first["power_w"] is None
     assert set(first) == {"kind", *exports.READINGS} == set(words.READINGS)
+
+
+def test_meters_and_house_batteries_are_in_the_table_by_their_names(tmp_path):
+    """Row S1-37: a whole day can be worked out from it. A name of theirs is enough to have theirs alone."""
+    home = Home(tmp_path)
+    home.until(120)
+    home.run.kill()
+    with Log(home.path) as log:
+        rows = list(exports.readings(log, 1, log.last_seq, (), _no_loss))
+        grid = list(exports.readings(log, 1, log.last_seq, ["grid"], _no_loss))
+    assert {row["role"] for row in rows} == {"charger", "grid", "pv", "storage"}
+    assert {row["name"] for row in grid} == {"grid"}
+    last = {row["name"]: row for row in rows}
+    assert (last["garage"]["loadpoint"], last["garage"]["pilot"], last["garage"]["offered_a"]) == ("garage", "C", 15.0)
+    assert (last["grid"]["loadpoint"], last["grid"]["enabled"]) == (None, None)
+    assert (last["pv"]["status"], last["house"]["soc_pct"]) == ("producing", pytest.approx(62, abs=0.5))
+
+
+def test_a_session_on_sun_has_its_part_of_it_and_its_cost(tmp_path):
+    """What came from the sun is counted at the price of feeding it in."""
+    home = Home(tmp_path, with_point("rod", mode="off"))
+    home.until(3600)
+    home.house.connect(0, None, home.clock.true_s())
+    home.until(3700)
+    home.run.kill()
+    with Log(home.path) as log:
+        (row,) = exports.sessions(log, None, None, ())
+    assert row["solar_wh"] == pytest.approx(row["energy_wh"], rel=0.01)
+    assert (row["cost"], row["currency"]) == (pytest.approx(row["energy_wh"] * 0.08e-3, rel=0.02), "EUR")
+    assert row["priced_wh"] == row["energy_wh"]
 
 
 def test_a_loadpoint_is_the_one_that_had_the_charger_then(tmp_path):
