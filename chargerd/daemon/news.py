@@ -18,7 +18,8 @@ from chargerd.sinks.base import Curve, Message
 
 TOGETHER = 3  # more news than this is one message
 LINES = 100  # … of so many lines at most
-HEAD = ("LOADPOINT", "ENDED", "TOOK", "ENERGY", "CHARGE", "COST", "HOW IT ENDED")
+HEAD = ("LOADPOINT", "ENDED", "TOOK", "ENERGY", "SOLAR", "CHARGE", "COST", "HOW IT ENDED")
+SOLAR = HEAD.index("SOLAR")  # left out where nothing knows of the sun
 CURVES = 12
 POINTS = 400  # more than a picture has room for
 
@@ -104,7 +105,9 @@ def report(context: Context, found: Sequence[Session], log: History, since_ms: i
     count = f"{len(found)} charge{'' if len(found) == 1 else 's'}"
     if not found:
         return Message(f"{site.configuration.site}: nothing was charged", f"No charging session ended, {span}.")
-    table = (HEAD, *map(_cells, rows))
+    cells = [HEAD, *map(_cells, rows)]
+    sunny = any(row["solar_pct"] is not None for row in rows)
+    table = tuple(row if sunny else (*row[:SOLAR], *row[SOLAR + 1 :]) for row in cells)
     curves = tuple(curve for session in found[-CURVES:] if (curve := _curve(site, session, log)) is not None)
     alarm = any(session.outcome in ALARMS for session in found)
     return Message(f"{site.configuration.site}: {count}, {total}", f"{count}, {total}, {span}.", alarm, table, curves)
@@ -122,6 +125,7 @@ def _cells(row: dict[str, Any]) -> tuple[str, ...]:
         "" if row["ended_local"] is None else row["ended_local"][:16].replace("T", " "),
         duration(row["on_s"]),
         energy(row["energy_wh"]),
+        "" if row["solar_pct"] is None else f"{row['solar_pct']:.0f} %",
         "" if charge_ah is None else f"≈{charge_ah:.1f} Ah",
         "" if cost is None else f"{cost:.2f} {row['currency']}",
         row["text"],

@@ -1,7 +1,8 @@
 """Replayed: a device that plays back recorded readings.
 
 The recording is a file of JSON lines (``{"t_s": 0, "power_w": 103.9}``) or a CSV file with a header row; lines that begin
-with ``#`` are comments. ``t_s`` is seconds from the first reading; the other keys are fields of `ChargerRead`.
+with ``#`` are comments. ``t_s`` is seconds from the first reading; the other keys are fields of `ChargerRead`, or, with
+``reading`` "meter" or "storage", of `MeterRead` or `StorageRead`.
 """
 
 from __future__ import annotations
@@ -17,12 +18,13 @@ import msgspec
 from pydantic import Field
 
 from chargerd.config.base import DeviceConfig, Secret
-from chargerd.drivers.base import UnexpectedAnswer, Unreachable, switching
+from chargerd.drivers.base import Reading, UnexpectedAnswer, Unreachable, switching
 from chargerd.model.commands import Command, SetEnabled
-from chargerd.model.events import ChargerRead, DeviceAdded
+from chargerd.model.events import ChargerRead, DeviceAdded, MeterRead, StorageRead
 
 MAX_BYTES = 50_000_000
-Recording = list[tuple[float, tuple[ChargerRead, ...]]]
+KINDS: dict[str, type[Reading]] = {"charger": ChargerRead, "meter": MeterRead, "storage": StorageRead}
+Recording = list[tuple[float, tuple[Reading, ...]]]
 
 
 class Driver:
@@ -67,7 +69,7 @@ class Driver:
         channels = {channel: channel for channel in self._channels if channel}
         return DeviceAdded(self.kind, "recording", self._config.path, "", channels, ("SetEnabled",))
 
-    def read(self) -> tuple[ChargerRead, ...]:
+    def read(self) -> tuple[Reading, ...]:
         """What was recorded last at this distance from the beginning, for the configured channels."""
         if not self._recording:
             self.describe()
@@ -81,7 +83,7 @@ class Driver:
         index = bisect_right(self._recording, elapsed_s, key=lambda entry: entry[0]) - 1
         return tuple(
             msgspec.structs.replace(reading, enabled=self._enabled.get(reading.channel))
-            if reading.enabled is None
+            if isinstance(reading, ChargerRead) and reading.enabled is None
             else reading
             for reading in self._recording[index][1]
             if reading.channel in self._channels
@@ -146,12 +148,20 @@ def _csv_rows(text: str) -> list[tuple[int, Any]]:
     return [(number, row) for (number, _), row in zip(lines[1:], rows, strict=False)]
 
 
-def _reading(row: Any) -> tuple[float, ChargerRead]:
+def _reading(row: Any) -> tuple[float, Reading]:
     if isinstance(row, str):
         fields = json.loads(row)
         at_s = float(fields.pop("t_s"))
-        return at_s, msgspec.convert(fields, ChargerRead)
+        return at_s, msgspec.convert(fields, _kind(fields))
     # A CSV knows no types; an empty cell is unknown.
     fields = {key: value for key, value in row.items() if value not in ("", None)}
     at_s = float(fields.pop("t_s"))
-    return at_s, msgspec.convert(fields, ChargerRead, strict=False)
+    return at_s, msgspec.convert(fields, _kind(fields), strict=False)
+
+
+def _kind(fields: dict[str, Any]) -> type[Reading]:
+    """What the row is a reading of; takes the word for that out of it. Raises ValueError for another word."""
+    word = fields.pop("reading", "charger")
+    if word not in KINDS:
+        raise ValueError(f"{word!r} is no kind of reading; known: {', '.join(KINDS)}")
+    return KINDS[word]

@@ -10,7 +10,7 @@ import pytest
 from chargerd.drivers.base import UnexpectedAnswer, Unreachable
 from chargerd.drivers.replayed import Driver
 from chargerd.model.commands import SetEnabled
-from chargerd.model.events import ChargerRead
+from chargerd.model.events import ChargerRead, MeterRead, StorageRead
 
 S0_TAIL_W = (4.166, 5.581, 5.418, 5.074, 4.744, 4.393, 4.032, 3.732)
 
@@ -111,3 +111,22 @@ def test_a_recording_that_is_not_there_is_unreachable(tmp_path: Path) -> None:
     """The error names the file."""
     with pytest.raises(Unreachable, match=r"gone\.csv"):
         player(tmp_path / "gone.csv").read()
+
+
+def test_meters_and_house_batteries_can_be_played_too(tmp_path: Path) -> None:
+    """Each row says what it is a reading of; another word is refused with its line."""
+    path = tmp_path / "roof.jsonl"
+    rows = (
+        '{"t_s": 0, "reading": "meter", "channel": "meter1", "power_w": -1200}',
+        '{"t_s": 0, "reading": "storage", "channel": "battery1", "power_w": -400, "soc_pct": 62}',
+    )
+    path.write_text("\n".join(rows), "utf-8")
+    assert player(path, "meter1", "battery1").read() == (
+        MeterRead("meter1", -1200.0),
+        StorageRead("battery1", -400.0, 62.0),
+    )
+    path.write_text('{"t_s": 0, "reading": "moon", "power_w": 1}', "utf-8")
+    with pytest.raises(
+        UnexpectedAnswer, match=r"roof.jsonl:1: 'moon' is no kind of reading; known: charger, meter, storage"
+    ):
+        player(path).read()

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from chargerd.ctl.commands.sessions import HEADER, columns
 from tests.ctl.answers import REPLIES, answer, session
 from tests.ctl.conftest import Run
 from tests.ctl.stand_in import StandIn
@@ -94,3 +95,13 @@ def test_two_forms_at_once_are_refused(folder: Path, run: Run, form: str) -> Non
         code, out, err = run("sessions", "--format", "csv", form)
     assert (code, out, daemon.asked) == (2, "", [])
     assert f"{form} and --format csv exclude each other" in err
+
+
+def test_where_the_sun_is_known_it_has_a_column_and_a_narrow_terminal_gives_the_target_for_it() -> None:
+    """Plugs alone look as ever."""
+    plug, car = session("bike-1"), session("garage", solar_pct=91.0, solar_wh=6461.0, target="", profile="id4")
+    names = lambda sessions, width: [HEADER[n] for n in columns(sessions, width)]  # noqa: E731
+    assert "SOLAR" not in names([plug], 80)
+    assert "TARGET" in names([plug], 80)
+    assert [name for name in names([plug, car], 80) if name in ("SOLAR", "TARGET")] == ["SOLAR"]
+    assert [name for name in names([plug, car], 120) if name in ("SOLAR", "TARGET")] == ["TARGET", "SOLAR"]

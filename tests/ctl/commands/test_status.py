@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from tests.ctl.answers import BIKE_1, TOOLS, status
+from chargerd.ctl.commands.status import flow_parts, site_lines
+from tests.ctl.answers import BIKE_1, FLOWS, HOME, TOOLS, status
 from tests.ctl.conftest import Run
 from tests.ctl.stand_in import StandIn
 
@@ -62,3 +63,17 @@ def test_every_loadpoint_has_its_own_mark(folder: Path, run: Run) -> None:
         _, out, _ = run("status")
     marks = [line[0] for line in out.split("\n")[3:] if line[1:2] == " " and line[:1] not in " 2"]
     assert marks == ["●", "○", "◐", "✕", "?"]
+
+
+def test_what_flows_stands_beside_the_name_of_the_site() -> None:
+    """Each with its direction as a word; what is not known is left out, a grid that is not known is said."""
+    reply = status(HOME, flows=FLOWS)
+    assert site_lines(reply, 100) == [
+        "Home   solar 4.9 kW   house 540 W   storage 62 %, charging 400 W   exporting 1.2 kW"
+    ]
+    assert all(len(line) <= 80 for line in site_lines(reply, 80))
+    night = {**FLOWS, "pv_w": None, "pv_asleep": True, "house_w": None, "storage_w": 300.0, "soc_pct": None}
+    assert flow_parts({**night, "grid_w": None}) == ["solar asleep", "storage discharging 300 W", "grid not known"]
+    assert flow_parts({**FLOWS, "cloudy": True, "grid_w": 0.4})[::3] == ["solar 4.9 kW, clouds", "0 W"]
+    held = site_lines(status(HOME, flows=FLOWS, held_by="ben", recording=False), 200)
+    assert held[0].endswith("exporting 1.2 kW   on hold by ben   NOT RECORDING")
