@@ -10,6 +10,7 @@ from chargerd.daemon.status import session_row
 from chargerd.engine.battery import DAY_MS, Battery
 from chargerd.engine.battery import batteries as record
 from chargerd.model.settings import Profile
+from chargerd.protocol.framing import CallError
 
 ALL = 1_000_000
 
@@ -17,8 +18,13 @@ ALL = 1_000_000
 def batteries(context: Context, parameters: dict[str, Any]) -> dict[str, Any]:
     """The reply of GetBatteries. A session that cannot be read is left out, and said to be."""
     assert context.log is not None
-    names = chosen(parameters["names"], context.site)
-    configured = context.site.configuration.loadpoints
+    names, configured = chosen(parameters["names"], context.site), context.site.configuration.loadpoints
+    others = [name for name in names if configured[name].kind != "battery"]
+    if others and parameters["names"]:
+        what = "an EVSE" if configured[others[0]].kind == "evse" else "a consumer"
+        text = f"{others[0]} is {what}, and a record is kept of packs on plugs only"
+        raise CallError("Refused", text, "Nothing was changed.", f"Its sessions: chargerctl sessions {others[0]}")
+    names = [name for name in names if name not in others]
     profiles = {profile.name: profile for profile in context.profiles}
     profiles |= {configured[name].profile.name: configured[name].profile for name in names}
     rows: list[dict[str, Any]] = []

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 NAME = r"[A-Za-z0-9_.-]{1,40}"
 TOLD = 3  # charges that taught nothing, in a sentence
 WIDTH = 78
+NO_PACK = "an EVSE, whose vehicle ends the charge itself; profiles are of packs on plugs"
 ENDS_BEFORE = "a charge to {} ends before the pack is full"
 KEYS = (
     "nominal_start_w", "nominal_stop_w", "full_w", "margin_w", "idle_w", "max_power_w", "max_energy_wh", "max_h",
@@ -96,6 +97,8 @@ def lesson_of(
 def _read(log: Reader, session: Any, *, chosen: bool) -> Charge:
     from chargerd.sim import charges
 
+    if not session.target:
+        return charges.Charge(session.started_at_ms, None, session, NO_PACK)
     if session.target != "full" and not chosen:
         return charges.Charge(session.started_at_ms, None, session, ENDS_BEFORE.format(session.target))
     return charges.readings(log, session)

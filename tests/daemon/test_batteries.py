@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import sqlite3
 
+import pytest
 from msgspec import structs
 
 from chargerd.config.profiles import shipped
 from chargerd.daemon.answers import answer
+from chargerd.daemon.batteries import batteries
 from chargerd.model.events import ModeSet, TargetSet
+from chargerd.protocol.framing import CallError
 from chargerd.protocol.table import METHODS
 from chargerd.sim import world
 from chargerd.store import sessions
 from tests.daemon.hub import complete, context
 from tests.house import Day, configuration, loadpoint
 from tests.protocol.conform import wrong_fields
+from tests.sunny import Home, with_point
 
 HOUR = 3600
 
@@ -76,3 +80,15 @@ def test_years_of_sessions_are_added_up_and_a_torn_one_is_named(tmp_path):
     assert len(bike["recent_wh"]) == 30
     assert "1000000" in reply["warnings"][0]
     day.run.kill()
+
+
+def test_a_car_has_no_record_and_is_told_so(tmp_path):
+    """Its charges end in the car; asked by name that is refused, among all it is left out."""
+    home = Home(tmp_path, with_point("rod", mode="off"))
+    home.until(3600)
+    home.house.connect(0, None, home.clock.true_s())
+    home.until(3700)
+    assert batteries(context(home), complete("GetBatteries"))["batteries"] == []
+    with pytest.raises(CallError, match="garage is an EVSE, and a record is kept of packs on plugs only"):
+        batteries(context(home), complete("GetBatteries", names=["garage"]))
+    home.run.kill()

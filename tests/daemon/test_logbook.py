@@ -5,13 +5,15 @@ from msgspec import structs
 
 from chargerd.daemon.history import History
 from chargerd.daemon.logbook import log, sessions, subject_of
-from chargerd.model.events import ChargerRead, CommandDone, CommandIssued, ConfigLoaded, ModeSet
+from chargerd.model.events import ChargerRead, CommandDone, CommandIssued, ConfigLoaded, ModeSet, ReadFailed
 from chargerd.protocol.framing import CallError
 from chargerd.protocol.table import METHODS
+from chargerd.sim.homes import BATTERY, INVERTER, METER
 from tests.daemon.hub import complete, context
 from tests.house import Day, configuration, loadpoint
 from tests.protocol.conform import wrong_fields
 from tests.sim.nights import copy_of, tamper
+from tests.sunny import Home
 
 
 @pytest.fixture(scope="module")
@@ -274,3 +276,19 @@ def test_event_knows_its_loadpoint(day):
     asked = next(event for event in day.events if isinstance(event.body, ModeSet))
     assert (subject_of(reading, context(day)), subject_of(asked, context(day))) == ("bike-1", "bike-1")
     assert subject_of(day.events[0], context(day)) is None
+
+
+def test_failed_readings_in_a_row_are_one_row_for_each_way_of_failing(tmp_path):
+    """A night of silence is a line, not a thousand; another error is another line."""
+    home = Home(tmp_path)
+    home.until(60)
+    for channel in (METER, INVERTER, BATTERY):
+        home.meters.fault(channel).silent = True
+    home.until(3600)
+    home.run.ask(ReadFailed("unexpected-answer", "garbled"), by="inverter")
+    reply = log(context(home), complete("GetLog", types=["failed"]))
+    home.run.kill()
+    (silent, garbled) = reply["entries"]
+    assert silent["count"] > 5
+    assert silent["text"] == f"×{silent['count']}, not read: unreachable"
+    assert (garbled["text"], garbled["count"]) == ("not read: unexpected-answer", 1)

@@ -45,16 +45,17 @@ def test_the_surplus_that_is_named_is_the_one_that_turns_it(home, part, charges)
     assert home.run.site.chargers["box"].enabled is charges
 
 
-def test_a_charging_car_stops_when_the_sun_has_been_gone_for_what_may_be_borrowed(home):
-    """The time that is named is the one after which the borrowed energy is used up, within a reading or two."""
+@pytest.mark.parametrize(("more_w", "charges"), [(200.0, True), (-200.0, False)])
+def test_a_charging_car_stops_when_the_sun_has_been_gone_for_what_may_be_borrowed(home, more_w, charges):
+    """With the surplus that is named it has used up what it may borrow after that time; with a little more it has not."""
     home.sun_w = 6000.0
     home.until(7200)
     change = next(c for c in why(context(home), "garage")["changes"] if c["input"] == "surplus_w")
     assert change["word"] == "waiting"
-    home.battery.held = True
-    home.sun_w += change["to"] - change["from"] - 300
-    home.until(7200 + change["held_s"] + 60)
-    assert home.run.site.chargers["box"].enabled is False
+    home.battery.max_charge_w = home.battery.max_discharge_w = 0.0  # what it gave would be no surplus
+    home.sun_w += change["to"] - change["from"] + more_w
+    home.until(7200 + change["held_s"] + 30)
+    assert home.run.site.chargers["box"].enabled is charges
 
 
 def test_a_meter_that_is_missing_is_what_is_missing(home):

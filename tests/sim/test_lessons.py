@@ -25,6 +25,7 @@ from tests.ctl.test_whole import Hub
 from tests.daemon.hub import serving
 from tests.house import Day, configuration, loadpoint
 from tests.sim.test_commands import control
+from tests.sunny import Home, with_point
 
 HOUR = 3600
 TRACES = Path(__file__).parents[2] / "benchmarks" / "traces" / "ebike_charge_power.csv"
@@ -244,3 +245,14 @@ def test_the_level_that_was_named_at_the_beginning_counts(tmp_path):
     assert found["profile"]["max_energy_wh"] == pytest.approx(1.3 * found["full_wh"] / 0.5, rel=0.05)
     assert json.loads(control(*words).stdout)["profile"] == found["profile"]
     day.run.kill()
+
+
+def test_nothing_is_learnt_of_a_car_and_it_says_why(tmp_path, capsys):
+    """The curve of a car's own charger says nothing of a pack on a plug."""
+    home = Home(tmp_path, with_point("rod", mode="off"))
+    home.until(3600)
+    home.house.connect(0, None, home.clock.true_s())
+    home.until(3700)
+    home.run.kill()
+    assert main(["learn", "garage", "--state", str(tmp_path)]) == 1
+    assert "an EVSE, whose vehicle ends the charge itself" in capsys.readouterr().err
