@@ -22,7 +22,7 @@ from chargerd.policies.consumer import NOTHING_W
 
 BY = "why"
 FOLLOWED_MS = 300_000  # so far ahead the sun is followed step by step
-FOLLOWED_STEP_MS = 30_000
+FOLLOWED_STEP_MS = 10_000  # … or at the pace of its readings: means over time count them
 HAIR_W = 0.01
 SO_FAR = tuple(
     field
@@ -212,7 +212,8 @@ class World:
             return site
         before = site.loadpoints[self.name].session
         if self.around and after_ms - from_ms <= FOLLOWED_MS:  # sun that is borrowed is added up from tick to tick
-            for at_ms in range(from_ms + FOLLOWED_STEP_MS, after_ms, FOLLOWED_STEP_MS):
+            step_ms = max(FOLLOWED_STEP_MS, self.pace_ms)
+            for at_ms in range(from_ms + step_ms, after_ms, step_ms):
                 site = self.told(site, at_ms, read)
         site = self.told(site, after_ms, read)
         point = site.loadpoints[self.name]

@@ -15,7 +15,7 @@ from tests.sunny import PLAIN, Home, with_point
 @pytest.fixture
 def home(tmp_path):
     """The car charges on sun."""
-    home = Home(tmp_path, lease="proven", lease_current_a=6.0)
+    home = Home(tmp_path, with_point("rod", on_above_w=9000.0), lease="proven", lease_current_a=6.0)
     home.until(600)
     yield home
     home.run.kill()
@@ -115,7 +115,7 @@ def test_settings_are_those_of_the_kind(home):
     """What may be borrowed on an EVSE is no setting of a consumer, whole numbers stay whole."""
     told = asked(home, "SetSetting", name="garage", values={"borrow_wh": 200})
     assert told.facts == (LimitSet("garage", "borrow_wh", 200.0, "anna"),)
-    assert told.text == "garage: borrow_wh 200 Wh (was 120 Wh)."
+    assert told.text == f"garage: borrow_wh 200 Wh (was {PLAIN.loadpoints['garage'].borrow_wh:g} Wh)."
     assert (
         refused(home, "SetSetting", name="rod", values={"borrow_wh": 200}).parameters["message"]
         == "rod has no setting 'borrow_wh'"
