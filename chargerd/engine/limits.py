@@ -15,7 +15,7 @@ from chargerd.model import windows
 from chargerd.model.decision import Decision, Supply
 from chargerd.model.events import Reason, SetPoint
 from chargerd.model.settings import DeviceSettings, LoadpointSettings, Scalar
-from chargerd.model.state import Charger, Device, Loadpoint, Session, Site, Sky, Sun
+from chargerd.model.state import LAGS_S, Charger, Device, Loadpoint, Session, Site, Sky, Sun
 
 OFF = SetPoint(enabled=False)
 KEEP = SetPoint()
@@ -312,7 +312,8 @@ def _minimum_off_time(case: Case, decision: Decision) -> Granted | None:
     if not _raises(case, decision) or decision.final or not case.started or charger is None or never:
         return None
     off_s = (case.t_ms - charger.enabled_t_ms) / 1000
-    if off_s >= minimum_s:
+    begun = case.settings.kind == "evse" and charger.asked and charger.starts[-1] > case.t_ms - LAGS_S * 1000
+    if off_s >= minimum_s or begun:  # it was begun a moment ago, and has not said so yet
         return None
     values = {"off_s": off_s, "min_off_s": minimum_s}
     return Granted(OFF, Reason("minimum-off-time", values), wake_ms=charger.enabled_t_ms + round(minimum_s * 1000))
