@@ -172,7 +172,9 @@ def _span(site: Site, name: str, t_ms: int, meter_t_ms: int) -> tuple[Amps, Amps
         fresh_on = charger is not None and t_ms - charger.enabled_t_ms <= BEHIND_S * 1000
         return (((0.0, 0.0, 0.0) if fresh_on else drawn), drawn)
     told = _told(charger)
-    seen = [amps for at, amps in charger.evse.recent if at >= meter_t_ms - BEHIND_S * 1000] + [drawn]
+    from_ms = meter_t_ms - round(BEHIND_S * 1000)
+    before = [amps for at, amps in charger.evse.recent if at < from_ms][-1:]  # what was so until the next was read
+    seen = [*before, *(amps for at, amps in charger.evse.recent if at >= from_ms), drawn]
     if t_ms - charger.evse.asked_t_ms <= SETTLE_S * 1000:
         seen.append(told)
     low, high = (

@@ -68,7 +68,9 @@ def _remembered(
     if all(current is None for current in currents):
         return ()
     one, two, three = (current or 0.0 for current in currents)
-    return (*(pair for pair in old.recent if pair[0] >= t_ms - RECENT_S * 1000), (t_ms, (one, two, three)))
+    from_ms = t_ms - round(RECENT_S * 1000)
+    before = [pair for pair in old.recent if pair[0] < from_ms][-1:]
+    return (*before, *(pair for pair in old.recent if pair[0] >= from_ms), (t_ms, (one, two, three)))
 
 
 def connected(evse: Evse | None) -> bool:
