@@ -9,8 +9,21 @@ from msgspec import structs
 
 from chargerd.drivers import simulated
 from chargerd.drivers.base import Driver
+from chargerd.engine import VERSION
+from chargerd.engine.evolve import fold
 from chargerd.model.commands import SetCurrent
-from chargerd.model.events import Body, CommandIssued, Decided, Event, ModeSet
+from chargerd.model.events import (
+    Body,
+    ChargerRead,
+    CommandIssued,
+    ConfigLoaded,
+    DaemonStarted,
+    Decided,
+    DeviceAdded,
+    Event,
+    MeterRead,
+    ModeSet,
+)
 from chargerd.model.settings import (
     CircuitSettings,
     Configuration,
@@ -217,3 +230,59 @@ class SunDay:
 
     def _plugs_w(self, at_s: float) -> float:
         return sum(socket.power_w(at_s + self.midnight_ms / 1000) for socket in self.strip.sockets.values())
+
+
+BOX = DeviceAdded(
+    "simulated-evse",
+    accepts=("SetCurrent", "SetPhases"),
+    min_current_a=6.0,
+    max_current_a=16.0,
+    current_step_a=1.0,
+    max_phases=3,
+    has_pilot=True,
+)
+
+
+def believed(configuration: Configuration, *facts: tuple[str, Body], devices: DeviceAdded = BOX) -> Site:
+    """What is believed at 0 s of a home that has said so much, without a day around it."""
+    boxes = {p.charger: ("", devices) for p in configuration.loadpoints.values() if p.kind == "evse"}
+    first = [("daemon", DaemonStarted("1", VERSION, "boot")), ("daemon", ConfigLoaded(configuration))]
+    return then(Site(), 0.0, *first, *((name, added) for name, (_, added) in boxes.items()), *facts)
+
+
+def then(site: Site, at_s: float, *facts: tuple[str, Body]) -> Site:
+    """What is believed after more facts, at so many seconds."""
+    at_ms = round(at_s * 1000)
+    events = [
+        Event(site.seq + 1 + n, MONDAY_MS + at_ms, at_ms, 1, source, body) for n, (source, body) in enumerate(facts)
+    ]
+    return fold(site, events)
+
+
+def clock(at_s: float) -> int:
+    """The engine's clock of such a home at so many seconds."""
+    return MONDAY_MS + round(at_s * 1000)
+
+
+def evse_read(current_a: float = 0.0, *, phases: int = 1, enabled: bool | None = None, **said: object) -> ChargerRead:
+    """A reading of an EVSE with a vehicle that draws so much on each of its phases, of one that may be on three."""
+    flows = [current_a if n < phases else 0.0 for n in range(3)]
+    plain = ChargerRead(
+        enabled=current_a > 0 if enabled is None else enabled,
+        power_w=230.0 * sum(flows),
+        pilot="C" if current_a else "B",
+        offered_a=current_a or 6.0,
+        phases=phases,
+        current_l1_a=flows[0],
+        current_l2_a=flows[1],
+        current_l3_a=flows[2],
+        voltage_l1_v=230.0,
+        voltage_l2_v=230.0,
+        voltage_l3_v=230.0,
+    )
+    return structs.replace(plain, **said)
+
+
+def grid_read(power_w: float | None, **said: object) -> MeterRead:
+    """A reading of the meter at the grid connection."""
+    return structs.replace(MeterRead(channel="meter1", power_w=power_w), **said)

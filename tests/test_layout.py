@@ -204,6 +204,8 @@ ELSEWHERE = {  # a module without a file of its own in the mirrored tree → wha
     "sim/refused": "tests/sim/test_commands.py",
     "model/state": "tests/days/test_replay.py",
     "model/events": "tests/model/test_codec.py",
+    "model/readings": "tests/model/test_codec.py",
+    "model/reasons_sun": "tests/model/test_reasons.py",
     "model/commands": "tests/model/test_codec.py",
     "model/decision": "tests/policies/test_threshold.py",
     "daemon/answers": "tests/days/test_report.py",

@@ -1,0 +1,130 @@
+"""Circuits: no fuse is granted away twice, whatever is read and however late."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from chargerd.engine import circuits
+from chargerd.model.commands import SetCurrent
+from chargerd.model.events import CommandIssued, MeterRead, Reason
+from chargerd.model.settings import CircuitSettings
+from chargerd.model.state import Site
+from tests.house_sun import believed, clock, evse, evse_read, home, then
+
+AMPS = st.floats(0, 40)
+
+
+def meter_read(*amps: float) -> MeterRead:
+    """The grid meter with so much on each phase, negative where it is fed in."""
+    one, two, three = amps
+    return MeterRead(
+        "meter1",
+        230.0 * sum(amps),
+        230.0 * one,
+        230.0 * two,
+        230.0 * three,
+        abs(one),
+        abs(two),
+        abs(three),
+        230.0,
+        230.0,
+        230.0,
+    )
+
+
+def site_of(house_a: float, draws: dict[str, float], *, fuse_a: float = 35, metered: bool = True, **circuit) -> Site:
+    """Cars on one phase that have long drawn so much, and a house, on one fuse."""
+    main = CircuitSettings("main", fuse_a, meter="grid" if metered else "", **circuit)
+    conf = home(*(evse(name, circuit="main") for name in draws), circuits=[main], max_age_s=600.0)
+    told = [("engine", CommandIssued(n, SetCurrent(f"{n}-box", a), Reason("test"))) for n, a in draws.items()]
+    site = believed(conf, *((f"{n}-box", evse_read(a)) for n, a in draws.items()), *told)
+    reads = [(f"{n}-box", evse_read(a)) for n, a in draws.items()]
+    return then(site, 300, *reads, ("home", meter_read(house_a + sum(draws.values()), 0, 0)))
+
+
+def room_a(site: Site, name: str, at_s: float = 300, phases: int = 1) -> float:
+    room = circuits.room_for(site, name, clock(at_s), phases, 230.0)
+    assert room is not None
+    return room.current_a
+
+
+@given(AMPS, st.floats(0, 16), st.floats(0, 16))
+def test_what_is_left_is_the_fuse_less_house_and_others(house_a, first_a, second_a):
+    """Readings of one age, everything settled: exact."""
+    site = site_of(house_a, {"a": first_a, "b": second_a})
+    assert room_a(site, "a") == pytest.approx(35 - house_a - second_a, abs=0.01)
+
+
+@given(AMPS, st.lists(st.sampled_from([0.0, 6.0, 10.0, 16.0]), min_size=2, max_size=4), st.data())
+def test_grants_of_one_cycle_fit_together(house_a, draws, data):
+    """S1-42: each takes all that it is left, one after the other in one cycle: never above the fuse less the house."""
+    names = [f"p{n}" for n in range(len(draws))]
+    site = site_of(house_a, dict(zip(names, draws, strict=True)))
+    granted = dict(zip(names, draws, strict=True))
+    for name in data.draw(st.permutations(names)):
+        left_a = room_a(site, name)
+        grant_a = min(16.0, float(int(left_a))) if left_a >= 6 else 0.0
+        granted[name] = grant_a
+        site = then(site, 300, ("engine", CommandIssued(name, SetCurrent(f"{name}-box", grant_a), Reason("test"))))
+    raised = [name for name, before in zip(names, draws, strict=True) if granted[name] > before]
+    if raised:
+        coming = sum(max(granted[n], b) for n, b in zip(names, draws, strict=True))
+        assert coming + house_a <= 35 + 0.01
+
+
+@given(st.floats(0, 30), st.sampled_from([6.0, 10.0, 16.0]))
+def test_a_car_that_the_meter_has_not_seen_yet_makes_no_room(house_a, draws_a):
+    """The charger says what it draws a moment before the meter does."""
+    site = site_of(house_a, {"a": 0.0, "b": 0.0})
+    command = CommandIssued("a", SetCurrent("a-box", draws_a), Reason("test"))
+    site = then(site, 301, ("engine", command))
+    site = then(site, 330, ("home", meter_read(house_a, 0, 0)), ("a-box", evse_read(draws_a)))
+    assert room_a(site, "a", 330) <= max(draws_a, 35 - house_a) + 0.01
+    assert room_a(site, "b", 330) <= max(0.0, 35 - house_a - draws_a) + 0.01
+
+
+def test_feed_in_is_no_room():
+    """20 A fed in: the fuse's own figure, and no more."""
+    assert room_a(site_of(-20, {"a": 0.0}), "a") == 35
+
+
+def test_a_charger_that_exaggerates_gets_no_more():
+    """It was told 6 A and says 60: of the meter's 30 A no more than 7 are its own."""
+    site = site_of(24, {"a": 6.0})
+    site = then(site, 400, ("a-box", evse_read(60)), ("home", meter_read(30, 0, 0)))
+    assert room_a(site, "a", 400) <= 35 - 23
+
+
+def test_all_on_one_phase_is_assumed_where_the_meter_says_only_a_sum():
+    """A fuse does not know of averages."""
+    site = then(site_of(0, {"a": 0.0}), 400, ("home", MeterRead("meter1", 4600.0)))
+    assert room_a(site, "a", 400) == pytest.approx(15)
+
+
+def test_the_worst_of_the_phases_counts():
+    """Three phases; the oven is on the second."""
+    site = then(site_of(0, {"a": 0.0}), 400, ("home", meter_read(2, 22, 2)))
+    assert room_a(site, "a", 400, phases=3) == pytest.approx(13)
+    assert room_a(site, "a", 400, phases=1) == pytest.approx(33)
+
+
+def test_without_its_meter_the_guaranteed_share_is_what_all_have_together():
+    """10 A guaranteed, of which the other may be taking 6."""
+    site = site_of(5, {"a": 0.0, "b": 6.0}, guaranteed_current_a=10)
+    assert circuits.room_for(site, "a", clock(901), 1, 230.0) == circuits.Room(4.0, "main", blind=True)
+
+
+def test_a_parent_with_less_is_what_counts():
+    """A garage of 20 A on a house of 16 A."""
+    tree = [CircuitSettings("house", 16), CircuitSettings("garage", 20, parent="house")]
+    site = believed(home(evse(circuit="garage"), circuits=tree), ("garage-box", evse_read()))
+    room = circuits.room_for(site, "garage", clock(0), 1, 230.0)
+    assert room is not None
+    assert (room.circuit, room.current_a) == ("house", 16)
+
+
+def test_a_limit_in_watts_counts_as_well():
+    """4600 W for house and car, of which the house takes 2300."""
+    assert room_a(site_of(10, {"a": 0.0}, max_power_w=4600), "a") == pytest.approx(10)

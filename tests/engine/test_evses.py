@@ -1,0 +1,145 @@
+"""EVSEs: the vehicle on them, as far as it shows: there or gone, on how many phases, and whether it takes anything."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from msgspec import structs
+
+from chargerd.engine import evses
+from chargerd.model.commands import SetCurrent
+from chargerd.model.events import ChargerRead, CommandIssued, Decided, ModeSet, Reason, SetPoint
+from chargerd.model.settings import Vehicle
+from chargerd.model.state import Device
+from tests.house_sun import BOX, believed, clock, evse, evse_read, home, then
+
+
+def plugged(*pilots: str | None, mode: str = "solar"):
+    site = believed(home(evse(mode=mode)))
+    for n, pilot in enumerate(pilots):
+        site = then(site, n * 10, ("garage-box", evse_read(pilot=pilot)))
+    return site
+
+
+def test_a_session_is_as_long_as_a_vehicle_is_there():
+    """From B to A, whatever is between."""
+    assert plugged("A").loadpoints["garage"].session is None
+    site = plugged("A", "B", "C", "B")
+    assert site.loadpoints["garage"].session is not None
+    site = then(site, 60, ("garage-box", evse_read(pilot="A")))
+    assert site.loadpoints["garage"].session is None
+    assert site.ended[-1].outcome == "disconnected"
+
+
+@pytest.mark.parametrize("fault", ["E", "F", None])
+def test_a_fault_or_a_pilot_that_is_not_said_ends_no_session(fault):
+    """The same session goes on after it."""
+    before, after = plugged("B"), plugged("B", fault, "B")
+    assert after.loadpoints["garage"].session.number == before.loadpoints["garage"].session.number
+    assert not after.ended
+
+
+def test_a_fault_begins_no_session_either():
+    """Nobody knows whether a vehicle is there."""
+    assert plugged("F").loadpoints["garage"].session is None
+
+
+@pytest.mark.parametrize("glitch", [None, "F"])
+def test_who_took_nothing_is_not_tried_again_until_it_is_unplugged(glitch):
+    """Nor after a reading without a pilot, or a fault."""
+    site = then(plugged("B"), 20, ("engine", Decided(
+        "garage", "surplus", SetPoint(), SetPoint(enabled=False), Reason("test"), None, "full-or-refused", {}, 5
+    )))  # fmt: skip
+    assert site.loadpoints["garage"].sated
+    for n, pilot in enumerate(("B", glitch, "B")):
+        site = then(site, 30 + n, ("garage-box", evse_read(pilot=pilot)))
+        assert site.loadpoints["garage"].session is None
+    site = then(site, 40, ("garage-box", evse_read(pilot="A")), ("garage-box", evse_read(pilot="B")))
+    assert site.loadpoints["garage"].session is not None
+
+
+def test_what_somebody_asked_for_a_vehicle_goes_with_it():
+    """Unless it was asked until a time."""
+    for until_ms, left in ((None, None), (9_999_999_999_999, "slow")):
+        site = then(plugged("B"), 20, ("anna", ModeSet("garage", "slow", "anna", until_ms)))
+        site = then(site, 30, ("garage-box", evse_read(pilot="A")))
+        assert site.loadpoints["garage"].mode == left
+
+
+def test_phases_are_those_on_which_current_flows_after_a_minute():
+    """Before that a vehicle may not have taken up all of them."""
+    site = believed(home(evse()))
+    for n, phases in enumerate([1, 1, 2, 2, 2, 2, 2, 2]):
+        site = then(site, n * 10, ("garage-box", structs.replace(evse_read(10, phases=phases), phases=3)))
+        assert site.chargers["garage-box"].evse.live == (None if n < 6 else 2)
+
+
+def test_a_ghost_of_a_voltage_is_no_phase():
+    """S1-10: 125 V were seen on a phase that is not connected."""
+    assert evses.live_phases((10.0, 10.0, 10.0), (230.0, 230.0, 125.0)) == 2
+    assert evses.live_phases((10.0, 10.0, 0.4), (230.0, 230.0, 230.0)) == 2
+    assert evses.live_phases((None, None, None), (230.0, 230.0, 230.0)) is None
+
+
+@given(
+    st.floats(0, 12_000),
+    st.floats(0, 12_000),
+    st.sampled_from([1, 2, 3]),
+    st.floats(220, 240),
+    st.sampled_from([0.1, 1.0]),
+)
+def test_current_rises_with_the_share_and_its_power_never_above_it(less_w, more_w, phases, voltage_v, step_a):
+    """S1-11: for 0 to 12 kW, one to three phases, 220 to 240 V."""
+    vehicle = Vehicle("car", max_phases=phases)
+    device = Device(accepts=(), min_current_a=6, max_current_a=16, current_step_a=step_a, max_phases=3)
+    volts = {f"voltage_l{n}_v": voltage_v for n in (1, 2, 3)}
+    site = believed(home(evse()), ("garage-box", evse_read(phases=3, **volts)))
+    supply = evses.supply_of(evse(vehicle=vehicle), device, site.chargers["garage-box"])
+    less_w, more_w = sorted((less_w, more_w))
+    low_a, high_a = supply.current_a(less_w, 3), supply.current_a(more_w, 3)
+    assert low_a <= high_a
+    assert supply.power_w(high_a, 3) <= more_w + 0.01
+    assert more_w - supply.power_w(high_a, 3) < supply.power_w(step_a, 3) + 0.01
+
+
+@pytest.mark.parametrize(
+    ("settings", "choices"),
+    [
+        ({}, (1, 3)),
+        ({"switch_phases": False}, (1,)),
+        ({"vehicle": Vehicle("zoe", switch_phases=False)}, (1,)),
+        ({"vehicle": Vehicle("leaf", max_phases=1)}, (1,)),
+        ({"max_phases": 1}, (1,)),
+    ],
+)
+def test_phases_are_chosen_only_where_box_vehicle_and_settings_bear_it(settings, choices):
+    """The box of this home can change them."""
+    site = believed(home(evse(**settings)), ("garage-box", evse_read(phases=1)))
+    supply = evses.supply_of(evse(**settings), site.devices["garage-box"], site.chargers["garage-box"])
+    assert supply.choices == choices
+
+
+def test_the_tightest_of_box_vehicle_and_settings_counts():
+    """8 A is this car's least, 13 A the most of its cable; the box has 6 to 16."""
+    vehicle = Vehicle("car", min_current_a=8, max_current_a=13)
+    site = believed(home(evse()), devices=structs.replace(BOX, max_current_a=16.0))
+    supply = evses.supply_of(evse(vehicle=vehicle, max_current_a=15), site.devices["garage-box"], None)
+    assert (supply.min_a, supply.max_a, supply.voltage_v) == (8, 13, 230)
+
+
+def test_power_is_what_it_says_or_else_its_currents():
+    """None where it says neither."""
+    site = believed(home(evse()), ("garage-box", evse_read(6, phases=3, power_w=None)))
+    assert evses.drawn_w(site.chargers["garage-box"]) == pytest.approx(4140)
+    mute = believed(home(evse()), ("garage-box", ChargerRead(enabled=True, pilot="C")))
+    assert evses.drawn_w(mute.chargers["garage-box"]) is None
+
+
+def test_for_a_moment_after_a_command_it_offers_what_it_was_told():
+    """Some devices answer from a cache."""
+    site = believed(home(evse()), ("garage-box", evse_read(6)))
+    site = then(site, 10, ("engine", CommandIssued("garage", SetCurrent("garage-box", 16.0), Reason("test"))))
+    site = then(site, 12, ("garage-box", evse_read(6)))
+    charger = site.chargers["garage-box"]
+    assert (charger.offers_a(clock(12)), charger.offers_a(clock(18))) == (16, 6)
