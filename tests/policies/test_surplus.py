@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from msgspec import structs
 
 from chargerd.policies import surplus
+from tests.house_sun import evse
 from tests.policies.views import NOW_MS, charger, shared, supply, view
 
 
@@ -51,8 +52,8 @@ def test_down_at_once_and_up_by_the_least_of_the_last_minute():
         ({"sun": shared(3000.0, enough_t_ms=NOW_MS - 59_000)}, "sun-enough"),
         ({"sun": shared(0.0, waits_for="other")}, "waiting-for-other"),
         ({"charger": charger(6), "settled": False}, "settling"),
-        ({"charger": charger(6), "sun": shared(500.0, borrowed_wh=119.0)}, "carried-over"),
-        ({"charger": charger(6), "sun": shared(500.0, borrowed_wh=120.0)}, "sun-gone"),
+        ({"charger": charger(6), "sun": shared(500.0, borrowed_wh=1.0)}, "carried-over"),
+        ({"charger": charger(6), "sun": shared(500.0, borrowed_wh=evse().borrow_wh)}, "sun-gone"),
         ({"mode": "min-solar", "sun": shared(None, missing="grid")}, "least-without-meter"),
         ({"mode": "min-solar", "sun": shared(-500.0)}, "charging-least"),
     ],
