@@ -451,6 +451,7 @@ def test_phases_change_seldom_and_only_without_current(tmp_path):
     assert 1 <= len(switched) <= 9, "eight a day, and one more down so that little sun can be used"
     assert all(later - at_s >= 600 for at_s, later in itertools.pairwise(switched))
     assert not [e for e in day.events if type(e.body).__name__ == "CommandFailed"]
+    assert "retry-later" not in day.codes(), "the pause before a change is no command in vain"
 
 
 def test_a_car_that_bears_no_change_of_phases_is_left_on_those_it_has(tmp_path):

@@ -91,10 +91,31 @@ def test_feed_in_is_no_room():
 
 
 def test_a_charger_that_exaggerates_gets_no_more():
-    """It was told 6 A and says 60: of the meter's 30 A no more than 7 are its own."""
+    """It was told 6 A and says 60, again and again: of the meter's 30 A no more than 7 are its own."""
     site = site_of(24, {"a": 6.0})
-    site = then(site, 400, ("a-box", evse_read(60)), ("home", meter_read(30, 0, 0)))
-    assert room_a(site, "a", 400) <= 35 - 23
+    for at_s in range(400, 480, 10):
+        site = then(site, at_s, ("a-box", evse_read(60)), ("home", meter_read(30, 0, 0)))
+    assert room_a(site, "a", 470) == pytest.approx(35 - 23)
+
+
+def test_a_car_that_begins_late_makes_no_room():
+    """It was offered 16 A long ago and takes them since a second; the meter is two seconds behind."""
+    site = site_of(20, {"a": 0.0, "b": 0.0})
+    site = then(site, 301, ("engine", CommandIssued("a", SetCurrent("a-box", 16.0), Reason("test"))))
+    for at_s in range(310, 400, 10):
+        site = then(site, at_s, ("a-box", evse_read(0, enabled=True, offered_a=16.0)), ("home", meter_read(20, 0, 0)))
+    site = then(site, 400, ("a-box", evse_read(16)), ("home", meter_read(20, 0, 0)))
+    assert room_a(site, "a", 400) <= 15
+    assert room_a(site, "b", 400) <= 0
+
+
+def test_a_charger_that_is_read_seldom_is_not_lowered_for_its_own_current():
+    """Told 16 A after it was read with 6; the meter shows 26 already, of which 10 are the house's."""
+    site = site_of(10, {"a": 6.0}, fuse_a=30)
+    site = then(site, 305, ("a-box", evse_read(6)))
+    site = then(site, 310, ("engine", CommandIssued("a", SetCurrent("a-box", 16.0), Reason("test"))))
+    site = then(site, 330, ("home", meter_read(26, 0, 0)))
+    assert room_a(site, "a", 330) == 16
 
 
 def test_all_on_one_phase_is_assumed_where_the_meter_says_only_a_sum():
