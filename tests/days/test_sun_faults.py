@@ -8,9 +8,10 @@ from itertools import pairwise
 import pytest
 from msgspec import structs
 
-from chargerd.engine.evolve import fold
+from chargerd.engine.evolve import clock_at, fold
+from chargerd.engine.step import case_of, judge
 from chargerd.model.commands import SetCurrent
-from chargerd.model.events import ChargerRead, CommandIssued, ModeSet
+from chargerd.model.events import ChargerRead, CommandIssued, Decided, ModeSet
 from chargerd.model.settings import CircuitSettings
 from chargerd.model.state import Site
 from chargerd.sim import sun
@@ -232,7 +233,7 @@ def test_a_box_that_reports_a_fault_keeps_its_session(tmp_path):
 
 
 def test_a_charger_that_needs_a_pause_between_commands_loses_none(tmp_path):
-    """NRGkick of the first generation: of two commands within 10 s the second is lost, also when it pauses; nobody waits for the next reading."""
+    """NRGkick of the first generation loses the second of two commands within 10 s, also a pause; it goes out right after."""
     conf = home(evse(), poll_s=30.0)
     day = SunDay(
         tmp_path,
@@ -355,3 +356,53 @@ def test_killed_at_any_event_the_day_goes_on_as_if_it_had_not_been(tmp_path):
     assert day.wh(lambda m: m.cars_w) == pytest.approx(calm.wh(lambda m: m.cars_w), rel=0.02)
     assert not list(day.all(ModeSet))
     assert all(isinstance(c, SetCurrent) for _, c in day.evses["garage"].commands)
+
+
+def test_whoever_stands_in_front_of_it_is_told_why_it_is_not_charging(tmp_path):
+    """Wish 1: "we stand in front of it and do not know why": at each moment without current, what there is and what it needs."""
+    pv = lambda at_s: 500.0 if at_s % HOUR < 1500 else 3000.0  # noqa: E731
+    day = day_of(tmp_path, pv=pv, battery=False)
+    told = 0
+    for minute in range(1, 120):
+        day.until(11 * HOUR + minute * MIN)
+        decided = day.point().decided
+        assert decided is not None
+        if decided.grant.enabled:
+            continue
+        reason = decided.limit or decided.reason
+        if reason.code in ("waiting-for-sun", "sun-enough", "sun-on-average"):
+            assert reason.values["needed_w"] == pytest.approx(1380, abs=40)
+            assert reason.values["share_w"] is not None
+        else:
+            assert reason.code in ("sun-gone", "minimum-off-time")
+        told += 1
+    assert told > 20
+
+
+def test_the_log_of_the_moment_is_there(tmp_path):
+    """Wish 2: "closed, because no log of the moment exists": from the log alone, the pause is decided again as it was."""
+    pv = lambda at_s: 4000.0 if at_s < 11.5 * HOUR else 300.0  # noqa: E731
+    day = day_of(tmp_path, pv=pv, battery=False)
+    day.until(NOON)
+    with open_reader(day.path) as log:
+        events = list(log.read())
+    paused = next(n for n, e in enumerate(events) if isinstance(e.body, Decided) and e.body.reason.code == "sun-gone")
+    before, moment = fold(Site(), events[:paused]), events[paused]
+    decision, granted = judge(case_of(before, "garage", clock_at(before, moment), moment.at_ms), "surplus")
+    assert (decision.reason, granted.grant) == (moment.body.reason, moment.body.grant)
+    assert decision.reason.values["borrowed_wh"] >= 0.4 * day.configuration.loadpoints["garage"].borrow_wh
+
+
+def test_when_the_daemon_dies_a_charger_with_a_lease_stops_by_itself(tmp_path):
+    """Wish 7: "the controller died and the charger kept going": 15 minutes at most, renewed while it lives."""
+    boxes = {"garage": Box(Car(phases=1, capacity_wh=1e6), max_phases=1)}
+    day = SunDay(tmp_path, home(evse()), pv=sun.steady(3000), boxes=boxes, lease="proven")
+    day.until(10 * HOUR)
+    assert day.house.box_w(0) > 2000
+    leases = [c.lease_s for _, c in day.evses["garage"].commands if isinstance(c, SetCurrent)]
+    assert set(leases) == {900}
+    assert len(leases) >= 2 * HOUR / 450
+    day.run.kill()
+    day.clock.mono += 901_000
+    day.evses["garage"].read()
+    assert day.house.box_w(0) == 0
