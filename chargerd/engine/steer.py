@@ -31,7 +31,7 @@ def commands(case: Case, granted: Granted, lease_s: int | None, *, lease_due: bo
         return  # what lowers does not wait for word of what raises
     if case.t_ms < ready_ms(case) and not case.site.stopping:
         return  # also when it lowers: a command that comes too soon is lost, and then nothing is lower
-    if _repeats(charger.evse, command) and case.t_ms < _again_ms(charger, charger.evse, command):
+    if not lease_due and _repeats(charger.evse, command) and case.t_ms < _again_ms(charger, charger.evse, command):
         return
     yield command
 

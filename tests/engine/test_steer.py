@@ -101,6 +101,8 @@ def test_a_lease_is_renewed_with_what_is_so():
     site = told(believed(home(evse()), (BOX_NAME, evse_read(6))), 0, SetCurrent(BOX_NAME, 10, 600), read=evse_read(10))
     assert due(site, 300, ON, lease_s=600, lease_due=True) == [SetCurrent(BOX_NAME, 10, 600)]
     assert due(site, 300, SetPoint(), lease_s=600, lease_due=True) == [SetCurrent(BOX_NAME, 10, 600)]
+    ending = structs.replace(site, stopping=True)
+    assert due(ending, 3, SetPoint(), lease_s=120, lease_due=True) == [SetCurrent(BOX_NAME, 10, 120)], "also a moment after"
 
 
 def test_current_that_strays_is_told_to_pause_again():
