@@ -77,7 +77,9 @@ def order(configuration: Configuration) -> tuple[str, ...]:
 def picture(state: State, t_ms: int) -> Picture:
     """The site as its meters show it at a moment on the engine's clock."""
     configuration = state.configuration
-    grid_w, pv_w, missing = None, None, "" if configuration.meters else "a meter at the grid connection"
+    grid_w, pv_w = None, None
+    has_grid = any(settings.role == "grid" for settings in configuration.meters.values())
+    missing = "" if has_grid else "a meter at the grid connection"
     seen: list[float | None] = []
     for name, settings in configuration.meters.items():
         meter = meters.meter_at(state, name, t_ms)

@@ -335,6 +335,8 @@ def _command_done(draft: Draft, event: Event, fact: CommandDone) -> None:
     if found is None:
         return
     address, charger, pending = found
+    if charger.evse is not None and charger.evse.refused:
+        charger = structs.replace(charger, evse=structs.replace(charger.evse, refused=""))
     if isinstance(pending.command, SetPhases):
         draft.chargers[address] = structs.replace(charger, pending=None)
         return
@@ -357,7 +359,8 @@ def _command_failed(draft: Draft, event: Event, fact: CommandFailed) -> None:
         retry_t_ms = pending.t_ms + RETRY_S[-1] * 1000
     charger = structs.replace(charger, pending=None, retry_t_ms=retry_t_ms)
     if charger.evse is not None:
-        charger = structs.replace(charger, evse=structs.replace(charger.evse, refused=fact.detail))
+        refused = "" if fact.error == "unreachable" else fact.detail  # its own words, not those of the network
+        charger = structs.replace(charger, evse=structs.replace(charger.evse, refused=refused))
     draft.chargers[address] = charger
 
 

@@ -132,7 +132,7 @@ def plugged(draft: Draft, event: Event, name: str, before: Evse | None, after: E
     if there is False:
         if loadpoint.session is not None:
             loadpoint = ended(draft, loadpoint, event.at_ms, "disconnected", Reason("disconnected", {}, (event.seq,)))
-        if loadpoint.sated or loadpoint.mode is not None or was:
+        if loadpoint.sated or was:  # what was asked before it comes is meant for it
             loadpoint = _left(loadpoint)
         draft.loadpoints[name] = loadpoint
     elif loadpoint.session is None and _begins(draft, name, there=there is True):

@@ -61,13 +61,13 @@ LINES: dict[str, tuple[str, str, str, str]] = {
     "sun-gone": (
         "paused: {borrowed_wh} were borrowed and the sun gives {share_w}",
         "waiting",
-        "to charge all the same: chargerctl mode {loadpoint} slow",
+        "to charge all the same: chargerctl mode {loadpoint} fast",
         "{borrowed_wh} had been borrowed and the sun gave {share_w}",
     ),
     "waiting-for-sun": (
         "waiting for sun: {share_w} to use, {needed_w} needed",
         "waiting",
-        "to charge all the same: chargerctl mode {loadpoint} slow",
+        "to charge all the same: chargerctl mode {loadpoint} fast",
         "there was {share_w} of sun to use and {needed_w} were needed",
     ),
     "sun-enough": (
@@ -85,7 +85,7 @@ LINES: dict[str, tuple[str, str, str, str]] = {
     "sun-unknown": (
         "paused: {meter} is not read, so nobody knows what the sun leaves over",
         "waiting",
-        "chargerctl device list; to charge all the same: chargerctl mode {loadpoint} slow",
+        "chargerctl device list; to charge all the same: chargerctl mode {loadpoint} fast",
         "{meter} was not read, so nobody knew what the sun left over",
     ),
     "least-without-meter": (

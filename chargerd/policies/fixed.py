@@ -9,10 +9,10 @@ from chargerd.model.events import Reason, SetPoint
 def decide(view: View, memory: Memory) -> Decision:
     """The slow current or the largest one, at once: a person wants it so, and no minimum time holds it back."""
     supply = view.supply
-    if view.session is None:
-        return Decision(SetPoint(enabled=False), Reason("no-vehicle"), {}, final=True)
     if view.charger is None or supply is None:
         return Decision(SetPoint(), Reason("no-reading"), memory)
+    if view.session is None:
+        return Decision(SetPoint(enabled=False), Reason("no-vehicle"), {}, final=True)
     current_a = (
         supply.max_a if view.mode == "fast" else min(max(view.settings.slow_current_a, supply.min_a), supply.max_a)
     )

@@ -31,10 +31,10 @@ OFF = SetPoint(enabled=False)
 def decide(view: View, memory: Memory) -> Decision:
     """What is offered to the vehicle at this moment."""
     charger, supply, sun = view.charger, view.supply, view.sun
-    if view.session is None:
-        return Decision(OFF, Reason("no-vehicle"), {}, final=True)
     if charger is None or supply is None:
         return Decision(SetPoint(), Reason("no-reading"), memory)
+    if view.session is None:
+        return Decision(OFF, Reason("no-vehicle"), {}, final=True)
     running = charger.enabled is True
     least = view.mode == "min-solar"
     if sun is None or sun.share_w is None:

@@ -102,7 +102,9 @@ def test_a_lease_is_renewed_with_what_is_so():
     assert due(site, 300, ON, lease_s=600, lease_due=True) == [SetCurrent(BOX_NAME, 10, 600)]
     assert due(site, 300, SetPoint(), lease_s=600, lease_due=True) == [SetCurrent(BOX_NAME, 10, 600)]
     ending = structs.replace(site, stopping=True)
-    assert due(ending, 3, SetPoint(), lease_s=120, lease_due=True) == [SetCurrent(BOX_NAME, 10, 120)], "also a moment after"
+    assert due(ending, 3, SetPoint(), lease_s=120, lease_due=True) == [SetCurrent(BOX_NAME, 10, 120)], (
+        "also a moment after"
+    )
 
 
 def test_current_that_strays_is_told_to_pause_again():
