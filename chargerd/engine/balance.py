@@ -274,6 +274,9 @@ def _poured(kept: list[Claim], left_w: float) -> dict[str, float]:
             given[claim.name] += more_w
             rest_w -= more_w
         open_ = [claim for claim in open_ if claim.max_w - given[claim.name] > 1.0]
-    if rest_w < 0:  # not enough for all that run: the last in the order goes without
-        given[kept[-1].name] += rest_w
+    if (
+        rest_w < 0
+    ):  # not enough for all that run: the last that follows the sun goes without, the others take theirs anyway
+        short = next((claim for claim in reversed(kept) if not claim.steady), kept[-1])
+        given[short.name] += rest_w
     return given

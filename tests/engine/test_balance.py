@@ -76,6 +76,13 @@ def test_who_runs_keeps_its_least_and_who_waits_gets_what_fits():
     assert (found["a"].power_w, found["b"].power_w) == (2000, 620)
 
 
+def test_who_takes_its_least_anyway_leaves_the_want_to_the_other():
+    """No sun: the one in min-solar goes on, and the one in solar is told that there is nothing."""
+    solar = Claim("a", 0, 1380, 3680, 1380, True, False, False)
+    least = Claim("b", 0, 1380, 3680, 1380, True, False, True)
+    assert shares([solar, least], 0)["a"].power_w == -1380
+
+
 def test_the_surplus_is_the_hand_value():
     """500 W exported, battery charged with 2000 W, car at 1380 W, 100 W left alone: 3780 W."""
     conf = home(evse(), storage=house_battery(), reserve_w=100.0)
