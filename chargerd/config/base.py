@@ -41,10 +41,12 @@ class DeviceConfig(Settings):
     """Keys that every device has; a driver's own ``Config`` adds its keys to these.
 
     A field of type `Credential` is a secret: the driver is given it by the field's name in ``secrets``. ``charges`` is what
-    a loadpoint on such a device is: "battery" (a plug; "consumer" too, by its own keys), "evse", or "" for none.
+    a loadpoint on such a device is: "battery" (a plug; "consumer" too, by its own keys), "evse", or "" for none. ``measures``: it
+    can be a meter or a storage.
     """
 
     charges: ClassVar[str] = "battery"
+    measures: ClassVar[bool] = False
 
     driver: str
     poll_s: float = Field(default=30.0, ge=1, le=3600)

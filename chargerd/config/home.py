@@ -149,7 +149,7 @@ def _device_measures(check: Check, path: Path, device: str, devices: Mapping[str
     """A plug or a charger tells of what it charges and of nothing else: as a meter it would be silent for ever."""
     if device not in check.names("device"):
         check.problem(path, f"device {device} is not configured", meant(device, check.names("device")), value=device)
-    elif device in devices and devices[device].charges:
+    elif device in devices and not devices[device].measures:
         text = f"measures what it charges and nothing else: its driver is {devices[device].driver}"
-        measuring = [name for name, config in devices.items() if not config.charges]
+        measuring = [name for name, config in devices.items() if config.measures]
         check.problem(path, text, meant("", measuring) or "Name an inverter or a meter.", value=device)

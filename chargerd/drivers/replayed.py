@@ -12,7 +12,7 @@ import json
 from bisect import bisect_right
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import msgspec
 from pydantic import Field
@@ -39,6 +39,8 @@ class Driver:
 
     class Config(DeviceConfig):
         """``path`` is the recording; ``repeat`` begins again at its end, otherwise the device is then unreachable."""
+
+        measures: ClassVar[bool] = True
 
         path: str = Field(min_length=1)
         repeat: bool = False

@@ -56,6 +56,7 @@ class ModbusConfig(DeviceConfig):
     """Keys of every device that is read over Modbus TCP. ``unit`` is its number at that address."""
 
     charges: ClassVar[str] = ""
+    measures: ClassVar[bool] = True
 
     host: str = Field(min_length=1, pattern=r"^[A-Za-z0-9._:-]+$")
     port: int = Field(default=502, ge=1, le=65535)

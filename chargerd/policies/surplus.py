@@ -15,7 +15,7 @@ from chargerd.model.settings import LoadpointSettings, Scalar
 from chargerd.model.state import Charger, Sun
 
 RISE_S = 60.0  # a share must have been there for so long before more is offered
-CLOUDY_RISE_S = 120.0  # while production jumps about
+CLOUDY_RISE_S = 90.0  # while production jumps about
 DOWN_WH = 15.0  # of three phases borrow no more than this before one does
 SOC_MARGIN_PCT = 5.0  # a house battery may fall this far below the level from which its owner charges with sun
 WORTH_A = 0.3  # less than this more is not worth a command

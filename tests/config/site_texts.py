@@ -123,6 +123,7 @@ class Inverter(Acme):
 
     class Config(Acme.Config):
         charges: ClassVar[str] = ""
+        measures: ClassVar[bool] = True
 
 
 DRIVERS = {"acme": Acme, "box": Box, "inverter": Inverter}
