@@ -11,7 +11,7 @@ from chargerd.daemon.sentences import doing
 from chargerd.engine.describe import refusal
 from chargerd.engine.silence import asleep, without_sun
 from chargerd.model import events as e
-from chargerd.model.commands import SetPhases
+from chargerd.model.commands import SetCurrent, SetPhases
 from chargerd.model.reasons import ALARMS, OUTCOMES, duration, energy, sentence
 from chargerd.model.state import Site
 
@@ -122,13 +122,18 @@ def _decided(event: e.Event, fact: e.Decided, site: Site, zone: tzinfo) -> Line 
     return Line(priority, text, {"outcome": fact.outcome, "reason": reason.code, "seq": event.seq}, always=True)
 
 
-def _command(event: e.Event, fact: e.CommandIssued, _site: Site, zone: tzinfo) -> Line:
+def _command(event: e.Event, fact: e.CommandIssued, site: Site, zone: tzinfo) -> Line:
     command, code = fact.command, fact.reason.code
     fields: dict[str, object] = {"device": command.device, "reason": code, "seq": event.seq}
     if code == "lease-renewal" and not isinstance(command, SetPhases):
         return Line(DETAIL, f"{fact.loadpoint}: renewing the lease for {command.lease_s} s", fields)
     what, said = doing(command), sentence(fact.reason, zone)
     text = said if said.startswith(what) else f"{what}, {said}"
+    charger = site.chargers.get(command.device)
+    if isinstance(command, SetCurrent) and command.enabled and charger is not None and charger.enabled:
+        return Line(
+            DETAIL, f"{fact.loadpoint}: {text}", fields
+        )  # another current, many times an hour on a day with clouds
     return Line(NOTICE, f"{fact.loadpoint}: {text}", fields, always=True)
 
 

@@ -8,11 +8,11 @@ from pathlib import Path
 
 from chargerd.daemon import narrator
 from chargerd.daemon.history import History
-from chargerd.daemon.journal import ACT, DETAIL, INFO, WARNING
+from chargerd.daemon.journal import ACT, DETAIL, INFO, NOTICE, WARNING
 from chargerd.daemon.news import news_of
 from chargerd.engine.evolve import fold
 from chargerd.model import events as e
-from chargerd.model.commands import SetEnabled
+from chargerd.model.commands import SetCurrent, SetEnabled
 from chargerd.model.events import DeviceLost, Event, RecordingLost
 from chargerd.model.state import Site
 from chargerd.sim.homes import BATTERY, INVERTER, METER
@@ -123,3 +123,19 @@ def test_an_inverter_that_is_lost_in_daylight_is_a_warning_with_its_consequence(
     assert said is not None
     assert said.priority == WARNING
     assert said.text.endswith("; surplus is not known; garage, rod paused")
+
+
+def test_another_current_for_a_car_that_charges_is_a_detail_and_a_start_is_not():
+    """On a day with clouds the current changes many times an hour; what begins and pauses a charge is always said."""
+    reason = e.Reason("charging-with-sun", {"share_w": 2500.0, "needed_w": 1380.0, "loadpoint": "garage"})
+    issued = e.CommandIssued("garage", SetCurrent("box", 11.0), reason)
+    event = Event(7, 0, 0, 1, "engine", issued)
+
+    def said(*, enabled: bool) -> narrator.Line:
+        read = e.ChargerRead(enabled=enabled, pilot="C", offered_a=6.0)
+        found = narrator.line(event, fold(Site(), [Event(1, 0, 0, 1, "box", read)]), UTC)
+        assert found is not None
+        return found
+
+    assert (said(enabled=True).priority, said(enabled=True).always) == (DETAIL, False)
+    assert (said(enabled=False).priority, said(enabled=False).always) == (NOTICE, True)

@@ -33,6 +33,7 @@ def configure(home: Path, kind: str, device: Any, mode: str) -> None:
     (home / "secrets").mkdir()
     (home / "secrets" / "secret_pin").write_text("0123")
     text = f'[device.box]\nhost = "{device.host}"\nport = {device.port}\n{KEYS[kind]}\npoll_s = 2\npoll_fast_s = 1\n'
+    text = f'[journal]\nlevel = "debug"\n{text}'
     (home / "chargerd.toml").write_text(f'{text}\n[loadpoint.car]\ncharger = "box"\nmode = "{mode}"\n')
 
 
