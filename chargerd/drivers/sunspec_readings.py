@@ -150,12 +150,18 @@ def _modules(mppt: Block) -> list[tuple[str, float | None]]:
     ]
 
 
+RESTING = frozenset({"idle", "standby", "off", "preserving"})
+RESTING_W = 100.0  # what a battery at rest uses itself, and that has no direction
+
+
 def _directed(power_w: float | None, status: str | None) -> float | None:
     if power_w is None or power_w == 0:
         return power_w
     if status == "discharging":
         return abs(power_w)
-    return -abs(power_w) if status == "charging" else None
+    if status == "charging":
+        return -abs(power_w)
+    return 0.0 if status in RESTING and abs(power_w) <= RESTING_W else None
 
 
 def _storage_status(bank: Block | None, der: Block | None, basic: Block | None) -> str | None:

@@ -132,8 +132,8 @@ def _measured(meter: Meter, circuit: CircuitSettings) -> tuple[float, float, flo
     if len(known) == circuit.phases:
         one, two, three = (a if a is not None else 0.0 for a in found)
         return one, two, three
-    if meter.power_w is None:
-        return None
+    if meter.power_w is None or (circuit.phases > 1 and meter.power_w <= 0):
+        return None  # one phase may be fed while another is full
     # All of it might be on one phase, and a fuse does not know of averages.
     worst_a = meter.power_w / evses.NOMINAL_V
     return worst_a, worst_a, worst_a
@@ -146,7 +146,7 @@ def _draws(site: Site, name: str, t_ms: int) -> tuple[float, float, float]:
     if charger is None:
         return (0.0, 0.0, 0.0)
     if not balance.fresh(site, settings.charger, charger, t_ms):
-        return _told(charger)
+        return _may_take(charger)
     evse = charger.evse
     if evse is not None and any(a is not None for a in evse.currents_a):
         one, two, three = (a or 0.0 for a in evse.currents_a)
@@ -193,6 +193,19 @@ def _told(charger: Charger) -> tuple[float, float, float]:
     each_a = asked_a or 0.0
     phases = evse.live or evse.phases or 3
     return (each_a, each_a if phases > 1 else 0.0, each_a if phases > 2 else 0.0)
+
+
+def _may_take(charger: Charger) -> tuple[float, float, float]:
+    """The most that a charger which is not read may be taking: what it was told may not have come through."""
+    told, evse = _told(charger), charger.evse
+    if evse is None or charger.enabled is False:
+        return told
+    offered_a, phases = evse.offered_a or 0.0, evse.live or evse.phases or 3
+    return (
+        max(told[0], offered_a),
+        max(told[1], offered_a if phases > 1 else 0.0),
+        max(told[2], offered_a if phases > 2 else 0.0),
+    )
 
 
 def _needs(site: Site, name: str, t_ms: int) -> tuple[float, float, float]:

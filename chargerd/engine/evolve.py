@@ -289,7 +289,9 @@ def _decided(draft: Draft, event: Event, fact: Decided) -> None:
     )
     if fact.outcome is not None and loadpoint.session is not None:
         loadpoint = ended(draft, loadpoint, event.at_ms, fact.outcome, shown)
-        loadpoint = structs.replace(loadpoint, mode=None, mode_by="", mode_until_ms=None, sated=True)
+        loadpoint = structs.replace(loadpoint, sated=True)
+        if fact.outcome != "full-or-refused" or loadpoint.mode_until_ms is None:  # until a time is not for this vehicle
+            loadpoint = structs.replace(loadpoint, mode=None, mode_by="", mode_until_ms=None)
     draft.loadpoints[fact.loadpoint] = loadpoint
 
 
@@ -414,6 +416,10 @@ def _config_loaded(draft: Draft, event: Event, fact: ConfigLoaded) -> None:
     draft.devices = {name: draft.devices.get(name, Device()) for name in new.devices}
     draft.sinks = {name: unsent for name, unsent in draft.sinks.items() if name in new.sinks}
     for name, settings in new.loadpoints.items():
+        before = old.loadpoints.get(name)
+        if before is not None and before.kind != settings.kind and name in draft.loadpoints:
+            reason = Reason("removed-from-configuration")  # it is another thing now, and nothing of the old one holds
+            ended(draft, draft.loadpoints.pop(name), event.at_ms, "removed-from-configuration", reason)
         loadpoint = draft.loadpoints.get(name, Loadpoint())
         overrides = {k: o for k, o in loadpoint.overrides.items() if o.configured == value_of(settings, k)}
         draft.loadpoints[name] = reaimed(draft, name, structs.replace(loadpoint, overrides=overrides))

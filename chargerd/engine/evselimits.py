@@ -7,7 +7,7 @@ import math
 from msgspec import structs
 
 from chargerd.engine import circuits, evses, steer, sun, timeline
-from chargerd.engine.limits import Case, Granted
+from chargerd.engine.limits import Case, Granted, observed
 from chargerd.model.decision import Supply
 from chargerd.model.events import Reason, SetPoint
 from chargerd.model.settings import Scalar
@@ -32,10 +32,15 @@ def fitted(case: Case, granted: Granted) -> Granted:
         return granted if stray is None else structs.replace(granted, limit=stray)
     if supply is None or grant.enabled is not True:
         return granted
+    if not case.site.recording:
+        grant = structs.replace(
+            grant, phases=None
+        )  # the pause that a change needs could be sent, and its end could not
     phases = grant.phases if grant.phases is not None else supply.now
     used = supply.used[supply.choices.index(phases)] if phases in supply.choices else phases
     wanted_a = min(supply.min_a if grant.current_a is None else grant.current_a, supply.max_a)
-    allowed = [cap for cap in (_circuit(case, supply, used), _ramp(case, supply)) if cap is not None]
+    caps = (_circuit(case, supply, used), _ramp(case, supply), _unsure(case))
+    allowed = [cap for cap in caps if cap is not None]
     current_a, reason = min([*allowed, (wanted_a, None)], key=lambda cap: _whole(cap[0], supply))
     if reason is None or wanted_a - current_a < LOWERED_A:
         current_a, reason = wanted_a, None
@@ -124,6 +129,17 @@ def _ramp(case: Case, supply: Supply) -> tuple[float, Reason]:
         if case.t_ms - evse.asked_t_ms >= STEP_S * 1000:
             most_a += case.settings.ramp_a
     return most_a, Reason("ramping", {"allowed_a": most_a})
+
+
+def _unsure(case: Case) -> tuple[float, Reason] | None:
+    """No more than it offers before everything has been heard after a start, and while nothing can be recorded."""
+    charger = case.charger
+    if charger is None or charger.enabled is not True or charger.evse is None:
+        return None
+    if case.site.recording and observed(case.site):
+        return None
+    known = [a for a in (charger.evse.offered_a, charger.evse.asked_a) if a]
+    return min(known, default=0.0), Reason("not-recorded" if not case.site.recording else "observing")
 
 
 def _spared(case: Case, supply: Supply, phases: int) -> Reason | None:

@@ -97,8 +97,10 @@ def fresh(case: Case) -> bool:
     if charger is None or charger.seq < case.site.run_seq:
         return False
     seen_ms = charger.t_ms
-    if charger.enabled and charger.power_t_ms is not None:
-        seen_ms = charger.power_t_ms  # a plug that is on and does not say its power is not watched
+    if charger.enabled and charger.power_t_ms is not None and charger.evse is None:
+        seen_ms = (
+            charger.power_t_ms
+        )  # a plug that is on and does not say its power is not watched; a vehicle watches itself
     return case.t_ms - seen_ms <= case.device_settings.max_age_s * 1000
 
 

@@ -12,6 +12,7 @@ from chargerd.model.state import Meter, Storage
 FROZEN_S = 600.0  # a grid meter that says the very same for so long has stopped measuring
 FED_W = 150.0  # with more than this exported, a battery takes all that it can
 TAKES_S = 600.0  # what a battery was seen to be limited to counts for so long
+RESTING_W = 100.0  # a house battery at rest may say the very same for hours
 PLAUSIBLE = (
     1.6  # a meter that says more than so many times its fuse says nonsense: a fuse bears 1.45 times for an hour at most
 )
@@ -90,7 +91,7 @@ def storage_at(state: State, name: str, t_ms: int) -> Storage | None:
     storage = state.storages.get(address)
     if storage is None or storage.seq < state.run_seq or storage.power_w is None:
         return None
-    if frozen(storage):
+    if frozen(storage) and abs(storage.power_w) > RESTING_W:
         return None
     return storage if t_ms - storage.t_ms <= state.configuration.devices[settings.device].max_age_s * 1000 else None
 

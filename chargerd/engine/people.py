@@ -104,9 +104,9 @@ def limit_set(draft: Draft, event: Event, fact: LimitSet) -> None:
 
 
 def reaimed(draft: Draft, name: str, loadpoint: Loadpoint) -> Loadpoint:
-    if loadpoint.session is None:
-        return loadpoint
     configured = draft.configuration.loadpoints[name]
+    if loadpoint.session is None or configured.kind != "battery":
+        return loadpoint
     settings = overridden(configured, loadpoint, draft.at_ms, draft.configuration.timezone)
     target = "full" if loadpoint.session.balance else loadpoint.target or configured.target
     return structs.replace(loadpoint, session=aimed(loadpoint.session, settings, target))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from msgspec import structs
 
 from chargerd.model import windows
-from chargerd.model.settings import LoadpointSettings, Profile, Scalar, ScheduleEntry
+from chargerd.model.settings import MODES, LoadpointSettings, Profile, Scalar, ScheduleEntry
 from chargerd.model.state import Loadpoint, Site
 from chargerd.policies import BY_MODE
 
@@ -77,7 +77,13 @@ def policy_of(site: Site, name: str) -> str:
     return BY_MODE[site.configuration.loadpoints[name].kind][mode_of(site, name)]
 
 
+def _fits(site: Site, entry: ScheduleEntry) -> bool:
+    """Whether the loadpoint is there and, as it is configured now, has the mode."""
+    settings = site.configuration.loadpoints.get(entry.loadpoint)
+    return settings is not None and entry.mode in MODES[settings.kind]
+
+
 def schedule_of(site: Site) -> tuple[ScheduleEntry, ...]:
     """Every recurring start in force: those of the files and those added since, less those removed."""
     entries = site.configuration.schedule + site.added_schedule
-    return tuple(e for e in entries if e.entry not in site.removed_schedule and e.loadpoint in site.loadpoints)
+    return tuple(e for e in entries if e.entry not in site.removed_schedule and _fits(site, e))

@@ -50,8 +50,10 @@ def _wanted(
 ) -> SetCurrent | SetPhases | None:
     grant, address = granted.grant, case.settings.charger
     if grant.enabled is None:
-        asked_a = evse.asked_a
-        return SetCurrent(address, asked_a, lease_s) if lease_due and asked_a else None
+        if not lease_due or charger.enabled is not True or not evse.asked_a:
+            return None
+        # Never more than it offers: a person may have lowered it, or its lease has run out.
+        return SetCurrent(address, min(evse.asked_a, evse.offered_a or evse.asked_a), lease_s)
     if not grant.enabled:
         stray = evse.stray_t_ms is not None and case.t_ms - evse.stray_t_ms >= STRAY_S * 1000
         return SetCurrent(address, 0.0) if charger.enabled is not False or stray else None

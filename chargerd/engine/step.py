@@ -285,6 +285,6 @@ def lease_due(case: Case, charger: Charger) -> bool:
         return False  # a device that refuses the timer, or cannot keep it, is not told all the time
     if charger.leased_t_ms is None or charger.leased_s is None:
         return True
-    if charger.lease_s is None and charger.t_ms > charger.leased_t_ms:
-        return True  # the device has forgotten it
+    if charger.lease_s is None and charger.evse is None and charger.t_ms > charger.leased_t_ms:
+        return True  # the device has forgotten it; an EVSE does not tell what is left
     return case.t_ms >= charger.leased_t_ms + charger.leased_s * 500

@@ -281,7 +281,7 @@ class Loadpoint(Struct, frozen=True, gc=False):
     full_at_ms: int | None = None  # end of the last full charge, UTC
     stored: int = 0  # charges to storage since somebody asked for that target
     sun: Sun | None = None  # of one that may follow the sun
-    sated: bool = False  # the vehicle took nothing more; not offered again until it is unplugged or somebody asks
+    sated: bool = False  # it took nothing more, or did not follow: not offered again until it is unplugged or somebody asks
     led: int | None = None  # number of the session that the sun has led from slow to solar; once is enough
 
 

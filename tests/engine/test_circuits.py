@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from chargerd.engine import circuits
 from chargerd.model.commands import SetCurrent
-from chargerd.model.events import CommandIssued, MeterRead, Reason
+from chargerd.model.events import CommandIssued, MeterRead, ReadFailed, Reason
 from chargerd.model.settings import CircuitSettings
 from chargerd.model.state import Site
 from tests.house_sun import believed, clock, evse, evse_read, home, then
@@ -149,3 +149,20 @@ def test_a_parent_with_less_is_what_counts():
 def test_a_limit_in_watts_counts_as_well():
     """4600 W for house and car, of which the house takes 2300."""
     assert room_a(site_of(10, {"a": 0.0}, max_power_w=4600), "a") == pytest.approx(10)
+
+
+def test_a_stop_that_never_arrived_frees_nothing():
+    """A box that was lost while it was being paused may still be taking what it was offered."""
+    site = site_of(0, {"a": 16, "b": 6}, fuse_a=20, metered=False)
+    site = then(site, 310, ("engine", CommandIssued("a", SetCurrent("a-box", 0.0), Reason("test"))))
+    site = then(site, 320, ("a-box", ReadFailed("unreachable")))
+    assert room_a(then(site, 1000, ("b-box", evse_read(6))), "b", 1000) == pytest.approx(4)
+
+
+def test_a_meter_that_says_only_what_all_phases_feed_in_says_nothing_of_one():
+    """One phase may be fed by the roof while another is full."""
+    conf = home(evse("a", circuit="main"), circuits=[CircuitSettings("main", 25, meter="grid")])
+    site = believed(conf, ("a-box", evse_read(6)), ("home", MeterRead("meter1", -3000.0)))
+    room = circuits.room_for(site, "a", clock(1), 1, 230.0)
+    assert room is not None
+    assert room.blind

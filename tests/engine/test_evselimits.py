@@ -8,7 +8,7 @@ from chargerd.engine.evselimits import fitted
 from chargerd.engine.limits import Granted
 from chargerd.engine.step import case_of
 from chargerd.model.commands import SetCurrent
-from chargerd.model.events import CommandIssued, ModeSet, Reason, SetPoint
+from chargerd.model.events import CommandIssued, DaemonStarted, ModeSet, Reason, RecordingLost, SetPoint
 from chargerd.model.settings import CircuitSettings
 from tests.house_sun import believed, clock, evse, evse_read, grid_read, home, then
 
@@ -109,3 +109,18 @@ def test_current_that_flows_unasked_is_said_after_half_a_minute():
         site = then(site, at_s, ("garage-box", evse_read(10, enabled=False)))
     found = fitted(case_of(site, "garage", clock(170), clock(170)), Granted(SetPoint(enabled=False)))
     assert found.limit.code == "charging-unasked"
+
+
+def test_nothing_is_raised_while_nothing_can_be_recorded():
+    """What runs goes on as it is offered, on the phases that it has."""
+    site = then(running(8), 121, ("daemon", RecordingLost("disk full")))
+    found = fit(site, 130, phases=3)
+    assert (found.grant.current_a, found.grant.phases, found.limit.code) == (8, None, "not-recorded")
+    assert fit(site, 130, 7).grant.current_a == 7
+
+
+def test_nothing_is_raised_before_everything_was_heard():
+    """After a start a running box is left at what it offers until the meters have had their word."""
+    site = then(running(8), 121, ("daemon", DaemonStarted("1", "1", "boot-b")), ("garage-box", evse_read(8)))
+    found = fit(site, 122)
+    assert (found.grant.current_a, found.limit.code) == (8, "observing")

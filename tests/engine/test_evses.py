@@ -8,11 +8,24 @@ from hypothesis import strategies as st
 from msgspec import structs
 
 from chargerd.engine import evses
+from chargerd.engine.limits import fresh
+from chargerd.engine.step import case_of, close, lease_due
 from chargerd.model.commands import SetCurrent
-from chargerd.model.events import ChargerRead, CommandIssued, Decided, ModeSet, Reason, SetPoint
+from chargerd.model.events import (
+    ChargerRead,
+    CommandDone,
+    CommandIssued,
+    ConfigLoaded,
+    Decided,
+    Event,
+    ModeSet,
+    Reason,
+    SetPoint,
+    Tick,
+)
 from chargerd.model.settings import Vehicle
 from chargerd.model.state import Device
-from tests.house_sun import BOX, believed, clock, evse, evse_read, home, then
+from tests.house_sun import BOX, believed, clock, evse, evse_read, grid_read, home, then
 
 
 def plugged(*pilots: str | None, mode: str = "solar"):
@@ -143,3 +156,39 @@ def test_for_a_moment_after_a_command_it_offers_what_it_was_told():
     site = then(site, 12, ("garage-box", evse_read(6)))
     charger = site.chargers["garage-box"]
     assert (charger.offers_a(clock(12)), charger.offers_a(clock(18))) == (16, 6)
+
+
+def test_a_loadpoint_that_becomes_another_thing_begins_afresh():
+    """After a reload: a car's session and its slow mode mean nothing to a heating rod, and nothing falls over them."""
+    site = then(believed(home(evse()), ("garage-box", evse_read(6))), 5, ("anna", ModeSet("garage", "slow", "anna")))
+    assert site.loadpoints["garage"].session is not None
+    rod = structs.replace(evse(), kind="consumer", on_above_w=2000.0)
+    site = then(site, 10, ("daemon", ConfigLoaded(home(rod))))
+    assert site.loadpoints["garage"].session is None
+    assert site.loadpoints["garage"].mode is None
+    assert site.ended[-1].outcome == "removed-from-configuration"
+    closed = close(site, Event(site.seq + 1, site.at_ms, site.mono_ms, site.boot, "daemon", Tick()))
+    assert closed.site.loadpoints["garage"].decided is not None
+
+
+def test_a_box_without_a_meter_is_read_all_the_same():
+    """A KEBA that says no power is not stale because of it: what it was told counts."""
+    silent = structs.replace(evse_read(6), power_w=None, current_l1_a=None, current_l2_a=None, current_l3_a=None)
+    site = believed(home(evse(mode="fast")), ("garage-box", silent))
+    for at_s in range(10, 200, 10):
+        site = then(site, at_s, ("garage-box", silent), ("home", grid_read(500.0)))
+    assert fresh(case_of(site, "garage", clock(190), clock(190)))
+
+
+def test_a_lease_that_is_not_told_of_is_renewed_at_half_life():
+    """A KEBA counts its own timer and says nothing of it."""
+    box = structs.replace(BOX, lease="unproven")
+    site = believed(home(evse(mode="fast")), ("garage-box", evse_read(6)), devices=box)
+    site = then(site, 0, ("engine", CommandIssued("garage", SetCurrent("garage-box", 6.0, 900), Reason("test"))))
+    site = then(site, 0, ("garage-box", CommandDone(site.seq)))
+
+    def due(at_s: float) -> bool:
+        now = then(site, at_s, ("garage-box", evse_read(6)), ("home", grid_read(500.0)))
+        return lease_due(case_of(now, "garage", clock(at_s), clock(at_s)), now.chargers["garage-box"])
+
+    assert [due(100), due(449), due(451)] == [False, False, True]

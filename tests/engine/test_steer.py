@@ -114,3 +114,12 @@ def test_current_that_strays_is_told_to_pause_again():
         site = then(site, at_s, (BOX_NAME, evse_read(10, enabled=False)))
     assert due(site, 30, OFF) == []
     assert due(site, 41, OFF) == [SetCurrent(BOX_NAME, 0)]
+
+
+def test_a_lease_is_renewed_with_no_more_than_is_offered():
+    """On hold a person has lowered it at the box; nothing is switched on for the sake of a lease."""
+    site = told(believed(home(evse()), (BOX_NAME, evse_read(6))), 0, SetCurrent(BOX_NAME, 16, 900), read=evse_read(16))
+    lowered = then(site, 30, (BOX_NAME, evse_read(8)))
+    assert due(lowered, 30, SetPoint(), lease_s=900, lease_due=True) == [SetCurrent(BOX_NAME, 8, 900)]
+    ended = then(site, 30, (BOX_NAME, evse_read(0, enabled=False, offered_a=16.0)))
+    assert due(ended, 30, SetPoint(), lease_s=900, lease_due=True) == []
