@@ -104,7 +104,7 @@ class Recorder:
         orders = [Order(e.seq, e.body.command) for e in events if isinstance(e.body, CommandIssued)]
         recorded = self._record(events, ended_between(before, closed.site))
         if not recorded:
-            down = [lowers(order.command, _offered_a(before, order.command)) for order in orders]
+            down = [lowers(order.command, _offered_a(closed.site, order.command)) for order in orders]
             withheld = [order for order, lowering in zip(orders, down, strict=True) if not lowering]
             orders = [order for order, lowering in zip(orders, down, strict=True) if lowering]
             self._announce += [("daemon", CommandFailed(order.issued, "not-recorded")) for order in withheld]

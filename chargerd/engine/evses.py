@@ -21,6 +21,7 @@ SETTLE_S = 60.0  # a vehicle takes so long to begin, and to show on how many pha
 RECENT_S = 30.0
 FOLLOWS_A = 1.0  # set and read-back may differ by less
 AGAIN_MS = 3_600_000  # a box that does not say whether a vehicle is there is tried again after so long
+TRIES = 2  # a change of phases that does not come about is asked for so often
 CONNECTED = frozenset("BCD")
 FAULTY = frozenset("EF")  # the box says nothing of the vehicle then; it is most likely still there
 
@@ -57,6 +58,7 @@ def followed(evse: Evse | None, read: ChargerRead, before: Charger | None, after
         drawn_t_ms=drawn_t_ms,
         stray_t_ms=None if not stray else t_ms if old.stray_t_ms is None else old.stray_t_ms,
         tries=0 if flows or gone else old.tries,
+        phase_tries=0 if gone or read.phases == old.asked_phases else old.phase_tries,
         recent=_remembered(old, currents, t_ms),
     )
 
@@ -115,7 +117,10 @@ def told(charger: Charger, command: SetCurrent | SetPhases, t_ms: int) -> Charge
     evse = charger.evse or Evse()
     if isinstance(command, SetPhases):
         switches = (*(at for at in evse.switches if at > t_ms - 86_400_000), t_ms)
-        evse = structs.replace(evse, asked_phases=command.phases, switches=switches, switched_t_ms=t_ms)
+        tries = evse.phase_tries + 1 if command.phases == evse.asked_phases else 1
+        evse = structs.replace(
+            evse, asked_phases=command.phases, phase_tries=tries, switches=switches, switched_t_ms=t_ms
+        )
         return structs.replace(charger, evse=evse)
     offered_anew = command.enabled and charger.enabled is not True and not evse.asked_a
     tries = evse.tries + 1 if offered_anew else evse.tries
@@ -183,7 +188,8 @@ def supply_of(settings: LoadpointSettings, device: Device, charger: Charger | No
     used = most if not live else min(live, most if vehicle is not None else live)
     now = (evse.phases if evse is not None else None) or device.max_phases or 3
     choices: tuple[int, ...] = (now,)
-    if can_switch_phases(settings, device):
+    stuck = evse is not None and evse.phase_tries >= TRIES and evse.phases != evse.asked_phases
+    if can_switch_phases(settings, device) and not stuck:  # one that refuses is left as it is until the vehicle goes
         choices = (1, 3) if used > 1 else (now,)
     return Supply(
         max(settings.min_current_a, device.min_current_a or MIN_A, MIN_A if vehicle is None else vehicle.min_current_a),

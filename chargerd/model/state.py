@@ -39,6 +39,7 @@ class Evse(Struct, frozen=True, gc=False):
     asked_a: float | None = None  # the current that we asked for last; 0 to pause
     asked_t_ms: int = 0
     asked_phases: int | None = None
+    phase_tries: int = 0  # how often that was asked in a row without coming about
     live: int | None = None
     switches: tuple[int, ...] = ()
     begun_t_ms: int | None = None  # since when it has been offered current without a pause
@@ -281,7 +282,9 @@ class Loadpoint(Struct, frozen=True, gc=False):
     full_at_ms: int | None = None  # end of the last full charge, UTC
     stored: int = 0  # charges to storage since somebody asked for that target
     sun: Sun | None = None  # of one that may follow the sun
-    sated: bool = False  # it took nothing more, or did not follow: not offered again until it is unplugged or somebody asks
+    sated: bool = (
+        False  # it took nothing more, or did not follow: not offered again until it is unplugged or somebody asks
+    )
     led: int | None = None  # number of the session that the sun has led from slow to solar; once is enough
 
 

@@ -10,10 +10,11 @@ from msgspec import structs
 from chargerd.engine import evses
 from chargerd.engine.limits import fresh
 from chargerd.engine.step import case_of, close, lease_due
-from chargerd.model.commands import SetCurrent
+from chargerd.model.commands import SetCurrent, SetPhases
 from chargerd.model.events import (
     ChargerRead,
     CommandDone,
+    CommandFailed,
     CommandIssued,
     ConfigLoaded,
     Decided,
@@ -192,3 +193,22 @@ def test_a_lease_that_is_not_told_of_is_renewed_at_half_life():
         return lease_due(case_of(now, "garage", clock(at_s), clock(at_s)), now.chargers["garage-box"])
 
     assert [due(100), due(449), due(451)] == [False, False, True]
+
+
+def test_a_box_that_refuses_to_change_its_phases_charges_on_those_that_it_has():
+    """Its app does not allow it: asked twice, and then left as it is until the vehicle goes."""
+    box = structs.replace(BOX, accepts=("SetCurrent", "SetPhases"), max_phases=3)
+    site = believed(home(evse(mode="fast")), ("garage-box", evse_read(0, phases=1, pilot="B")), devices=box)
+
+    def choices(now):
+        return case_of(now, "garage", clock(100), clock(100)).supply.choices
+
+    assert choices(site) == (1, 3)
+    for at_s in (10, 40):
+        asked = CommandIssued("garage", SetPhases("garage-box", 3), Reason("test"))
+        site = then(site, at_s, ("engine", asked))
+        site = then(site, at_s + 1, ("garage-box", CommandFailed(site.seq, "unexpected-answer", "not allowed")))
+        site = then(site, at_s + 10, ("garage-box", evse_read(0, phases=1, pilot="B")))
+    assert choices(site) == (1,)
+    gone = then(site, 60, ("garage-box", evse_read(0, phases=1, pilot="A")))
+    assert choices(gone) == (1, 3)
