@@ -214,6 +214,7 @@ driver = "solaredge"
 host = "127.0.0.1"
 port = {inverter}
 poll_s = 2
+poll_fast_s = 1
 max_age_s = 20
 
 [device.nrgkick]
@@ -222,12 +223,17 @@ host = "127.0.0.1"
 port = {nrgkick}
 generation = 2
 poll_s = 2
+poll_fast_s = 1
 max_age_s = 20
 
 [meter.grid]
 device = "inverter"
 channel = "meter1"
 role = "grid"
+
+[storage.house]
+device = "inverter"
+channel = "battery1"
 
 [loadpoint.garage]
 charger = "nrgkick"
