@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 
 from chargerd.daemon.clock import Clock, real_s
-from chargerd.daemon.poller import Desk, Worker, as_driver_error
+from chargerd.daemon.poller import Desk, Worker, as_driver_error, without_nonsense
 from chargerd.drivers.base import AccessDenied, UnexpectedAnswer, Unreachable
 from chargerd.model.commands import SetEnabled
 from chargerd.model.events import (
@@ -184,3 +184,24 @@ def test_worker_carries_out_orders_between_readings():
     assert plug.on
     worker.stop()
     assert worker.join(5)
+
+
+def test_a_number_that_is_none_is_unknown():
+    """A device that says NaN or infinity says nothing: the log could not hold it, and live and replay would differ."""
+    said = ChargerRead("left", True, float("nan"), 230.0, float("inf"))
+    assert without_nonsense(said) == ChargerRead("left", True, None, 230.0, None)
+    assert without_nonsense(ChargerRead("left", True, 5.0)) == ChargerRead("left", True, 5.0)
+
+
+class Nonsense(Plug):
+    """A plug whose power is no number."""
+
+    def read(self):
+        return (ChargerRead(enabled=True, power_w=float("nan")),)
+
+
+def test_what_a_desk_passes_on_holds_no_such_number():
+    """Whatever the driver."""
+    assert [fact.power_w for fact in Desk(SETTINGS, Nonsense()).read(lambda: 0) if isinstance(fact, ChargerRead)] == [
+        None
+    ]
