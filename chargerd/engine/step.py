@@ -25,7 +25,6 @@ from chargerd.model.state import Charger, Site, Sky, Sun
 from chargerd.policies import POLICIES
 
 FOLLOWS_S = 5  # a vehicle takes so long to follow a changed pilot
-LOST_COMMAND_S = 60  # a command whose outcome has not come by then never will
 EVOLVED = "engine"
 
 
@@ -250,7 +249,7 @@ def _commands(case: Case, granted: Granted) -> Iterator[Command]:
             yield SetEnabled(case.settings.charger, enabled=False)
         return
     wanted = charger.enabled if granted.grant.enabled is None else granted.grant.enabled
-    if charger.pending is not None and case.t_ms - charger.pending.t_ms < LOST_COMMAND_S * 1000:
+    if charger.pending is not None and case.t_ms - charger.pending.t_ms < steer.LOST_COMMAND_S * 1000:
         if granted.grant.enabled is False and enables(charger.pending.command):  # off does not wait for word of an on
             yield SetEnabled(case.settings.charger, enabled=False)
         return
