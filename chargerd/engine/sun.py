@@ -1,6 +1,7 @@
 """Sun: what is followed from tick to tick for those who charge with it: shares, borrowed energy, clouds.
 
-`advanced` is worked out at every tick, once to decide and once, from the log alone, to remember; both come to the same.
+`advanced` is worked out at every tick: once before the decisions, which rest on it, and once after them, to be remembered. The
+second one follows from the log alone; a mode or a session that changed at this very tick is in it, and in the first it is not.
 """
 
 from __future__ import annotations
