@@ -9,11 +9,11 @@ from collections.abc import Iterable, Iterator
 
 from msgspec import Struct
 
-from chargerd.engine import evses, meters
+from chargerd.engine import evses, meters, witness
 from chargerd.engine.draft import State
 from chargerd.engine.settings import overridden
 from chargerd.model.settings import Configuration
-from chargerd.model.state import Charger, Loadpoint
+from chargerd.model.state import Charger, Loadpoint, Meter
 
 SUN = frozenset({"solar", "min-solar"})
 BARRED = frozenset({
@@ -170,6 +170,25 @@ def _charging_w(state: State, t_ms: int) -> float | None:
             return None
         total_w += power_w
     return total_w
+
+
+def witnessed(state: State, address: str, meter: Meter) -> Meter:
+    """A meter at the grid connection, held against what loadpoints take and panels and house batteries give; another as it is."""
+    settings = [m for m in state.configuration.meters.values() if m.role == "grid" and meters.address_of(m) == address]
+    if not settings:
+        return meter
+    t_ms = meter.t_ms
+    names = [name for name, m in state.configuration.meters.items() if m.role == "pv"]
+    made = [meters.meter_at(state, name, t_ms) for name in names]
+    stored_w = _stored(state, t_ms)[0]
+    given_w = None
+    if names and stored_w is not None and None not in made:
+        made_w = sum(m.power_w for m in made if m is not None and m.power_w is not None)
+        given_w = made_w + stored_w - _behind_inverters_w(state, t_ms)
+    charging_w = _charging_w(state, t_ms)
+    if charging_w is not None and settings[0].invert:
+        charging_w = -charging_w
+    return witness.heard(meter, charging_w, given_w)
 
 
 def claims(state: State, t_ms: int) -> tuple[Claim, ...]:

@@ -58,7 +58,7 @@ from chargerd.model.events import (
     Tick,
 )
 from chargerd.model.reasons import word
-from chargerd.model.state import Charger, Device, Loadpoint, Pending, Proof, Site, Unsent
+from chargerd.model.state import Charger, Device, Loadpoint, Pending, Proof, Site, Unsent, Witness
 
 DAY_MS = 86_400_000
 RETRY_S = (10, 30, 90)  # waits between attempts of a command without effect; the last one repeats
@@ -162,7 +162,8 @@ def _evse_read(draft: Draft, event: Event, read: ChargerRead, address: str, old:
 def _meter_read(draft: Draft, event: Event, read: MeterRead) -> None:
     _answered(draft, event.source)
     address = f"{event.source}/{read.channel}" if read.channel else event.source
-    draft.meters[address] = meters.measured_by(draft.meters.get(address), read, event.seq, event.at_ms, draft.t_ms)
+    meter = meters.measured_by(draft.meters.get(address), read, event.seq, event.at_ms, draft.t_ms)
+    draft.meters[address] = balance.witnessed(draft, address, meter) if draft.sunny else meter
 
 
 def _storage_read(draft: Draft, event: Event, read: StorageRead) -> None:
@@ -410,6 +411,8 @@ def _config_loaded(draft: Draft, event: Event, fact: ConfigLoaded) -> None:
             "removed-from-configuration",
             Reason("removed-from-configuration"),
         )
+    if new.meters != old.meters:  # what moved the wrong way may have been turned
+        draft.meters = {a: structs.replace(meter, witness=Witness()) for a, meter in draft.meters.items()}
     draft.configuration, draft.config_seq, draft.config_at_ms = new, event.seq, event.at_ms
     draft.by_charger = {settings.charger: name for name, settings in new.loadpoints.items()}
     draft.sunny = balance.order(new)

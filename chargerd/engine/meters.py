@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from msgspec import structs
 
+from chargerd.engine import witness
 from chargerd.engine.draft import State
 from chargerd.model.events import MeterRead, StorageRead
 from chargerd.model.settings import MeterSettings
-from chargerd.model.state import Meter, Storage
+from chargerd.model.state import Meter, Storage, Witness
 
 FROZEN_S = 600.0  # a grid meter that says the very same for so long has stopped measuring
 FED_W = 150.0  # with more than this exported, a battery takes all that it can
@@ -30,6 +31,7 @@ def measured_by(old: Meter | None, read: MeterRead, seq: int, at_ms: int, t_ms: 
     return Meter(
         seq, at_ms, t_ms, read.power_w, powers, currents, voltages, read.import_wh, read.export_wh, read.dc_power_w,
         read.temperature_c, read.status, old.same_t_ms if same and old is not None else t_ms,
+        Witness() if old is None else old.witness,
     )  # fmt: skip
 
 
@@ -59,7 +61,7 @@ def meter_at(state: State, name: str, t_ms: int) -> Meter | None:
         return None
     if t_ms - meter.t_ms > state.configuration.devices[settings.device].max_age_s * 1000:
         return None
-    if settings.role == "grid" and frozen(meter):
+    if settings.role == "grid" and (frozen(meter) or witness.doubted(meter, t_ms)):
         return None
     most_w = _most_w(state, name)
     if most_w is not None and abs(meter.power_w) > most_w:

@@ -6,11 +6,11 @@ from collections.abc import Iterator
 
 from msgspec import Struct
 
-from chargerd.engine import meters
+from chargerd.engine import meters, witness
 from chargerd.engine.balance import SUN
 from chargerd.engine.settings import mode_of
 from chargerd.model.reasons import duration, power
-from chargerd.model.state import Meter, Site, Storage
+from chargerd.model.state import Meter, Site, Storage, Witness
 
 ASLEEP = frozenset({"sleeping", "off", "shutting-down"})
 NIGHT_MS = 20 * 3_600_000  # an inverter that sleeps longer than the longest night north of the Alps is no longer asleep
@@ -66,26 +66,32 @@ def meter_problems(site: Site, now_ms: int) -> Iterator[Problem]:
     """Meters and house batteries that cannot be believed although their device answers, or that it does not mention."""
     t_ms = site.t_ms + max(0, now_ms - site.wall_ms)
     for name, settings in site.configuration.meters.items():
-        if not _answers(site, settings.device, now_ms) or meters.meter_at(site, name, t_ms) is not None:
-            continue
         meter = site.meters.get(meters.address_of(settings))
+        if not _answers(site, settings.device, meter, now_ms) or meters.meter_at(site, name, t_ms) is not None:
+            continue
         told = _of_meter(site, meter, settings.device, t_ms)
         effect = _consequence(site) if settings.role == "grid" else "; how much is from the sun is not known"
         effect = "" if settings.role == "load" else effect
         yield _problem(name, settings.device, told, effect)
     for name, storage_settings in site.configuration.storages.items():
         device = storage_settings.device
-        if not _answers(site, device, now_ms) or meters.storage_at(site, name, t_ms) is not None:
-            continue
         address = f"{device}/{storage_settings.channel}" if storage_settings.channel else device
-        yield _problem(name, device, _silent(site, site.storages.get(address), device, t_ms), _consequence(site))
+        storage = site.storages.get(address)
+        if not _answers(site, device, storage, now_ms) or meters.storage_at(site, name, t_ms) is not None:
+            continue
+        yield _problem(name, device, _silent(site, storage, device, t_ms), _consequence(site))
 
 
-def _answers(site: Site, device: str, now_ms: int) -> bool:
-    """Whether a device has been read in this run; while it is lost, that is the problem to tell of."""
+def _answers(site: Site, device: str, last: Meter | Storage | None, now_ms: int) -> bool:
+    """Whether a device has been read in this run; while it is lost, that is the problem to tell of.
+
+    Of an inverter that sleeps nothing is expected but what it says all the same.
+    """
     found = site.devices[device]
     lost = found.lost_since_ms is not None or found.error == "access-denied"
-    return found.heard and found.reachable is not None and not lost and not asleep(site, device, now_ms)
+    t_ms = site.t_ms + max(0, now_ms - site.wall_ms)
+    awake = not asleep(site, device, now_ms) or (last is not None and _read_lately(site, last, device, t_ms))
+    return found.heard and found.reachable is not None and not lost and awake
 
 
 def _of_meter(site: Site, meter: Meter | None, device: str, t_ms: int) -> tuple[str, str, int | None]:
@@ -95,8 +101,24 @@ def _of_meter(site: Site, meter: Meter | None, device: str, t_ms: int) -> tuple[
             for_s = (t_ms - meter.same_t_ms) / 1000
             text = f"has said the very same, {power(meter.power_w)}, for {duration(for_s)}: it measures no longer"
             return "meter-frozen", text, _wall_ms(site, meter.same_t_ms)
+        if witness.doubted(meter, t_ms):
+            return "meter-lies", _against(meter.witness), _wall_ms(site, meter.witness.doubted_t_ms or t_ms)
         return "meter-lies", f"says {power(meter.power_w)}, which cannot be", None
     return _silent(site, meter, device, t_ms)
+
+
+def _against(seen: Witness) -> str:
+    """What a meter did while charging took more or less, and what is likely."""
+    likely = {
+        "against": "it counts the wrong way round: `invert` of its [meter]",
+        "too-much": "its factor or its unit is wrong",
+        "deaf": "it is not measured, or does not see the charger",
+    }
+    moved = (
+        "the very same" if not seen.moved_w else f"{power(abs(seen.moved_w))} {'more' if seen.moved_w > 0 else 'less'}"
+    )
+    step = f"{power(abs(seen.step_w))} {'more' if seen.step_w > 0 else 'less'}"
+    return f"said {moved} when charging took {step}; {likely[seen.kind]}"
 
 
 def _silent(site: Site, last: Meter | Storage | None, device: str, t_ms: int) -> tuple[str, str, int | None]:

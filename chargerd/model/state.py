@@ -84,6 +84,24 @@ class Sky(Struct, frozen=True, gc=False):
     spared_t_ms: int | None = None  # when that was last too much
 
 
+Moment = tuple[int, float, float, float | None]
+"""t_ms, what a meter said then, what charging took, what panels and house batteries gave (None if that is not metered)."""
+
+
+class Witness(Struct, frozen=True, gc=False):
+    """How a meter at the grid connection has moved with our own charging (see `engine.witness`).
+
+    ``moments`` are the readings of the last two minutes. ``kind`` is what the last steps of charging said of it, ``votes`` how many in a row; ``step_w`` and ``moved_w`` are the last.
+    """
+
+    moments: tuple[Moment, ...] = ()
+    kind: str = ""
+    votes: int = 0
+    step_w: float = 0.0
+    moved_w: float = 0.0
+    doubted_t_ms: int | None = None
+
+
 class Meter(Struct, frozen=True, gc=False):
     """The last reading of a meter, by its role's sign. ``same_t_ms``: since when it has said the very same."""
 
@@ -100,6 +118,7 @@ class Meter(Struct, frozen=True, gc=False):
     temperature_c: float | None
     status: str | None
     same_t_ms: int
+    witness: Witness = Witness()
 
 
 class Storage(Struct, frozen=True, gc=False):

@@ -89,6 +89,27 @@ def test_a_meter_that_says_the_same_for_ten_minutes_is_not_believed(tmp_path):
     assert day.car_w(NOON + 11 * MIN, NOON + 12 * MIN) == 0
 
 
+@pytest.mark.parametrize("kind", ["flipped", "tenfold", "frozen"])
+def test_a_meter_that_does_not_move_with_the_car_is_found_out_by_its_first_steps(tmp_path, kind):
+    """Turned round, it shows an oven at night as sun, and each ampere as more of it; the car would fill itself up on that."""
+    load = sun.clouds(sun.steady(3500), 5, depth=0.5)
+    pv = sun.steady(0.0) if kind == "flipped" else sun.steady(5500.0)
+    boxes = {"garage": Box(Car(phases=1, capacity_wh=1e6), max_phases=1)}
+    day = SunDay(tmp_path, home(evse()), pv=pv, load=load, boxes=boxes, from_s=11 * HOUR)
+    spoil(day, "meter1", KINDS[kind] if kind != "frozen" else {})
+    day.until(11.02 * HOUR)
+    spoil(day, "meter1", KINDS[kind])
+    day.until(NOON)
+    assert day.code() == "sun-unknown"
+    assert day.car_w(11.5 * HOUR, NOON) == 0
+    spoil(day, "meter1", {})
+    day.ask("garage", "fast")
+    day.until(NOON + 3 * MIN)
+    day.ask("garage", "solar")
+    day.until(NOON + 6 * MIN)
+    assert day.code() != "sun-unknown", "a step that it follows clears it"
+
+
 def test_a_house_battery_that_says_the_same_for_ten_minutes_is_not_believed(tmp_path):
     """It would be charged for ever, and the car be given what it no longer takes."""
     day = day_of(tmp_path)
