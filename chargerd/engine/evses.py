@@ -5,7 +5,7 @@ from __future__ import annotations
 from msgspec import structs
 
 from chargerd.engine.draft import Draft
-from chargerd.engine.sessions import begun, ended
+from chargerd.engine.sessions import begun, ended, stopped
 from chargerd.model.commands import SetCurrent, SetPhases
 from chargerd.model.decision import Supply
 from chargerd.model.events import ChargerRead, Event, Reason
@@ -141,8 +141,29 @@ def plugged(draft: Draft, event: Event, name: str, before: Evse | None, after: E
             loadpoint = _left(loadpoint)
         draft.loadpoints[name] = loadpoint
     elif loadpoint.session is None and _begins(draft, name, there=there is True):
-        session = begun(draft, event, loadpoint, name)
-        draft.loadpoints[name] = structs.replace(loadpoint, session=session, sated=False)
+        draft.loadpoints[name] = served(draft, event, loadpoint, name)
+    elif loadpoint.session is not None and there is None and _over(draft, event.source, name, after):
+        reason = stopped(loadpoint.mode_by, event.seq)
+        draft.loadpoints[name] = ended(draft, loadpoint, event.at_ms, "stopped", reason)
+
+
+def _over(draft: Draft, device: str, name: str, evse: Evse) -> bool:
+    """Whether a charge at a box that never says whether a vehicle is there is over: somebody wants it off, and nothing flows."""
+    mode = draft.loadpoints[name].mode or draft.configuration.loadpoints[name].mode
+    return mode == "off" and evse.begun_t_ms is None and evse.stray_t_ms is None and not draft.devices[device].has_pilot
+
+
+def served(draft: Draft, event: Event, loadpoint: Loadpoint, name: str) -> Loadpoint:
+    """The loadpoint with a session that begins now.
+
+    At a box that does not say whether a vehicle is there it may be another one by now: on how many phases the last one drew says
+    nothing of it.
+    """
+    address = draft.configuration.loadpoints[name].charger
+    charger = draft.chargers[address]
+    if charger.evse is not None and not draft.devices[address.partition("/")[0]].has_pilot:
+        draft.chargers[address] = structs.replace(charger, evse=structs.replace(charger.evse, live=None))
+    return structs.replace(loadpoint, session=begun(draft, event, loadpoint, name), sated=False)
 
 
 def _begins(draft: Draft, name: str, *, there: bool) -> bool:

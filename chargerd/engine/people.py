@@ -8,7 +8,7 @@ from chargerd.engine import evses
 from chargerd.engine.balance import LED
 from chargerd.engine.course import AUTOMATIC
 from chargerd.engine.draft import Draft
-from chargerd.engine.sessions import aimed, begun, ended, opened
+from chargerd.engine.sessions import aimed, ended, opened, stopped
 from chargerd.engine.settings import overridden, value_of
 from chargerd.model.events import (
     Event,
@@ -18,7 +18,6 @@ from chargerd.model.events import (
     ModeSet,
     PlanFired,
     PlanSet,
-    Reason,
     ScheduleAdded,
     ScheduleFired,
     ScheduleRemoved,
@@ -45,8 +44,7 @@ def mode_set(draft: Draft, event: Event, fact: ModeSet) -> None:
         draft.loadpoints[fact.loadpoint] = _wanted(draft, event, loadpoint, fact)
         return
     if fact.mode == "off":
-        code = "switched-off-elsewhere" if fact.by == "device" else "stopped"
-        loadpoint = ended(draft, loadpoint, event.at_ms, "stopped", Reason(code, {"by": fact.by}, (event.seq,)))
+        loadpoint = ended(draft, loadpoint, event.at_ms, "stopped", stopped(fact.by, event.seq))
         if fact.by != "until":  # whoever stops it does not want it charged on later for the same plan
             loadpoint = structs.replace(loadpoint, plan=None)
     elif loadpoint.session is None:
@@ -66,8 +64,7 @@ def _wanted(draft: Draft, event: Event, loadpoint: Loadpoint, fact: ModeSet) -> 
     if fact.by == LED and loadpoint.session is not None:
         loadpoint = structs.replace(loadpoint, led=loadpoint.session.number if fact.mode == "solar" else None)
     if fact.mode != "off" and loadpoint.session is None and evses.connected(charger.evse) and fact.by != "until":
-        session = begun(draft, event, loadpoint, fact.loadpoint)
-        return structs.replace(loadpoint, session=session, sated=False)
+        return evses.served(draft, event, loadpoint, fact.loadpoint)
     return loadpoint
 
 

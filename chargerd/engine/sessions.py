@@ -66,6 +66,11 @@ def begun(draft: Draft, event: Event, loadpoint: Loadpoint, name: str) -> Sessio
     return structs.replace(session, cost=cost, currency=currency)
 
 
+def stopped(by: str, seq: int) -> Reason:
+    """Why a session ends when somebody wants it off, here or at the device itself."""
+    return Reason("switched-off-elsewhere" if by == "device" else "stopped", {"by": by}, (seq,))
+
+
 def ended(draft: Draft, loadpoint: Loadpoint, at_ms: int, outcome: str, reason: Reason) -> Loadpoint:
     """The loadpoint with its session closed, if one is open, and with what was meant for that session only taken away."""
     if loadpoint.session is None:

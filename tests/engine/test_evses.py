@@ -81,6 +81,37 @@ def test_what_somebody_asked_for_a_vehicle_goes_with_it():
         assert site.loadpoints["garage"].mode == left
 
 
+def test_at_a_box_that_never_says_who_is_there_off_ends_the_session():
+    """NRGkick of the first generation: once nothing flows, with what flowed until then; on again is another session."""
+    mute = structs.replace(BOX, has_pilot=False)
+    site = believed(home(evse()), ("garage-box", evse_read(10.0)), devices=mute)
+    site = then(site, 70, ("garage-box", evse_read(10.0, phases=1)))
+    number = site.loadpoints["garage"].session.number
+    site = then(site, 80, ("anna", ModeSet("garage", "off", "anna")), ("garage-box", evse_read(10.0)))
+    assert site.loadpoints["garage"].session.number == number, "it still draws"
+    site = then(site, 90, ("garage-box", evse_read(0.0, pilot=None)))
+    assert site.loadpoints["garage"].session is None
+    assert (site.ended[-1].outcome, site.ended[-1].reason.code) == ("stopped", "stopped")
+    assert site.ended[-1].energy_wh > 0
+    site = then(site, 100, ("garage-box", evse_read(0.0, pilot=None)))
+    assert site.loadpoints["garage"].session is None
+    site = then(site, 110, ("anna", ModeSet("garage", "slow", "anna")), ("garage-box", evse_read(0.0, pilot=None)))
+    assert site.loadpoints["garage"].session.number > number
+
+
+def test_at_such_a_box_the_next_charge_knows_nothing_of_the_phases_of_the_last():
+    """It may be another car."""
+    mute = structs.replace(BOX, has_pilot=False)
+    site = believed(home(evse()), ("garage-box", evse_read(10.0, phases=2)), devices=mute)
+    for at_s in (30, 61, 70):
+        site = then(site, at_s, ("garage-box", structs.replace(evse_read(10.0, phases=2), phases=3)))
+    assert site.chargers["garage-box"].evse.live == 2
+    site = then(site, 80, ("anna", ModeSet("garage", "off", "anna")), ("garage-box", evse_read(0.0, pilot=None)))
+    site = then(site, 90, ("anna", ModeSet("garage", None, "anna")), ("garage-box", evse_read(0.0, pilot=None)))
+    assert site.loadpoints["garage"].session is not None
+    assert site.chargers["garage-box"].evse.live is None
+
+
 def test_phases_are_those_on_which_current_flows_after_a_minute():
     """Before that a vehicle may not have taken up all of them."""
     site = believed(home(evse()))
