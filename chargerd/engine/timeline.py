@@ -22,7 +22,7 @@ LATE_MS = 4 * 3_600_000  # a recurring start missed by more than this (daemon do
 def due(site: Site, wall_ms: int) -> Iterator[Body]:
     """What has come due at this moment, as facts of the same kinds that people cause."""
     yield from _ends(site, wall_ms)
-    yield from _moved(site)
+    yield from _moved(site, wall_ms)
     yield from _starts(site, wall_ms)
     yield from plans.due(site, wall_ms)
 
@@ -84,7 +84,7 @@ def _past(until_ms: int | None, wall_ms: int) -> bool:
     return until_ms is not None and until_ms <= wall_ms
 
 
-def _moved(site: Site) -> Iterator[Body]:
+def _moved(site: Site, wall_ms: int) -> Iterator[Body]:
     """A relay moved by a button, an app or the plug's own schedule is a person's wish: adopted, not fought."""
     for address, name in site.by_charger.items():
         charger = site.chargers.get(address)
@@ -94,7 +94,7 @@ def _moved(site: Site) -> Iterator[Body]:
         if settings.kind == "evse":
             yield from _pressed(site, settings, charger)
         elif settings.kind == "consumer":
-            yield from _flipped(site, name, charger)
+            yield from _flipped(site, name, charger, wall_ms)
         elif charger.enabled and session is None:
             yield ModeSet(name, "fast", by="device")
         elif charger.enabled is False and session is not None:
@@ -107,7 +107,7 @@ def _pressed(site: Site, settings: LoadpointSettings, charger: Charger) -> Itera
     if charger.enabled and charger.known_w > DRAWS_W and mode in ADOPTS and settings.adopt:
         if mode == "off" or plugged_long(site, site.loadpoints[settings.name].session):
             yield ModeSet(settings.name, "slow", by="device")
-    elif charger.enabled is False and mode in ("slow", "fast", "min-solar") and connected(charger.evse):
+    elif charger.enabled is False and mode != "off" and connected(charger.evse):
         yield ModeSet(settings.name, "off", by="device")
 
 
@@ -165,12 +165,13 @@ def _sun_gone(site: Site, settings: LoadpointSettings, sun: Sun, t_ms: int) -> b
     return sun.enough_t_ms is None
 
 
-def _flipped(site: Site, name: str, charger: Charger) -> Iterator[Body]:
+def _flipped(site: Site, name: str, charger: Charger, wall_ms: int) -> Iterator[Body]:
+    """A consumer that somebody has switched stays so for the rest of the day: it has no vehicle whose leaving would end that."""
     mode = mode_of(site, name)
-    if charger.enabled and mode == "off":
-        yield ModeSet(name, "fast", by="device")
-    elif charger.enabled is False and mode == "fast":
-        yield ModeSet(name, "off", by="device")
+    if charger.enabled is None or mode == ("fast" if charger.enabled else "off"):
+        return
+    until_ms = windows.midnight_ms(wall_ms, windows.zone(site.configuration.timezone))
+    yield ModeSet(name, "fast" if charger.enabled else "off", by="device", until_ms=until_ms)
 
 
 def _starts(site: Site, wall_ms: int) -> Iterator[Body]:

@@ -91,7 +91,8 @@ Moment = tuple[int, float, float, float | None]
 class Witness(Struct, frozen=True, gc=False):
     """How a meter at the grid connection has moved with our own charging (see `engine.witness`).
 
-    ``moments`` are the readings of the last two minutes. ``kind`` is what the last steps of charging said of it, ``votes`` how many in a row; ``step_w`` and ``moved_w`` are the last.
+    ``moments`` are the readings of the last two minutes. ``kind`` is what the last steps of charging said of it,
+    ``votes`` how many in a row; ``step_w`` and ``moved_w`` are the last.
     """
 
     moments: tuple[Moment, ...] = ()

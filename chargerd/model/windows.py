@@ -84,6 +84,11 @@ def next_due_ms(entry: ScheduleEntry, wall_ms: int, tz: tzinfo) -> int | None:
     return min((due for due in _dues(entry, wall_ms, tz, range(DAYS_AHEAD + 1)) if due > wall_ms), default=None)
 
 
+def midnight_ms(wall_ms: int, tz: tzinfo) -> int:
+    """The next local midnight."""
+    return instant_ms(_today(wall_ms, tz), 1440, tz)
+
+
 def day_of_year(wall_ms: int, tz: tzinfo) -> int:
     """The local day as month × 100 + day: 101 is New Year's Day."""
     day = _today(wall_ms, tz)

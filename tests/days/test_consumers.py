@@ -176,3 +176,17 @@ def test_a_plug_whose_consumer_has_enough_is_off_until_its_next_hours(tmp_path):
     day.strip.sockets["rod"].connect(Tank(1500, 600), day.clock.true_s())
     day.until(33 * HOUR)
     assert [on for _, on in switched(day)] == [True, False, True, False]
+
+
+@pytest.mark.parametrize(("watts", "on"), [(4000.0, False), (0.0, True)])
+def test_a_plug_that_somebody_switches_by_hand_stays_so_until_midnight(tmp_path, watts, on):
+    """People win: off in full sun, or on without any; the next day the sun decides again."""
+    day = rod(tmp_path, sun.steady(watts), soc_pct=100)
+    day.until(9 * HOUR)
+    assert day.strip.sockets["rod"].on is not on
+    day.strip.sockets["rod"].switch(on, day.clock.true_s())
+    day.until(23.9 * HOUR)
+    assert day.modes("device") == ["fast" if on else "off"]
+    assert day.strip.sockets["rod"].on is on
+    day.until(25 * HOUR)
+    assert day.strip.sockets["rod"].on is not on

@@ -393,14 +393,20 @@ def test_a_charge_that_the_car_begins_goes_on_slowly_or_is_stopped(tmp_path, ado
     assert (day.car_w(8.5 * HOUR, 9 * HOUR) > 1300) is adopt
 
 
-def test_a_pause_at_the_button_is_not_fought(tmp_path):
-    """People win: somebody pauses a slow charge at the box, and it stays paused."""
-    day = SunDay(tmp_path, home(evse(mode="slow")), pv=sun.steady(0), boxes={"garage": one_phase()})
+@pytest.mark.parametrize("mode", ["slow", "fast", "min-solar", "solar"])
+def test_a_pause_at_the_button_is_not_fought(tmp_path, mode):
+    """People win: somebody pauses a charge at the box, and it stays paused until the car has gone."""
+    day = SunDay(tmp_path, home(evse(mode=mode)), pv=sun.steady(4000), boxes={"garage": one_phase()})
     day.until(8.25 * HOUR)
     day.evses["garage"].press()
     day.until(9 * HOUR)
     assert day.modes("device") == ["off"]
     assert day.car_w(8.5 * HOUR, 9 * HOUR) == 0
+    day.plug_in("garage", None)
+    day.until(9.1 * HOUR)
+    day.plug_in("garage", Car(phases=1, capacity_wh=1e6))
+    day.until(9.5 * HOUR)
+    assert day.house.box_w(0) > 1000
 
 
 def test_a_charger_that_is_offline_is_said_to_be_and_goes_on_by_itself(tmp_path):

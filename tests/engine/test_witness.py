@@ -17,7 +17,12 @@ MADE_W = 2000.0
 
 
 def led(
-    says: Callable[[float, float], float | None], levels_a=LEVELS_A, *, every_s: float = 10.0, pv: bool = True, made=None
+    says: Callable[[float, float], float | None],
+    levels_a=LEVELS_A,
+    *,
+    every_s: float = 10.0,
+    pv: bool = True,
+    made=None,
 ) -> Site:
     """A car that is offered one level after the other for a minute each, beside a meter that says something of it all.
 
@@ -47,10 +52,10 @@ def last_s(site: Site) -> float:
 
 
 WRONG = {
-    "flipped": lambda grid_w, at_s: -grid_w,
-    "tenfold": lambda grid_w, at_s: 10 * grid_w,
-    "frozen": lambda grid_w, at_s: -500.0,
-    "elsewhere": lambda grid_w, at_s: -500.0 + at_s % 7,
+    "flipped": lambda grid_w, _: -grid_w,
+    "tenfold": lambda grid_w, _: 10 * grid_w,
+    "frozen": lambda *_: -500.0,
+    "elsewhere": lambda _, at_s: -500.0 + at_s % 7,
 }
 
 
@@ -94,7 +99,7 @@ def test_a_step_while_the_sun_moves_says_nothing():
 
 def test_a_house_battery_that_nobody_meters_may_take_a_step_on_itself():
     """The grid stays near 0 W then, whatever the car does; that is no meter that is broken."""
-    site = led(lambda grid_w, at_s: 20.0 + at_s % 7)
+    site = led(lambda _, at_s: 20.0 + at_s % 7)
     assert believes(site, last_s(site))
 
 

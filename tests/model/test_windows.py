@@ -117,3 +117,10 @@ def test_the_day_of_the_year_is_the_local_one():
     assert windows.day_of_year(at("2024-03-31T22:00+00:00"), BERLIN) == 401
     assert windows.day_of_year(at("2024-12-31T23:00+00:00"), BERLIN) == 101
     assert windows.day_of_year(at("2024-02-29T12:00+00:00"), BERLIN) == 229
+
+
+def test_a_day_ends_at_its_own_midnight():
+    """23 hours after it began in spring, 25 in autumn; at midnight it is the next one."""
+    assert windows.midnight_ms(here("2024-03-31T00:00"), BERLIN) == at("2024-03-31T22:00+00:00")
+    assert windows.midnight_ms(here("2024-10-27T00:00"), BERLIN) == at("2024-10-27T23:00+00:00")
+    assert windows.midnight_ms(here("2024-06-03T23:59"), BERLIN) == here("2024-06-04T00:00")
