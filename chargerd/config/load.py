@@ -255,7 +255,7 @@ def _sizes(check: Check, path: Path, config: DeviceConfig) -> None:
 
 def _paces(check: Check, path: Path, config: DeviceConfig) -> None:
     """Readings that would be too old before the next one comes."""
-    if config.poll_fast_s > config.poll_s:
+    if config.poll_fast_s > config.poll_s and "poll_fast_s" in config.model_fields_set:
         text = f"must not be longer than poll_s ({config.poll_s:g})"
         check.problem((*path, "poll_fast_s"), text, value=config.poll_fast_s)
     if config.max_age_s < 2 * config.poll_s:
@@ -293,7 +293,8 @@ def device_settings(name: str, config: DeviceConfig) -> DeviceSettings:
             continue
         plain = value is None or isinstance(value, str | int | float)
         options[key] = value if plain else msgspec.json.encode(value, enc_hook=_plain).decode()
-    return DeviceSettings(name, config.driver, config.poll_s, config.poll_fast_s, config.max_age_s, options)
+    fast_s = min(config.poll_fast_s, config.poll_s)  # nobody has to shorten both
+    return DeviceSettings(name, config.driver, config.poll_s, fast_s, config.max_age_s, options)
 
 
 def _plain(value: object) -> object:

@@ -119,10 +119,19 @@ def explain(error: ErrorDetails, table: Mapping[str, object], model: type[BaseMo
         case "greater_than_equal" | "less_than_equal" | "greater_than" | "less_than":
             return _out_of_range(path, value, model.model_fields.get(key))
         case "string_pattern_mismatch":
-            field = model.model_fields.get(key)
-            return Explanation(path, f"must be {(field and field.description) or 'written in another way'}")
+            return _wrong_form(path, key, value, model)
     text, hint = _wrong_type(kind, key, value, error["msg"])
     return Explanation(path, text, hint)
+
+
+def _wrong_form(path: Path, key: str, value: object, model: type[BaseModel]) -> Explanation:
+    """A text that is not written as it has to be. An address with a scheme or a port, copied from a browser, is common."""
+    described = model.model_fields[key].description if key in model.model_fields else None
+    if key == "host" and isinstance(value, str):
+        plain, _, port = value.split("://")[-1].rstrip("/").partition(":")
+        named = f", and port = {port} beside it" if port.isdecimal() and "port" in model.model_fields else ""
+        return Explanation(path, "must be a name or an address and nothing else", f'host = "{plain}"{named}')
+    return Explanation(path, f"must be {described or 'written in another way'}")
 
 
 def _path_of(loc: tuple[str | int, ...], table: object) -> Path:

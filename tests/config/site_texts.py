@@ -98,7 +98,7 @@ class Acme:
     """A driver of which only the settings matter here."""
 
     class Config(DeviceConfig):
-        host: str | None = None
+        host: str | None = Field(default=None, pattern=r"^[A-Za-z0-9._-]+$")
         alias: str | None = None
         port: int = Field(default=80, ge=1, le=65535)
         password: Credential | None = None

@@ -162,6 +162,14 @@ def test_a_mistake_is_refused_with_place_and_suggestion(tmp_path: Path, change: 
     assert found[key].line > 0
 
 
+def test_a_shorter_pace_shortens_the_fast_one_with_it(tmp_path: Path):
+    """Whoever reads every 2 s needs to write that once; a fast pace that is written and slower than the other is refused."""
+    found = loaded(tmp_path, HOME.replace("host =", "poll_s = 2\nhost =", 1)).configuration.devices["shed"]
+    assert (found.poll_s, found.poll_fast_s) == (2, 2)
+    (wrong,) = problems(tmp_path, HOME.replace("host =", "poll_s = 2\npoll_fast_s = 5\nhost =", 1))
+    assert (wrong.key, wrong.text) == ("device.shed.poll_fast_s", "must not be longer than poll_s (2)")
+
+
 def test_a_socket_beside_a_loadpoint_that_has_the_whole_device_is_refused(tmp_path: Path):
     """The other way round too: the first loadpoint may name the strip as a whole."""
     text = HOME.replace('"shed/battery_1"', '"shed"') + SECOND.format("shed/battery_1")

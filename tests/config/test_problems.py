@@ -92,6 +92,20 @@ def test_a_secret_written_into_the_file_is_not_repeated(tmp_path: Path, line: st
     assert any(each.key.startswith("device.shed.pas") for each in found)
 
 
+@pytest.mark.parametrize(
+    ("host", "hint"),
+    [
+        ("192.0.2.40:9999", 'host = "192.0.2.40", and port = 9999 beside it'),
+        ("http://192.0.2.40/", 'host = "192.0.2.40"'),
+        ("https://plug.local", 'host = "plug.local"'),
+    ],
+)
+def test_an_address_copied_from_a_browser_is_taken_apart(tmp_path: Path, host: str, hint: str):
+    """A host is written without a scheme and without a port."""
+    (found,) = problems(tmp_path, HOME.replace('host = "192.0.2.40"', f'host = "{host}"'))
+    assert (found.text, found.hint) == ("must be a name or an address and nothing else", hint)
+
+
 def test_paths_are_written_as_in_toml():
     """Names with odd signs are quoted, elements of arrays counted from 1."""
     assert dotted(("loadpoint", "bike-1", "schedule", 0, "at")) == "loadpoint.bike-1.schedule[1].at"

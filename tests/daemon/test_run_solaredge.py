@@ -1,0 +1,167 @@
+"""A whole daemon on a simulated SolarEdge: what its registers say stands in status, and what they do not say is unknown."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from chargerd.sim.wire.evse import Car
+from chargerd.sim.wire.nrgkick import SimulatedGen2
+from chargerd.sim.wire.solaredge import Meter, SimulatedSolarEdge
+from tests.daemon.test_run import House
+from tests.sim.wire import garage as garages
+from tests.sim.wire.modbus import running
+
+SUNNY = """
+[device.roof]
+driver = "solaredge"
+host = "127.0.0.1"
+port = {port}
+poll_s = 1
+poll_fast_s = 1
+
+[meter.grid]
+device = "roof"
+channel = "meter1"
+role = "grid"
+
+[meter.pv]
+device = "roof"
+channel = "inverter"
+role = "pv"
+
+[storage.house]
+device = "roof"
+channel = "battery1"
+
+[device.box]
+driver = "nrgkick"
+host = "{host}"
+port = {box}
+poll_s = 1
+poll_fast_s = 1
+
+[vehicle.id4]
+max_phases = 1
+
+[loadpoint.car]
+charger = "box"
+mode = "solar"
+vehicle = "id4"
+start_delay_s = 0
+min_off_s = 1
+"""
+
+
+class GridMeter(Meter):
+    """A meter that shows what the car takes as well: without it 3 kW go out."""
+
+    shows_export = True
+    box: SimulatedGen2
+
+    @property
+    def import_w(self) -> Sequence[float]:  # type: ignore[override]  # here it is worked out, there it is set
+        """On each phase."""
+        return [grid_w + car_w for grid_w, car_w in zip((-1000, -1200, -800), self.box.evse.powers(), strict=True)]
+
+
+@pytest.fixture
+def box() -> Iterator[SimulatedGen2]:
+    """An NRGkick with a one-phase car on it that takes what it is offered."""
+    with garages.garage() as garage:
+        yield garage.gen2(garage.evse(Car(phases=1)))
+
+
+@pytest.fixture
+def roof(box: SimulatedGen2) -> Iterator[SimulatedSolarEdge]:
+    """An inverter with a meter, and a battery that is charged with 1.5 kW."""
+    with running(SimulatedSolarEdge()) as made:
+        meter = GridMeter()
+        meter.box = box
+        made.meters = [meter]
+        yield made
+
+
+@pytest.fixture
+def house(tmp_path: Path, roof: SimulatedSolarEdge, box: SimulatedGen2) -> Iterator[House]:
+    """A daemon that knows both."""
+    house = House(tmp_path)
+    house.config.write_text(SUNNY.format(port=roof.port, host=box.host, box=box.port))
+    yield house
+    house.close()
+
+
+def status(house: House) -> dict[str, Any]:
+    """What `chargerctl status --json` prints."""
+    reply: dict[str, Any] = house.ask("GetStatus")["parameters"]
+    return reply
+
+
+def charging(box: SimulatedGen2) -> bool:
+    """Whether the car takes anything."""
+    return box.evse.power_w() > 0
+
+
+def read(house: House) -> dict[str, Any]:
+    """The same, once everything was read."""
+    house.until(lambda: status(house)["flows"]["surplus_w"] is not None)
+    return status(house)
+
+
+def test_status_shows_what_the_registers_say(house: House) -> None:
+    """S1-01: W, % and °C to the digit, out of scale factors and of floats with the low word first."""
+    house.ready()
+    reply = read(house)
+    grid, pv = reply["meters"]
+    (battery,) = reply["storages"]
+    assert (grid["power_w"], grid["power_l1_w"], grid["power_l2_w"], grid["power_l3_w"]) == (-3000, -1000, -1200, -800)
+    assert (grid["import_wh"], grid["export_wh"]) == (4_321_000, 9_876_000)
+    assert (pv["power_w"], pv["dc_power_w"], pv["temperature_c"], pv["status"]) == (3456, 3520, 41.25, "producing")
+    assert (battery["power_w"], battery["soc_pct"], battery["soh_pct"]) == (-1500.5, 64.5, 98)
+    assert (battery["temperature_c"], battery["capacity_wh"], battery["status"]) == (23.5, 9312, "charging")
+    assert reply["flows"]["pv_w"] == pytest.approx(3456 + 1500.5)
+    (roof,) = [d for d in house.ask("GetDevices")["parameters"]["devices"] if d["name"] == "roof"]
+    assert [channel["text"] for channel in roof["channels"]] == [
+        "exporting 3.0 kW", "3.5 kW, 41 °C, producing", "64 %, charging 1.5 kW, 24 °C, charging"
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("absent", [0x7FC00000, 0xFF7FFFFF, 0x7F7FFFFF, 0xFFFFFFFF])
+def test_what_a_register_does_not_know_is_unknown_and_the_rest_counts(
+    house: House, roof: SimulatedSolarEdge, absent: int
+) -> None:
+    """S1-02: NaN, ±FLT_MAX and 0xFFFFFFFF of the battery, 0x8000 of the inverter: null, and surplus is known all the same."""
+    (battery,) = roof.batteries
+    assert battery is not None
+    battery.absent, battery.soc_pct, battery.temperature_c = absent, None, None
+    roof.inverter.temperature_c = None
+    house.ready()
+    reply = read(house)
+    (storage,) = reply["storages"]
+    assert (storage["power_w"], storage["soc_pct"], storage["temperature_c"]) == (-1500.5, None, None)
+    assert reply["meters"][1]["temperature_c"] is None
+    assert reply["flows"]["surplus_w"] is not None
+    assert "Traceback" not in house.journal()
+
+
+def test_a_charge_outlives_a_battery_that_says_nothing_for_a_while(
+    house: House, roof: SimulatedSolarEdge, box: SimulatedGen2
+) -> None:
+    """S1-02: its power is not said, then its block is missing: the car is paused with the reason, and goes on by itself."""
+    house.ready()
+    house.until(lambda: charging(box))
+    (battery,) = roof.batteries
+    assert battery is not None
+    for missing in (False, True):
+        battery.discharge_w = None
+        roof.batteries = [None if missing else battery]
+        house.until(lambda: status(house)["loadpoints"][0]["reason"]["code"] == "sun-unknown")
+        house.until(lambda: not charging(box))
+        assert status(house)["storages"][0]["power_w"] is None
+        house.until(lambda: any(problem["subject"] == "house" for problem in status(house)["problems"]))
+        battery.discharge_w, roof.batteries = -1500.5, [battery]
+        house.until(lambda: charging(box))
+    assert "Traceback" not in house.journal()
