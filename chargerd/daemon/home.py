@@ -131,7 +131,9 @@ def channels(context: Context, device: str) -> list[dict[str, Any]]:
             said = "" if row["power_w"] is None else flowing(row["power_w"], role)
             level = "" if row.get("soc_pct") is None else f"{row['soc_pct']:.0f} %"
             felt = "" if row["temperature_c"] is None else f"{row['temperature_c']:.0f} °C"
-            text = ", ".join(part for part in (level, said or "not known", felt, row["status"] or "") if part)
+            text = ", ".join(
+                part for part in (level, said or "not known", felt, "" if role == "storage" else row["status"]) if part
+            )
             rows.append({**_plain(row["address"], row["name"], role), "power_w": row["power_w"], "text": text,
                          "read_at": row["read_at"], "read_age_s": row["read_age_s"]})  # fmt: skip
     return rows

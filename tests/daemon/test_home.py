@@ -79,7 +79,7 @@ def test_devices_list_their_meters_with_what_these_said_and_when(home):
     channels = {c["name"]: (c["role"], c["text"], c["read_age_s"]) for d in reply["devices"] for c in d["channels"]}
     assert channels == {
         "grid": ("grid", "exporting 1.6 kW", 0),
-        "pv": ("pv", "5.6 kW", 0),
+        "pv": ("pv", "5.6 kW, 40 °C, producing", 0),
         "house": ("storage", "64 %, charging 400 W", 0),
         "garage": ("charger", "on, 3.5 kW", 0),
         "rod": ("charger", "off, 0 W", 0),
