@@ -3,6 +3,9 @@
 Protocol: as evcc speaks it, https://github.com/evcc-io/evcc/blob/master/charger/nrgconnect.go, and traces of real boxes in its
 issues 9788 and 33625. Seen working: simulated; no hardware yet.
 
+A box that hears nothing more of the charger goes on telling what it heard last; the time of the measurement, which it tells
+too, then stands still. How old that makes a reading the engine judges.
+
 The box says nothing of the control pilot: nobody can tell from it whether a vehicle is connected unless power flows.
 """
 
@@ -64,7 +67,7 @@ class Gen1:
             enabled=charging,
             power_w=power_w,
             energy_wh=times(measured.number("ChargingEnergyOverAll"), 1000),
-            measured_at_ms=None if measured_at_s is None else round(measured_at_s * 1000),
+            measured_at_ms=round(measured_at_s * 1000) if measured_at_s else None,
             pilot="C" if flows else None,
             offered_a=values.part("ChargingCurrent").number("Value"),
             current_l1_a=currents[0],

@@ -246,6 +246,11 @@ def _evse_problems(
         yield Problem(
             "refused", 4, settings.name, text, None, f"chargerctl log {settings.name}   chargerctl device read {device}"
         )
+    age_s, device = (site.t_ms - charger.t_ms) / 1000, settings.charger.partition("/")[0]
+    repeats = charger.measured_at_ms is not None and not site.devices[device].error
+    if repeats and age_s > site.configuration.devices[device].max_age_s:
+        text = f"its charger goes on telling what it measured {duration(age_s)} ago; not charged unwatched"
+        yield Problem("measures-nothing", 4, settings.name, text, charger.at_ms, f"chargerctl device read {device}")
     last = loadpoint.last_session
     if loadpoint.session is None and loadpoint.sated and last is not None and last.outcome in ALARMS:
         text = OUTCOMES[last.outcome or ""] if last.reason is None else sentence(last.reason)

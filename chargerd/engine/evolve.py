@@ -103,6 +103,7 @@ def _charger_read(draft: Draft, event: Event, read: ChargerRead) -> None:
         charger = Charger(
             seq, event.at_ms, t_ms, enabled, power_w, read.voltage_v, read.current_a, read.energy_wh,
             read.lease_s, read.timer, t_ms, foreign=enabled is True, power_t_ms=t_ms, known_w=power_w or 0.0,
+            measured_at_ms=read.measured_at_ms,
         )  # fmt: skip
         draft.chargers[address] = charger
         if read.pilot is not None or read.offered_a is not None:
@@ -120,10 +121,13 @@ def _charger_read(draft: Draft, event: Event, read: ChargerRead) -> None:
         power_t_ms, known_w = old.power_t_ms, old.known_w
     else:
         power_t_ms, known_w = t_ms, power_w or 0.0
+    at_ms, seen_t_ms, measured_at_ms = event.at_ms, t_ms, read.measured_at_ms
+    if measured_at_ms is not None and measured_at_ms == old.measured_at_ms:
+        at_ms, seen_t_ms = old.at_ms, old.t_ms  # said once more; what was measured is as old as before
     charger = Charger(
-        seq, event.at_ms, t_ms, enabled, power_w, read.voltage_v, read.current_a, read.energy_wh,
+        seq, at_ms, seen_t_ms, enabled, power_w, read.voltage_v, read.current_a, read.energy_wh,
         read.lease_s, read.timer, since_ms, old.pending, asked, foreign, attempts, old.retry_t_ms,
-        old.leased_t_ms, old.leased_s, old.starts, power_t_ms, known_w,
+        old.leased_t_ms, old.leased_s, old.starts, power_t_ms, known_w, None, measured_at_ms,
     )  # fmt: skip
     draft.chargers[address] = charger
     if old.evse is not None or read.pilot is not None or read.offered_a is not None:
@@ -132,7 +136,7 @@ def _charger_read(draft: Draft, event: Event, read: ChargerRead) -> None:
     name = draft.by_charger.get(address)
     if name is not None:
         loadpoint = draft.loadpoints[name]
-        if loadpoint.session is not None:
+        if loadpoint.session is not None and seen_t_ms == t_ms:
             session = measured(loadpoint.session, old, enabled, power_w, t_ms, draft.configuration)
             draft.loadpoints[name] = structs.replace(loadpoint, session=session)
 
@@ -154,7 +158,7 @@ def _evse_read(draft: Draft, event: Event, read: ChargerRead, address: str, old:
         return
     evses.plugged(draft, event, name, before, evse)
     loadpoint = draft.loadpoints[name]
-    if loadpoint.session is not None and old is not None:
+    if loadpoint.session is not None and old is not None and new.t_ms == draft.t_ms:
         session = supplied(loadpoint.session, old, power_w, draft.t_ms, draft.configuration, draft.sky)
         draft.loadpoints[name] = structs.replace(loadpoint, session=session)
 

@@ -145,7 +145,10 @@ class Storage(Struct, frozen=True, gc=False):
 
 
 class Charger(Struct, frozen=True, gc=False):
-    """The last reading of a charger, and what we told it. Positional order is the order on the hot path."""
+    """The last reading of a charger, and what we told it. Positional order is the order on the hot path.
+
+    ``at_ms`` and ``t_ms`` are when it was read; of a device that tells when it measured, when that last was something new.
+    """
 
     seq: int
     at_ms: int
@@ -169,6 +172,7 @@ class Charger(Struct, frozen=True, gc=False):
     power_t_ms: int | None = None  # when power was last known, or needed not to be because the relay was off
     known_w: float = 0.0  # power at that time
     evse: Evse | None = None  # what an EVSE says beyond that
+    measured_at_ms: int | None = None  # the device's own time of its measurement, if it gives one
 
     def offers_a(self, t_ms: int) -> float | None:
         """What an EVSE is set to: as it says, but for a moment after a command as it was told; None where neither is known."""

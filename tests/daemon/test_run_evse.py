@@ -25,14 +25,15 @@ KEYS = {
 def garage() -> Iterator[Garage]:
     """An empty garage."""
     with garages.garage() as made:
+        made.live()
         yield made
 
 
-def configure(home: Path, kind: str, device: Any, mode: str) -> None:
-    """One EVSE, one loadpoint on it."""
+def configure(home: Path, kind: str, device: Any, mode: str, more: str = "") -> None:
+    """One EVSE, with further keys of it, and one loadpoint on it."""
     (home / "secrets").mkdir()
     (home / "secrets" / "secret_pin").write_text("0123")
-    text = f'[device.box]\nhost = "{device.host}"\nport = {device.port}\n{KEYS[kind]}\npoll_s = 2\npoll_fast_s = 1\n'
+    text = f'[device.box]\nhost = "{device.host}"\nport = {device.port}\n{KEYS[kind]}\npoll_s = 2\npoll_fast_s = 1\n{more}\n'
     text = f'[journal]\nlevel = "debug"\n{text}'
     (home / "chargerd.toml").write_text(f'{text}\n[loadpoint.car]\ncharger = "box"\nmode = "{mode}"\n')
 
@@ -71,3 +72,17 @@ def test_fast_offers_one_ampere_less_than_the_fuse_bears(garage, tmp_path):
     offered = [float(command["current_set"]) for command in charger.commands if "current_set" in command]
     assert offered[-1] == 15.0
     assert max(offered) == 15.0
+
+
+def test_a_box_that_repeats_an_old_measurement_is_not_believed(garage, tmp_path):
+    """It has lost the charger, answers in time and says 6 A for ever: after the age limit the car is paused, and it is said why."""
+    box = garage.gen1(garage.evse(Car()))
+    configure(tmp_path, "gen1", box, "slow", "max_age_s = 5")
+
+    def lose() -> None:
+        box.deaf = True
+
+    status, journal = live(tmp_path, "has not been read for 5 s", look=lose, look_at="offering 6 A")
+    assert status == 0, journal
+    asked = [json.loads(put.body)["Values"]["ChargingStatus"]["Charging"] for put in box.puts]
+    assert (asked[0], asked[-1]) == (True, False)

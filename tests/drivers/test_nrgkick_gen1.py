@@ -139,6 +139,21 @@ def test_a_box_without_its_charger_is_unreachable(garage):
             driver.read()
 
 
+def test_a_box_that_hears_nothing_more_tells_when_it_last_did(garage):
+    """Its clock stands still with its figures; one that never had a clock tells none."""
+    box = garage.gen1()
+    driver = connect(garage, box)
+    first = only(driver.read())
+    box.deaf = True
+    garage.now_s += 600
+    assert only(driver.read()) == first
+    box.deaf = False
+    assert only(driver.read()).measured_at_ms == first.measured_at_ms + 600_000
+    unset = MEASURED.replace('"Timestamp":1694594408', '"Timestamp":0')
+    box.behaviour.instead[f"/api/measurements/{MAC}"] = Reply(200, unset.encode())
+    assert only(driver.read()).measured_at_ms is None
+
+
 # What it is told
 
 

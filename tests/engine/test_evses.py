@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from msgspec import structs
 
 from chargerd.engine import evses
+from chargerd.engine.describe import loadpoint_state, problems
 from chargerd.engine.limits import fresh
 from chargerd.engine.step import case_of, close, lease_due
 from chargerd.model.commands import SetCurrent, SetPhases
@@ -110,6 +111,40 @@ def test_at_such_a_box_the_next_charge_knows_nothing_of_the_phases_of_the_last()
     site = then(site, 90, ("anna", ModeSet("garage", None, "anna")), ("garage-box", evse_read(0.0, pilot=None)))
     assert site.loadpoints["garage"].session is not None
     assert site.chargers["garage-box"].evse.live is None
+
+
+def test_a_measurement_that_is_repeated_is_as_old_as_it_was():
+    """NRGkick's Connect box serves its last figures when it has lost the charger. What it is set to may still be new."""
+    site = plugged("B", mode="slow")
+    said = evse_read(10, measured_at_ms=1_700_000_000_000)
+    site = then(site, 10, ("garage-box", said))
+    for at_s in (20, 30, 70):
+        site = then(site, at_s, ("garage-box", said))
+    charger, case = site.chargers["garage-box"], case_of(site, "garage", clock(70), clock(70))
+    assert (charger.t_ms, charger.at_ms) == (clock(10), clock(10))
+    assert fresh(case_of(site, "garage", clock(69), clock(69)))
+    assert not fresh(structs.replace(case, t_ms=clock(71)))
+    assert loadpoint_state(site, "garage", clock(71)) == "unknown"
+    site = then(site, 80, ("garage-box", structs.replace(said, enabled=False)))
+    assert (site.chargers["garage-box"].enabled, site.chargers["garage-box"].t_ms) == (False, clock(10))
+    (problem,) = [one for one in problems(site, clock(80)) if one.code == "measures-nothing"]
+    assert problem.text == "its charger goes on telling what it measured 70 s ago; not charged unwatched"
+    site = then(site, 90, ("garage-box", structs.replace(said, measured_at_ms=1_700_000_080_000)))
+    assert fresh(case_of(site, "garage", clock(90), clock(90)))
+    assert not [one for one in problems(site, clock(90)) if one.code == "measures-nothing"]
+
+
+def test_energy_between_two_measurements_counts_once_however_often_the_first_was_told():
+    """2300 W for a minute are 38 Wh, with and without repetitions in between."""
+    said = evse_read(10, measured_at_ms=1000)
+    counted = []
+    for repeated_s in ((), (20, 30, 40)):
+        site = then(plugged("B", mode="slow"), 10, ("garage-box", said))
+        for at_s in repeated_s:
+            site = then(site, at_s, ("garage-box", said))
+        site = then(site, 70, ("garage-box", structs.replace(said, measured_at_ms=61_000)))
+        counted.append(site.loadpoints["garage"].session.energy_wh)
+    assert counted[0] == counted[1] > 38
 
 
 def test_phases_are_those_on_which_current_flows_after_a_minute():

@@ -30,7 +30,7 @@ class SimulatedGen1(WebDevice):
     """A Connect box and one charger of the first generation.
 
     Settable besides the physics: ``pin``, ``linked`` (Bluetooth works), ``lag_s`` (how long the box goes on telling what was
-    set before), ``errors``.
+    set before), ``errors``, ``deaf`` (it hears no measurements any more and goes on telling the last ones).
     """
 
     def __init__(
@@ -43,6 +43,8 @@ class SimulatedGen1(WebDevice):
         self.linked = True
         self.lag_s = 0.0
         self.errors = ["0"]
+        self.deaf = False
+        self._heard: Json = {}
         self._before = Shown(not evse.paused, evse.offered_a)
         self._set_at_s: float | None = None
 
@@ -99,6 +101,11 @@ class SimulatedGen1(WebDevice):
         return Shown(not self.evse.paused, self.evse.offered_a)
 
     def _measurements(self) -> Json:
+        if not self.deaf or not self._heard:
+            self._heard = self._measured()
+        return self._heard
+
+    def _measured(self) -> Json:
         evse = self.evse
         total_kwh = round(evse.energy_wh / 1000, 3)
         return {

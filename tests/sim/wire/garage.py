@@ -20,15 +20,24 @@ NOON_S = 1_800_000_000.0  # 2027-01-15 08:00 UTC
 
 
 class Garage:
-    """Somewhere to charge. Everything in it is stopped at the end of the test."""
+    """Somewhere to charge. Everything in it is stopped at the end of the test. Time passes when the test says so, or by itself."""
 
     def __init__(self, stack: ExitStack) -> None:
         self.now_s = NOON_S
         self.stack = stack
+        self._since_s: float | None = None
+
+    def live(self) -> None:
+        """Let time pass by itself from here on, for a whole daemon."""
+        self._since_s = time.monotonic()
+
+    def clock_s(self) -> float:
+        """What the clock of every device shows."""
+        return self.now_s if self._since_s is None else self.now_s + time.monotonic() - self._since_s
 
     def evse(self, car: Car | None = None, **settings: Any) -> Evse:
         """The physics of one EVSE, with a car if one is given."""
-        evse = Evse(lambda: self.now_s, **settings)
+        evse = Evse(self.clock_s, **settings)
         evse.connect(car)
         return evse
 
