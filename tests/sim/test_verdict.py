@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from chargerd.engine import VERSION
 from chargerd.sim.chain import Damaged
 from chargerd.sim.checks import Differing, Misfit, Report
 from chargerd.sim.verdict import bundle_lines, fields, lines, number
@@ -103,7 +104,7 @@ def test_differences_say_whether_another_version_explains_them():
     text = said(with_(commands_explained=9118, differing=seen, explained=1, unexplained=22))
     assert text.splitlines()[2:8] == [
         "Explains 9 118 of 9 120 commands and 31 222 decisions; these differ:",
-        "  event 2 200 187 at 2026-05-11 12:00:00: decided by chargerd 0.0.9, engine 0; this is 0.1.0, engine 5: "
+        f"  event 2 200 187 at 2026-05-11 12:00:00: decided by chargerd 0.0.9, engine 0; this is 0.1.0, engine {VERSION}: "
         "other rules, no damage   chargerctl log --seq 2200187",
         "  event 2 200 190 at 2026-05-11 12:00:00: these very rules decide otherwise: the log, or chargerd, is wrong there"
         "   chargerctl log --seq 2200190",
