@@ -70,8 +70,9 @@ def tasks(site: Site) -> list[dict[str, Any]]:
         if lease == "none":
             lease_s, wish, otherwise = None, "off", "it stays on: switch it off by hand"
         else:
-            lease_s, wish = STOPPING_LEASE_S, f"its timer ends it in {STOPPING_LEASE_S} s"
-            otherwise = f"its timer ends it within {settings.lease_s} s"
+            lease_s = device.lease_s(STOPPING_LEASE_S)
+            wish = f"its timer ends it in {lease_s} s"
+            otherwise = f"its timer ends it within {device.lease_s(settings.lease_s)} s"
         stable = device.channels.get(channel, "")
         tell = drivers.load(device.driver).last_will(stable, lease_s) if device.switch_at else []
         found.append(

@@ -161,6 +161,7 @@ class Driver:
             max_phases=3,
             lease_current_a=self._config.lease_current_a,
             has_pilot=True,
+            lease_max_s=LEASE_S[1],
         )
 
     def _reading(self, added: DeviceAdded) -> ChargerRead:

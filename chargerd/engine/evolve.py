@@ -251,6 +251,7 @@ def _device_added(draft: Draft, event: Event, fact: DeviceAdded) -> None:
         pause_s=fact.pause_s,
         lease_current_a=fact.lease_current_a,
         has_pilot=fact.has_pilot,
+        lease_max_s=fact.lease_max_s,
     )
 
 

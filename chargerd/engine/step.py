@@ -262,10 +262,10 @@ def _commands(case: Case, granted: Granted) -> Iterator[Command]:
 
 
 def lease_of(case: Case) -> int | None:
-    """The lease that a switching-on carries now; None for a device without one."""
+    """The lease that a switching-on carries now, no longer than the device keeps one; None for a device without one."""
     if case.device.lease_at(case.settings.charger) == "none":
         return None
-    return limits.STOPPING_LEASE_S if case.site.stopping else case.settings.lease_s
+    return case.device.lease_s(limits.STOPPING_LEASE_S if case.site.stopping else case.settings.lease_s)
 
 
 def _in_use(case: Case) -> bool:

@@ -127,7 +127,8 @@ class DeviceAdded(Fact, frozen=True):
 
     Of an EVSE: ``min_current_a`` to ``max_current_a`` in steps of ``current_step_a`` is what it can offer, ``max_phases`` how many
     phases it has; ``pause_s`` is the time it needs between two commands; ``lease_current_a`` is what it goes back to when the
-    lease runs out. ``has_pilot``: it says whether a vehicle is connected.
+    lease runs out. ``has_pilot``: it says whether a vehicle is connected. ``lease_max_s`` is the longest lease that the device
+    keeps, None: any.
     """
 
     driver: str
@@ -146,6 +147,7 @@ class DeviceAdded(Fact, frozen=True):
     pause_s: float = 0.0
     lease_current_a: float | None = None
     has_pilot: bool = False
+    lease_max_s: int | None = None
 
 
 class DeviceRemoved(Fact, frozen=True):

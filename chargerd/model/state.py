@@ -349,6 +349,7 @@ class Device(Struct, frozen=True, gc=False):
     pause_s: float = 0.0
     lease_current_a: float | None = None
     has_pilot: bool = False
+    lease_max_s: int | None = None
     proofs: dict[str, Proof] = {}
     testing: str | None = None
 
@@ -363,6 +364,10 @@ class Device(Struct, frozen=True, gc=False):
         if self.lease == "none" or proof is None:
             return self.lease
         return "proven" if proof.proven else "none"
+
+    def lease_s(self, wanted_s: int) -> int:
+        """The lease that it keeps when it is asked for so long a one, s."""
+        return wanted_s if self.lease_max_s is None else min(wanted_s, self.lease_max_s)
 
 
 class Unsent(Struct, frozen=True, gc=False):

@@ -136,7 +136,7 @@ class HomeEvse:
 
     It hears no command within ``pause_s`` after the one before and says nothing about it, as some do; ``unheard`` counts these.
     It refuses a current that it cannot offer, and to change phases while current flows. With ``lease`` it keeps a time limit,
-    and offers ``lease_current_a`` (0: nothing) when that has run out.
+    of ``lease_max_s`` at most, and offers ``lease_current_a`` (0: nothing) when that has run out.
     """
 
     kind = "simulated-evse"
@@ -152,6 +152,7 @@ class HomeEvse:
         switches: bool = True,
         lease: str = "none",
         lease_current_a: float = 0.0,
+        lease_max_s: int | None = None,
     ) -> None:
         self._house = house
         self._now_s = now_s
@@ -161,6 +162,7 @@ class HomeEvse:
         self._switches = switches
         self._lease = lease
         self._lease_current_a = lease_current_a
+        self._lease_max_s = lease_max_s
         self._heard_s = float("-inf")
         self._due_s: float | None = None
         self._late: list[tuple[float, Command]] = []
@@ -196,6 +198,7 @@ class HomeEvse:
             pause_s=self._pause_s,
             lease_current_a=None if self._lease == "none" else self._lease_current_a,
             has_pilot=True,
+            lease_max_s=self._lease_max_s,
         )
 
     def read(self) -> tuple[Reading, ...]:
@@ -271,7 +274,8 @@ class HomeEvse:
         elif isinstance(command, SetCurrent):
             self.box.offer(at_s, enabled=command.enabled, current_a=command.current_a or None)
             leased = self._lease != "none" and command.enabled and command.lease_s is not None
-            self._due_s = at_s + (command.lease_s or 0) if leased else None
+            lease_s = min(command.lease_s or 0, self._lease_max_s or math.inf)
+            self._due_s = at_s + lease_s if leased else None
 
     def _reading(self, at_s: float) -> ChargerRead:
         box, volts = self.box, self._house.now.voltages_v

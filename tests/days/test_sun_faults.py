@@ -414,16 +414,17 @@ def test_the_log_of_the_moment_is_there(tmp_path):
     assert decision.reason.values["borrowed_wh"] >= 0.4 * day.configuration.loadpoints["garage"].borrow_wh
 
 
-def test_when_the_daemon_dies_a_charger_with_a_lease_stops_by_itself(tmp_path):
-    """Wish 7: "the controller died and the charger kept going": 15 minutes at most, renewed while it lives."""
+@pytest.mark.parametrize(("longest_s", "lease_s"), [(None, 900), (600, 600)])
+def test_when_the_daemon_dies_a_charger_with_a_lease_stops_by_itself(tmp_path, longest_s, lease_s):
+    """Wish 7: "the controller died and the charger kept going": 15 minutes at most, renewed while it lives; a KEBA takes 10."""
     boxes = {"garage": Box(Car(phases=1, capacity_wh=1e6), max_phases=1)}
-    day = SunDay(tmp_path, home(evse()), pv=sun.steady(3000), boxes=boxes, lease="proven")
+    day = SunDay(tmp_path, home(evse()), pv=sun.steady(3000), boxes=boxes, lease="proven", lease_max_s=longest_s)
     day.until(10 * HOUR)
     assert day.house.box_w(0) > 2000
     leases = [c.lease_s for _, c in day.evses["garage"].commands if isinstance(c, SetCurrent)]
-    assert set(leases) == {900}
-    assert len(leases) >= 2 * HOUR / 450
+    assert set(leases) == {lease_s}
+    assert len(leases) >= 2 * HOUR / (lease_s / 2)
     day.run.kill()
-    day.clock.mono += 901_000
+    day.clock.mono += (lease_s + 1) * 1000
     day.evses["garage"].read()
     assert day.house.box_w(0) == 0

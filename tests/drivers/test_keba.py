@@ -55,7 +55,8 @@ def test_a_station_says_what_it_is(garage):
     assert (added.driver, added.model, added.device_id) == ("keba", "KeContact P30 304111", "18416854")
     assert (added.firmware, added.accepts, added.has_meter) == ("3.10.51", ("SetCurrent", "SetPhases"), True)
     assert (added.min_current_a, added.max_current_a, added.current_step_a, added.max_phases) == (6.0, 32.0, 0.1, 3)
-    assert (added.lease, added.lease_current_a, added.has_pilot, added.pause_s) == ("unproven", 6.0, True, 0.0)
+    assert (added.lease, added.lease_current_a, added.lease_max_s) == ("unproven", 6.0, 600)
+    assert (added.has_pilot, added.pause_s) == (True, 0.0)
 
 
 def test_a_charging_car_is_read(garage):

@@ -10,7 +10,7 @@ from msgspec import structs
 from chargerd.engine import evses
 from chargerd.engine.describe import loadpoint_state, problems
 from chargerd.engine.limits import fresh
-from chargerd.engine.step import case_of, close, lease_due
+from chargerd.engine.step import case_of, close, lease_due, lease_of
 from chargerd.model.commands import SetCurrent, SetPhases
 from chargerd.model.events import (
     ChargerRead,
@@ -259,6 +259,26 @@ def test_a_lease_that_is_not_told_of_is_renewed_at_half_life():
         return lease_due(case_of(now, "garage", clock(at_s), clock(at_s)), now.chargers["garage-box"])
 
     assert [due(100), due(449), due(451)] == [False, False, True]
+
+
+def test_a_box_is_believed_to_keep_no_longer_a_lease_than_it_does():
+    """A KEBA keeps 600 s at most: so much is asked for, renewed after half of that, and its end is nobody at the button."""
+    box = structs.replace(BOX, lease="unproven", lease_max_s=600)
+    first = (("garage-box", evse_read(6, phases=3)), ("home", grid_read(500.0)))
+    site = believed(home(evse(mode="slow")), *first, devices=box)
+    closed = close(site, Event(site.seq + 1, site.at_ms, site.mono_ms, site.boot, "daemon", Tick()))
+    (issued,) = [event for event in closed.events if isinstance(event.body, CommandIssued)]
+    assert issued.body.command == SetCurrent("garage-box", 6.0, 600)
+    site = then(closed.site, 0, ("garage-box", CommandDone(issued.seq)))
+    found = []
+    for at_s in (299, 301):
+        now = then(site, at_s, ("garage-box", evse_read(6, phases=3)), ("home", grid_read(500.0)))
+        found.append(lease_due(case_of(now, "garage", clock(at_s), clock(at_s)), now.chargers["garage-box"]))
+    assert found == [False, True]
+    ended = then(site, 605, ("garage-box", evse_read(0, enabled=False, phases=3)))
+    assert not ended.chargers["garage-box"].foreign
+    ending = structs.replace(site, stopping=True)
+    assert lease_of(case_of(ending, "garage", clock(10), clock(10))) == 120
 
 
 def test_a_box_that_refuses_to_change_its_phases_charges_on_those_that_it_has():

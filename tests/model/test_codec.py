@@ -88,6 +88,7 @@ EXAMPLES: tuple[e.Body, ...] = (
         10.0,
         6.0,
         True,
+        600,
     ),
     e.DeviceRemoved(),
     e.ModeSet("bike", "fast", "anna", 1_700_000_000_000, "a1", 35.0),

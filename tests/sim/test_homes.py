@@ -140,6 +140,14 @@ def test_a_lease_runs_out_in_the_box() -> None:
     assert off.box(300).power_w == 0
 
 
+def test_a_lease_is_no_longer_than_the_box_keeps_one() -> None:
+    """As a KEBA does, which takes 600 s at most, and says so."""
+    bench = Bench(lease="proven", lease_max_s=600)
+    assert bench.evse.describe().lease_max_s == 600
+    bench.tell(0, SetCurrent("box", 8, lease_s=900))
+    assert [bench.box(599).current_l1_a, bench.box(620).current_l1_a] == [8, 0]
+
+
 def test_a_lease_that_is_renewed_goes_on() -> None:
     """Told again at its half, the same current flows past the first end."""
     bench = Bench(lease="proven")
