@@ -16,12 +16,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec import structs
 
 from chargerd.daemon.lastwill import NAME, LastWill, tasks
 from chargerd.drivers.kasa import last_will
 from chargerd.drivers.simulated import Socket
 from chargerd.engine.evolve import fold
-from chargerd.model.commands import SetEnabled
+from chargerd.model.commands import SetCurrent, SetEnabled
 from chargerd.model.events import (
     ChargerRead,
     CommandDone,
@@ -38,6 +39,7 @@ from chargerd.sim import world
 from chargerd.sim.wire.kasa import SimulatedStrip
 from tests.daemon.test_run import House
 from tests.house import configuration, loadpoint
+from tests.house_sun import BOX, believed, evse, evse_read, home, then
 
 PROGRAM = Path(__file__).parents[1] / "chargerd" / "failsafe.py"
 
@@ -142,6 +144,28 @@ def test_what_is_not_ours_to_switch_is_left_alone():
     assert tasks(foreign) == []
     off = fold(on, [Event(8, 9000, 9000, 1, "shed", ChargerRead("a", False, 0.0))])
     assert tasks(off) == []
+
+
+def car_on(**box: object) -> Site:
+    """A car that charges with 16 A on an EVSE that keeps a lease."""
+    keba = structs.replace(BOX, driver="keba", lease="unproven", lease_max_s=600, **box)
+    site = believed(home(evse(mode="fast")), ("garage-box", evse_read(0)), devices=keba)
+    told = CommandIssued("garage", SetCurrent("garage-box", 16.0, 600), Reason("test"))
+    site = then(site, 1, ("engine", told))
+    return then(site, 2, ("garage-box", CommandDone(site.seq)), ("garage-box", evse_read(16)))
+
+
+@pytest.mark.parametrize(
+    ("falls_to_a", "said"),
+    [
+        (0.0, "its timer ends it within 600 s"),
+        (6.0, "it falls to 6 A within 600 s and charges on: switch it off by hand"),
+    ],
+)
+def test_what_becomes_of_a_car_is_said_as_it_is(tmp_path, falls_to_a, said):
+    """Nobody can tell an EVSE anything then; one that only falls to 6 A is not said to end."""
+    will(tmp_path, car_on(lease_current_a=falls_to_a))
+    assert carried_out(tmp_path).stderr == f"<4>garage: chargerd has died; {said}\n"
 
 
 def test_a_plug_that_wants_a_login_is_left_to_its_timer_and_that_is_said(tmp_path):

@@ -85,7 +85,7 @@ def _failsafe(context: Context, _parameters: dict[str, Any]) -> dict[str, Any]:
     rows, warnings = [], []
     for name in site.configuration.loadpoints:
         settings, safety = settings_of(site, name), safety_of(site, name)
-        safe = safety.on is False or (safety.on is True and safety.off_in_s is not None)
+        safe = safety.on is False or (safety.on is True and safety.off_in_s is not None and not safety.falls_to_a)
         once = "once it charges, it goes on charging" if safety.evse else "once on, it stays on"
         rows.append(
             {
@@ -110,6 +110,11 @@ def _failsafe(context: Context, _parameters: dict[str, Any]) -> dict[str, Any]:
             )
         elif safety.lease == "none":
             warnings.append(f"{name}: {settings.charger} has no timer of its own; {once} if chargerd dies")
+        elif safety.falls_to_a:
+            warnings.append(
+                f"{name}: {settings.charger} goes to {safety.falls_to_a:g} A when its timer has run out, and charges on"
+                " if chargerd dies"
+            )
         elif safety.lease == "unproven" and not safety.evse:
             warnings.append(
                 f"{name}: nobody has yet seen the timer of {settings.charger} switch it off;"
@@ -117,8 +122,7 @@ def _failsafe(context: Context, _parameters: dict[str, Any]) -> dict[str, Any]:
             )
     unsafe = [str(row["loadpoint"]) for row in rows if not row["safe"]]
     trusted = [str(row["loadpoint"]) for row in rows if row["enabled"] and row["safe"] and row["lease"] != "proven"]
-    charging = any(row["enabled"] and row["falls_to_a"] for row in rows)
-    text = f"if chargerd dies now, everything goes or stays off{' or at its smallest current' if charging else ''}"
+    text = "if chargerd dies now, everything goes or stays off"
     if unsafe:
         text = f"if chargerd dies now, not certain to go off: {', '.join(unsafe)}"
     elif trusted:

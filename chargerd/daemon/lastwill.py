@@ -1,7 +1,8 @@
 """Last will: what `chargerd.failsafe` is to do if the daemon dies, in a file that is kept up to date while it lives.
 
 A charger with a lease gets a short one, so that a daemon that comes back within it goes on without a click, and one that does
-not leaves the charger off. A charger without is switched as its loadpoint's ``on_stop`` says.
+not leaves the charger off. A charger without, or whose lease only lowers the current, is switched as its loadpoint's ``on_stop``
+says.
 """
 
 from __future__ import annotations
@@ -63,12 +64,17 @@ def tasks(site: Site) -> list[dict[str, Any]]:
         if charger.asked is not True and site.loadpoints[name].session is None:
             continue
         lease = device.lease_at(settings.charger)
-        if held is not None or (lease == "none" and settings.on_stop == "leave"):
+        ends = device.ends_itself(settings.charger)
+        if held is not None or (not ends and settings.on_stop == "leave"):
             continue
         if charger.timer == "foreign":
             continue  # somebody else's timer ends it
         if lease == "none":
             lease_s, wish, otherwise = None, "off", "it stays on: switch it off by hand"
+        elif not ends:
+            within_s, falls_to_a = device.lease_s(settings.lease_s), device.lease_current_a
+            lease_s, wish = None, "off"
+            otherwise = f"it falls to {falls_to_a:g} A within {within_s} s and charges on: switch it off by hand"
         else:
             lease_s = device.lease_s(STOPPING_LEASE_S)
             wish = f"its timer ends it in {lease_s} s"

@@ -459,7 +459,7 @@ class Daemon:
                 message.reply.set_exception(ending())
         if left_on(self.site()):
             self._journal.say(
-                ACT, f"still on and without a timer of their own: {', '.join(left_on(self.site()))}; switch off by hand"
+                ACT, f"still on, and nothing will end it: {', '.join(left_on(self.site()))}; switch off by hand"
             )
         elif self._orders_out:
             self._journal.say(

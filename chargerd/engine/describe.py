@@ -152,12 +152,12 @@ def refusal(name: str, detail: str) -> str:
 
 
 def left_on(site: Site) -> list[str]:
-    """Loadpoints of a daemon that is ending whose plug is still on, has no timer of its own, and should be off."""
+    """Loadpoints of a daemon that is ending whose charger is still on, does not end by itself, and should be off."""
     return [
         name
         for name, settings in site.configuration.loadpoints.items()
         if settings.on_stop == "off"
-        and site.devices[settings.charger.partition("/")[0]].lease_at(settings.charger) == "none"
+        and not site.devices[settings.charger.partition("/")[0]].ends_itself(settings.charger)
         and (charger := site.chargers.get(settings.charger)) is not None
         and charger.enabled
         and site.hold is None

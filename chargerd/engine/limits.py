@@ -243,7 +243,7 @@ def _stopping(case: Case, decision: Decision) -> Granted | None:
     on = case.charger is not None and case.charger.enabled
     if not on or decision.wish.enabled is False:
         return Granted(OFF if on else KEEP, Reason("stopping-off"), decision.outcome)
-    if case.device.lease_at(case.settings.charger) != "none":
+    if case.device.ends_itself(case.settings.charger):
         return Granted(KEEP, Reason("stopping", {"lease_s": STOPPING_LEASE_S}))
     return Granted(KEEP if case.settings.on_stop == "leave" else OFF, Reason("stopping-off"))
 

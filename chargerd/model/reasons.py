@@ -113,8 +113,8 @@ REASONS: dict[str, Text] = {
         "chargerctl device read {device}; is the plug's button stuck or its schedule switched on in the app?",
     ),
     # limits that hold back
-    "stopping": Text("chargerd is ending; the plug's own timer takes over for {lease_s}", "paused"),
-    "stopping-off": Text("chargerd is ending and this plug has no timer of its own", "paused"),
+    "stopping": Text("chargerd is ending; the charger's own timer takes over for {lease_s}", "paused"),
+    "stopping-off": Text("chargerd is ending and nothing else would end this charge", "paused"),
     "held": Text("on hold by {by}: chargerd watches and sends nothing", "held", "chargerctl release"),
     "stale-reading": Text(
         "the charger has not been read for {age_s}; not charged unwatched", "unknown", "chargerctl device list"
@@ -170,8 +170,8 @@ PAST: dict[str, str] = {
     "restart-pulses": "the charger had come up from rest {pulses} times in {within_s}",
     "storage-cycles": "it had been charged to storage {cycles} times, and {allowed} were allowed",
     "no-effect": "the charger had been switched on {attempts} times and stayed off",
-    "stopping": "chargerd was ending and the plug's own timer took over for {lease_s}",
-    "stopping-off": "chargerd was ending and this plug has no timer of its own",
+    "stopping": "chargerd was ending and the charger's own timer took over for {lease_s}",
+    "stopping-off": "chargerd was ending and nothing else would have ended this charge",
     "held": "{by} held it: chargerd watched and sent nothing",
     "stale-reading": "the charger had not been read for {age_s}, and nothing is charged unwatched",
     "outside-window": "it was outside its hours, which were to begin at {opens_at_ms}",

@@ -365,6 +365,10 @@ class Device(Struct, frozen=True, gc=False):
             return self.lease
         return "proven" if proof.proven else "none"
 
+    def ends_itself(self, address: str) -> bool:
+        """Whether the charger of an address ends charging once its lease has run out. One may go on with another current."""
+        return self.lease_at(address) != "none" and not self.lease_current_a
+
     def lease_s(self, wanted_s: int) -> int:
         """The lease that it keeps when it is asked for so long a one, s."""
         return wanted_s if self.lease_max_s is None else min(wanted_s, self.lease_max_s)

@@ -706,10 +706,13 @@ REPLIES: dict[str, Any] = {
             {
                 "kind": "failsafe", "loadpoint": "carport", "charger": "keba", "enabled": True, "lease": "proven",
                 "tested_at": None, "tested_local": None, "lease_left_s": 540, "falls_to_a": 6.0, "on_stop": "off",
-                "safe": True, "text": "goes to 6 A in 9 min",
+                "safe": False, "text": "goes to 6 A in 9 min",
             },
         ],
-        warnings=["tools: its plug has no timer of its own"],
+        warnings=[
+            "tools: its plug has no timer of its own",
+            "carport: keba goes to 6 A when its timer has run out, and charges on if chargerd dies",
+        ],
     ),
     "GetProfiles": answer(
         "profiles",

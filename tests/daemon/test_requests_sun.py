@@ -157,13 +157,28 @@ def test_completion_offers_what_this_site_has(home):
 
 
 def test_failsafe_says_what_an_evse_goes_back_to(home):
-    """With a timer to 6 A, in so many minutes; a plug that is off stays off."""
+    """With a timer to 6 A, in so many minutes, which ends nothing; a plug that is off stays off."""
     reply = answer("GetFailsafe", complete("GetFailsafe"), context(home))
     rows = {row["loadpoint"]: row for row in reply["chargers"]}
     assert rows["garage"]["text"].startswith("goes to 6 A in ")
-    assert (rows["garage"]["safe"], rows["garage"]["falls_to_a"]) == (True, 6.0)
+    assert (rows["garage"]["safe"], rows["garage"]["falls_to_a"]) == (False, 6.0)
     assert rows["rod"]["text"] == "is off and stays off"
-    assert reply["text"] == "if chargerd dies now, everything goes or stays off or at its smallest current"
+    assert reply["text"] == "if chargerd dies now, not certain to go off: garage"
+    assert reply["warnings"][0] == (
+        "garage: box goes to 6 A when its timer has run out, and charges on if chargerd dies"
+    )
+
+
+def test_failsafe_trusts_an_evse_whose_timer_pauses_it(tmp_path):
+    """What ends by itself needs no warning."""
+    home = Home(tmp_path, lease="proven", lease_current_a=0.0)
+    home.until(600)
+    reply = answer("GetFailsafe", complete("GetFailsafe"), context(home))
+    home.run.kill()
+    assert reply["chargers"][0]["text"].startswith("pauses in ")
+    assert reply["chargers"][0]["safe"]
+    assert not [warning for warning in reply["warnings"] if warning.startswith("garage")]
+    assert "not certain" not in reply["text"]
 
 
 def test_failsafe_warns_of_an_evse_without_a_timer(tmp_path):

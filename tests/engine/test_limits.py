@@ -126,6 +126,15 @@ def test_stopping_leaves_a_leased_plug_to_its_timer_and_switches_the_others_off(
     assert kept.grant.enabled is None
 
 
+def test_a_lease_that_only_lowers_the_current_ends_nothing():
+    """A KEBA that falls to 6 A charges on for ever: on SIGTERM it is told to stop, unless it is to be left."""
+    falls, pauses = (Device(heard=True, reachable=True, lease="unproven", lease_current_a=amps) for amps in (6.0, 0.0))
+    found = [grant(case(charger(True), stopping=True, device=device), WISH_ON) for device in (falls, pauses)]
+    assert [(one.grant.enabled, one.limit.code) for one in found] == [(False, "stopping-off"), (None, "stopping")]
+    left = case(charger(True), settings=loadpoint("bike", on_stop="leave"), stopping=True, device=falls)
+    assert grant(left, WISH_ON).grant.enabled is None
+
+
 def test_every_limit_that_speaks_is_named_the_ruling_one_first():
     """On hold, outside its hours and with a full disk: one rules, all three are in the way."""
     night = loadpoint("bike", windows=(Window(0, 1),))
