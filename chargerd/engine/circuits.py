@@ -18,6 +18,7 @@ BEHIND_S = 12.0  # a meter may be so much older than what a charger says
 EXCESS_A = 1.0  # a vehicle may take so much more than it was told
 NO_ROOM = frozenset({"circuit-limit", "circuit-blind"})
 Amps = tuple[float, float, float]
+ALL = (0, 1, 2)
 SETTLE_S = 60.0  # a granted current counts as used for so long, and then what is measured
 
 
@@ -30,7 +31,10 @@ class Room(NamedTuple):
 
 
 def room_for(site: Site, name: str, t_ms: int, phases: int, voltage_v: float) -> Room | None:
-    """The tightest circuit above a loadpoint that draws on so many phases; None if it hangs on none."""
+    """The tightest circuit above a loadpoint that draws on so many phases; None if it hangs on none.
+
+    Which ones these are is known once current was seen on as many; until then the fullest of all phases decides.
+    """
     found = [
         _room(site, circuit, name, t_ms, phases, voltage_v)
         for circuit in above(site, site.configuration.loadpoints[name].circuit)
@@ -53,32 +57,67 @@ def _room(site: Site, circuit: CircuitSettings, name: str, t_ms: int, phases: in
         if any(c.name == circuit.name for c in above(site, p.circuit))
     ]
     others = [n for n in members if n != name]
-    used = range(min(phases, circuit.phases))
+    used = _used(circuit, _lines(site.chargers.get(site.configuration.loadpoints[name].charger), phases))
     waiting_a = _waiting_a(site, name, others)
+    needs = [_on(circuit, _needs(site, n, t_ms)) for n in others]
+    taken = [sum(amps[phase] for amps in needs) for phase in range(3)]
     if not circuit.meter:
-        left_a = min(circuit.max_current_a - sum(_needs(site, n, t_ms)[phase] for n in others) for phase in used)
+        left_a = min(circuit.max_current_a - taken[phase] for phase in used)
         return Room(_shared(site, name, left_a, waiting_a), circuit.name, blind=False)
     meter = meters.meter_at(site, circuit.meter, t_ms)
     measured = None if meter is None else _measured(meter, circuit)
     if meter is None or measured is None:
-        taken_a = max(sum(_needs(site, n, t_ms)[phase] for n in others) for phase in used)
-        return Room(_shared(site, name, circuit.guaranteed_current_a - taken_a, waiting_a), circuit.name, blind=True)
-    spans = [_span(site, n, t_ms, meter.t_ms) for n in members]
+        left_a = circuit.guaranteed_current_a - max(taken[phase] for phase in used)
+        return Room(_shared(site, name, left_a, waiting_a), circuit.name, blind=True)
+    pairs = [_span(site, n, t_ms, meter.t_ms) for n in members]
+    spans = [(_on(circuit, low), _on(circuit, high)) for low, high in pairs]
     sure, hoped = [], []
     for phase in used:
-        kept_a = circuit.max_current_a - sum(_needs(site, n, t_ms)[phase] for n in others)
+        kept_a = circuit.max_current_a - taken[phase]
         # What is fed in on a phase is no room: a cloud takes it away faster than a charger is lowered.
         sure.append(kept_a - max(0.0, measured[phase] - sum(low[phase] for low, _ in spans)))
         hoped.append(kept_a - max(0.0, measured[phase] - sum(high[phase] for _, high in spans)))
     if circuit.max_power_w is not None and meter.power_w is not None:
-        kept_w = circuit.max_power_w - sum(sum(_needs(site, n, t_ms)) for n in others) * voltage_v
+        kept_w = circuit.max_power_w - sum(_sum_a(site, n, _needs(site, n, t_ms)) for n in others) * voltage_v
         for left, end in ((sure, 0), (hoped, 1)):
-            own_w = sum(sum(span[end]) for span in spans) * voltage_v
+            own_w = sum(_sum_a(site, n, pair[end]) for n, pair in zip(members, pairs, strict=True)) * voltage_v
             left.append((kept_w - max(0.0, meter.power_w - own_w)) / voltage_v / phases)
     # While it is not sure what of the reading is whose, nothing is raised, and nothing lowered that may well fit.
     now_a = _offers_a(site, name)
     left_a = max(min(sure), min(*hoped, now_a))
     return Room(_shared(site, name, left_a, waiting_a), circuit.name, blind=False)
+
+
+def _lines(charger: Charger | None, phases: int) -> tuple[int, ...]:
+    """The phases on which so many of a charger are: those on which current was seen; any of the three where that is not known."""
+    seen = () if charger is None or charger.evse is None else charger.evse.lines
+    return seen if len(seen) == phases else ALL
+
+
+def _used(circuit: CircuitSettings, lines: tuple[int, ...]) -> tuple[int, ...]:
+    """Which phases of a circuit these are. Behind a fuse of one phase it is that one, whatever a charger calls it."""
+    if circuit.phases == 1:
+        return (0,)
+    return tuple(phase for phase in lines if phase < circuit.phases) or ALL[: circuit.phases]
+
+
+def _on(circuit: CircuitSettings, amps: Amps) -> Amps:
+    return amps if circuit.phases > 1 else (max(amps), 0.0, 0.0)
+
+
+def _spread(charger: Charger, each_a: float, phases: int) -> Amps:
+    """A current on so many phases. Where it is not known on which, it counts on every one: it may be any of them."""
+    lines = _lines(charger, phases)
+    return (each_a if 0 in lines else 0.0, each_a if 1 in lines else 0.0, each_a if 2 in lines else 0.0)
+
+
+def _sum_a(site: Site, name: str, amps: Amps) -> float:
+    """All of a loadpoint's phases together, once each: what counts on every one of them flows on as many as it uses."""
+    charger = site.chargers.get(site.configuration.loadpoints[name].charger)
+    evse = None if charger is None else charger.evse
+    flowing = 0 if evse is None else evses.live_phases(evse.currents_a, (None, None, None)) or 0
+    phases = 1 if evse is None else max(evse.live or evse.phases or 3, flowing)
+    return min(sum(amps), phases * max(amps))
 
 
 def _offers_a(site: Site, name: str) -> float:
@@ -154,11 +193,8 @@ def _draws(site: Site, name: str, t_ms: int) -> tuple[float, float, float]:
     power_w = evses.drawn_w(charger)
     if power_w is None:
         return _told(charger)
-    if evse is None:
-        return (power_w / evses.voltage_v(charger), 0.0, 0.0)
-    phases = evse.live or evse.phases or 1
-    each_a = power_w / evses.voltage_v(charger) / phases
-    return (each_a, each_a if phases > 1 else 0.0, each_a if phases > 2 else 0.0)
+    phases = 1 if evse is None else evse.live or evse.phases or 1
+    return _spread(charger, power_w / evses.voltage_v(charger) / phases, phases)
 
 
 def _span(site: Site, name: str, t_ms: int, meter_t_ms: int) -> tuple[Amps, Amps]:
@@ -188,11 +224,9 @@ def _told(charger: Charger) -> tuple[float, float, float]:
     """What an EVSE may be taking because it was told so; a plug that is on what it last took."""
     evse = charger.evse
     if evse is None:
-        return (charger.known_w / evses.NOMINAL_V if charger.enabled is not False else 0.0, 0.0, 0.0)
+        return _spread(charger, charger.known_w / evses.NOMINAL_V if charger.enabled is not False else 0.0, 1)
     asked_a = evse.asked_a if evse.asked_a is not None else evse.offered_a if charger.enabled is not False else 0.0
-    each_a = asked_a or 0.0
-    phases = evse.live or evse.phases or 3
-    return (each_a, each_a if phases > 1 else 0.0, each_a if phases > 2 else 0.0)
+    return _spread(charger, asked_a or 0.0, evse.live or evse.phases or 3)
 
 
 def _may_take(charger: Charger) -> tuple[float, float, float]:
@@ -200,12 +234,8 @@ def _may_take(charger: Charger) -> tuple[float, float, float]:
     told, evse = _told(charger), charger.evse
     if evse is None or charger.enabled is False:
         return told
-    offered_a, phases = evse.offered_a or 0.0, evse.live or evse.phases or 3
-    return (
-        max(told[0], offered_a),
-        max(told[1], offered_a if phases > 1 else 0.0),
-        max(told[2], offered_a if phases > 2 else 0.0),
-    )
+    offered = _spread(charger, evse.offered_a or 0.0, evse.live or evse.phases or 3)
+    return (max(told[0], offered[0]), max(told[1], offered[1]), max(told[2], offered[2]))
 
 
 def _needs(site: Site, name: str, t_ms: int) -> tuple[float, float, float]:

@@ -60,6 +60,7 @@ def followed(evse: Evse | None, read: ChargerRead, before: Charger | None, after
         tries=0 if flows or gone else old.tries,
         phase_tries=0 if gone or read.phases == old.asked_phases else old.phase_tries,
         recent=_remembered(old, currents, t_ms),
+        lines=tuple(n for n, a in enumerate(currents) if a is not None and a > FLOWS_A) or old.lines,
     )
 
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from chargerd.engine import circuits
 from chargerd.model.commands import SetCurrent
-from chargerd.model.events import CommandIssued, MeterRead, ReadFailed, Reason
+from chargerd.model.events import ChargerRead, CommandIssued, MeterRead, ReadFailed, Reason
 from chargerd.model.settings import CircuitSettings
 from chargerd.model.state import Site
 from tests.house_sun import believed, clock, evse, evse_read, home, then
@@ -128,7 +128,58 @@ def test_the_worst_of_the_phases_counts():
     """Three phases; the oven is on the second."""
     site = then(site_of(0, {"a": 0.0}), 400, ("home", meter_read(2, 22, 2)))
     assert room_a(site, "a", 400, phases=3) == pytest.approx(13)
-    assert room_a(site, "a", 400, phases=1) == pytest.approx(33)
+
+
+def on(line: int, current_a: float) -> ChargerRead:
+    """An EVSE on which a vehicle draws on one phase only: 1 is L1."""
+    nothing = {f"current_l{n}_a": 0.0 for n in (1, 2, 3)}
+    return evse_read(current_a, **{**nothing, f"current_l{line}_a": current_a})
+
+
+def test_a_vehicle_counts_on_the_phase_on_which_it_is_seen_to_draw():
+    """One phase, L2 by its own readings: the oven there is in its way, what is on L1 is not. Also once it has paused."""
+    site = believed(
+        home(evse("a", circuit="main"), circuits=[CircuitSettings("main", 35, meter="grid")], max_age_s=600.0),
+        ("a-box", on(2, 6)),
+    )
+    site = then(site, 100, ("a-box", on(2, 6)), ("home", meter_read(30, 6, 0)))
+    assert room_a(site, "a", 100) == pytest.approx(35), "L1 is nearly full, and it is not there"
+    site = then(site, 200, ("a-box", on(2, 6)), ("home", meter_read(0, 28, 0)))
+    assert room_a(site, "a", 200) == pytest.approx(35 - 22)
+    paused = then(site, 300, ("a-box", evse_read(0)), ("home", meter_read(30, 10, 0)))
+    assert room_a(paused, "a", 300) == pytest.approx(25)
+
+
+def test_before_its_phase_is_known_the_fullest_one_decides():
+    """It has never drawn: it may hang on any of the three."""
+    site = then(site_of(0, {"a": 0.0}), 400, ("home", meter_read(2, 22, 9)))
+    assert room_a(site, "a", 400, phases=1) == pytest.approx(13)
+    site = then(site, 401, ("engine", CommandIssued("a", SetCurrent("a-box", 6.0), Reason("test"))))
+    for at_s in range(410, 480, 10):
+        site = then(site, at_s, ("a-box", on(3, 6)), ("home", meter_read(2, 22, 15)))
+    assert room_a(site, "a", 470, phases=1) == pytest.approx(35 - 9)
+
+
+@given(st.tuples(AMPS, AMPS, AMPS), st.sampled_from([0, 1, 2]), st.sampled_from([0.0, 6.0, 16.0]))
+def test_a_charger_that_does_not_say_its_phase_is_given_what_fits_on_whichever_it_is(house, line, draws_a):
+    """It says its power only. Whatever phase that flows on, what it is left does not overload it."""
+    silent = {"current_l1_a": None, "current_l2_a": None, "current_l3_a": None}
+    conf = home(evse("a", circuit="main"), circuits=[CircuitSettings("main", 45, meter="grid")], max_age_s=600.0)
+    told = ("engine", CommandIssued("a", SetCurrent("a-box", draws_a), Reason("test")))
+    site = then(believed(conf, ("a-box", evse_read(draws_a, **silent))), 1, told)
+    flows = [a + draws_a * (n == line) for n, a in enumerate(house)]
+    site = then(site, 300, ("a-box", evse_read(draws_a, **silent)), ("home", meter_read(*flows)))
+    assert room_a(site, "a") <= max(draws_a, 45 - house[line]) + 0.01
+    assert room_a(site, "a") >= 45 - max(house) - draws_a - 0.01
+
+
+def test_behind_a_fuse_of_one_phase_it_is_that_one():
+    """A charger in the garage calls its phase L2; the feed there has but one."""
+    tree = [CircuitSettings("garage", 20, phases=1)]
+    conf = home(evse("a", circuit="garage"), evse("b", circuit="garage"), circuits=tree)
+    site = believed(conf, ("a-box", on(2, 12)), ("b-box", on(1, 6)))
+    assert room_a(site, "b", 1) == pytest.approx(8)
+    assert room_a(site, "a", 1) == pytest.approx(14)
 
 
 def test_without_its_meter_the_guaranteed_share_is_what_all_have_together():
