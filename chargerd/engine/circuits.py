@@ -6,6 +6,7 @@ that begin in one cycle must not both be given what is there for one.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -61,13 +62,15 @@ def _room(site: Site, circuit: CircuitSettings, name: str, t_ms: int, phases: in
     waiting_a = _waiting_a(site, name, others)
     needs = [_on(circuit, _needs(site, n, t_ms)) for n in others]
     taken = [sum(amps[phase] for amps in needs) for phase in range(3)]
+    taken_w = sum(_sum_a(site, n, _needs(site, n, t_ms)) for n in others) * voltage_v
+    power_a = math.inf if circuit.max_power_w is None else (circuit.max_power_w - taken_w) / voltage_v / phases
     if not circuit.meter:
-        left_a = min(circuit.max_current_a - taken[phase] for phase in used)
+        left_a = min(power_a, *(circuit.max_current_a - taken[phase] for phase in used))
         return Room(_shared(site, name, left_a, waiting_a), circuit.name, blind=False)
     meter = meters.meter_at(site, circuit.meter, t_ms)
     measured = None if meter is None else _measured(meter, circuit)
     if meter is None or measured is None:
-        left_a = circuit.guaranteed_current_a - max(taken[phase] for phase in used)
+        left_a = min(power_a, circuit.guaranteed_current_a - max(taken[phase] for phase in used))
         return Room(_shared(site, name, left_a, waiting_a), circuit.name, blind=True)
     pairs = [_span(site, n, t_ms, meter.t_ms) for n in members]
     spans = [(_on(circuit, low), _on(circuit, high)) for low, high in pairs]
@@ -78,10 +81,9 @@ def _room(site: Site, circuit: CircuitSettings, name: str, t_ms: int, phases: in
         sure.append(kept_a - max(0.0, measured[phase] - sum(low[phase] for low, _ in spans)))
         hoped.append(kept_a - max(0.0, measured[phase] - sum(high[phase] for _, high in spans)))
     if circuit.max_power_w is not None and meter.power_w is not None:
-        kept_w = circuit.max_power_w - sum(_sum_a(site, n, _needs(site, n, t_ms)) for n in others) * voltage_v
         for left, end in ((sure, 0), (hoped, 1)):
             own_w = sum(_sum_a(site, n, pair[end]) for n, pair in zip(members, pairs, strict=True)) * voltage_v
-            left.append((kept_w - max(0.0, meter.power_w - own_w)) / voltage_v / phases)
+            left.append(power_a - max(0.0, meter.power_w - own_w) / voltage_v / phases)
     # While it is not sure what of the reading is whose, nothing is raised, and nothing lowered that may well fit.
     now_a = _offers_a(site, name)
     left_a = max(min(sure), min(*hoped, now_a))

@@ -143,6 +143,18 @@ def test_a_circuit_without_a_meter_is_the_sum_of_what_hangs_on_it(tmp_path):
     assert max(m.cars_w / m.voltages_v[0] for m, _ in day.moments) <= 20.1
 
 
+def test_a_circuit_without_a_meter_keeps_its_limit_in_watts(tmp_path):
+    """S1-42: 32 A of cable, and 5 kW that the garage may take: two cars that could take 7."""
+    feed = CircuitSettings("garage", 32, phases=1, max_power_w=5000)
+    conf = home(evse("a", mode="fast", circuit="garage"), evse("b", mode="fast", circuit="garage"), circuits=[feed])
+    day = SunDay(tmp_path, conf, pv=sun.steady(0), boxes={"a": one_phase(), "b": one_phase()})
+    day.until(9 * HOUR)
+    assert box_w(day, "a") > 1300
+    assert box_w(day, "b") > 1300
+    assert max(m.cars_w for m, _ in day.moments) <= 5000 * 1.02
+    assert "circuit-limit" in {day.code("a"), day.code("b")}
+
+
 def test_house_battery_is_part_of_what_the_fuse_bears(tmp_path):
     """Wish 8: "it ignores the battery": one that is charged from the grid leaves less for the car."""
     battery = HouseBattery(50_000, soc_pct=50, max_charge_w=4000)

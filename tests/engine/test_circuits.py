@@ -202,6 +202,21 @@ def test_a_limit_in_watts_counts_as_well():
     assert room_a(site_of(10, {"a": 0.0}, max_power_w=4600), "a") == pytest.approx(10)
 
 
+def test_without_a_meter_a_limit_in_watts_is_of_what_hangs_on_it():
+    """4600 W: the other takes 2300. What was just granted counts before it flows, and three phases take three times as much."""
+    site = site_of(0, {"a": 0.0, "b": 10.0}, metered=False, max_power_w=4600)
+    assert room_a(site, "a") == pytest.approx(10)
+    assert room_a(site, "a", phases=3) == pytest.approx(10 / 3)
+    site = then(site, 301, ("engine", CommandIssued("b", SetCurrent("b-box", 16.0), Reason("test"))))
+    assert room_a(site, "a", 301) == pytest.approx(4)
+
+
+def test_a_limit_in_watts_counts_also_while_its_meter_is_not_read():
+    """10 A are guaranteed, and 1840 W are all there is."""
+    site = site_of(0, {"a": 0.0}, guaranteed_current_a=10, max_power_w=1840)
+    assert circuits.room_for(site, "a", clock(901), 1, 230.0) == circuits.Room(8.0, "main", blind=True)
+
+
 def test_a_stop_that_never_arrived_frees_nothing():
     """A box that was lost while it was being paused may still be taking what it was offered."""
     site = site_of(0, {"a": 16, "b": 6}, fuse_a=20, metered=False)
