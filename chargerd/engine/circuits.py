@@ -12,6 +12,8 @@ from typing import NamedTuple
 
 from chargerd.engine import balance, evses, meters
 from chargerd.engine.evses import supply_of
+from chargerd.engine.settings import settings_of
+from chargerd.model.decision import Supply
 from chargerd.model.settings import CircuitSettings
 from chargerd.model.state import Charger, Meter, Site
 
@@ -51,6 +53,15 @@ def above(site: Site, circuit: str) -> Iterator[CircuitSettings]:
         circuit = circuits[circuit].parent
 
 
+def too_small(site: Site, name: str, supply: Supply) -> CircuitSettings | None:
+    """The circuit on which the least of a loadpoint does not fit, whatever else is on it; None where there is room at the best."""
+    for circuit in above(site, site.configuration.loadpoints[name].circuit):
+        least_w = supply.power_w(supply.min_a, supply.choices[0])
+        if supply.min_a > circuit.max_current_a or least_w > (circuit.max_power_w or math.inf):
+            return circuit
+    return None
+
+
 def _room(site: Site, circuit: CircuitSettings, name: str, t_ms: int, phases: int, voltage_v: float) -> Room:
     members = [
         n
@@ -59,7 +70,7 @@ def _room(site: Site, circuit: CircuitSettings, name: str, t_ms: int, phases: in
     ]
     others = [n for n in members if n != name]
     used = _used(circuit, _lines(site.chargers.get(site.configuration.loadpoints[name].charger), phases))
-    waiting_a = _waiting_a(site, name, others)
+    waiting_a = _waiting_a(site, name, others, circuit.max_current_a)
     needs = [_on(circuit, _needs(site, n, t_ms)) for n in others]
     taken = [sum(amps[phase] for amps in needs) for phase in range(3)]
     taken_w = sum(_sum_a(site, n, _needs(site, n, t_ms)) for n in others) * voltage_v
@@ -71,6 +82,7 @@ def _room(site: Site, circuit: CircuitSettings, name: str, t_ms: int, phases: in
     measured = None if meter is None else _measured(meter, circuit)
     if meter is None or measured is None:
         left_a = min(power_a, circuit.guaranteed_current_a - max(taken[phase] for phase in used))
+        waiting_a = _waiting_a(site, name, others, circuit.guaranteed_current_a)
         return Room(_shared(site, name, left_a, waiting_a), circuit.name, blind=True)
     pairs = [_span(site, n, t_ms, meter.t_ms) for n in members]
     spans = [(_on(circuit, low), _on(circuit, high)) for low, high in pairs]
@@ -130,8 +142,11 @@ def _offers_a(site: Site, name: str) -> float:
     return charger.evse.asked_a or charger.evse.offered_a or 0.0
 
 
-def _waiting_a(site: Site, name: str, others: list[str]) -> dict[bool, float]:
-    """The least of those that would charge and are paused for want of room; True: of those that are served before this one."""
+def _waiting_a(site: Site, name: str, others: list[str], bears_a: float) -> dict[bool, float]:
+    """The least of those that would charge and are paused for want of room; True: of those that are served before this one.
+
+    Who needs more than there is at the best (``bears_a``) holds no place: nothing that others leave would do.
+    """
     found = {True: 0.0, False: 0.0}
     for other in others:
         loadpoint, settings = site.loadpoints[other], site.configuration.loadpoints[other]
@@ -139,9 +154,9 @@ def _waiting_a(site: Site, name: str, others: list[str]) -> dict[bool, float]:
         if decided is None or loadpoint.session is None or settings.kind != "evse" or decided.limit is None:
             continue
         if decided.wish.enabled and decided.grant.enabled is False and decided.limit.code in NO_ROOM:
-            device = site.devices[settings.charger.partition("/")[0]]
-            least_a = supply_of(settings, device, site.chargers.get(settings.charger)).min_a
-            found[settings.priority > site.configuration.loadpoints[name].priority] += least_a
+            least_a = _least_a(site, other)
+            if least_a <= bears_a:
+                found[_priority(site, other) > _priority(site, name)] += least_a
     return found
 
 
@@ -150,11 +165,20 @@ def _shared(site: Site, name: str, left_a: float, waiting_a: dict[bool, float]) 
     left_a -= waiting_a[True]
     if not waiting_a[False]:
         return left_a
-    settings = site.configuration.loadpoints[name]
-    charger = site.chargers.get(settings.charger)
-    least_a = supply_of(settings, site.devices[settings.charger.partition("/")[0]], charger).min_a
+    charger = site.chargers.get(site.configuration.loadpoints[name].charger)
+    least_a = _least_a(site, name)
     running = charger is not None and charger.enabled
     return max(min(left_a, least_a), left_a - waiting_a[False]) if running else left_a
+
+
+def _least_a(site: Site, name: str) -> float:
+    settings = settings_of(site, name)
+    device = site.devices[settings.charger.partition("/")[0]]
+    return supply_of(settings, device, site.chargers.get(settings.charger)).min_a
+
+
+def _priority(site: Site, name: str) -> int:
+    return settings_of(site, name).priority
 
 
 def _measured(meter: Meter, circuit: CircuitSettings) -> tuple[float, float, float] | None:

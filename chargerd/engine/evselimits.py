@@ -10,7 +10,7 @@ from chargerd.engine import circuits, evses, steer, sun, timeline
 from chargerd.engine.limits import Case, Granted, observed
 from chargerd.model.decision import Supply
 from chargerd.model.events import Reason, SetPoint
-from chargerd.model.settings import Scalar
+from chargerd.model.settings import CircuitSettings, Scalar
 
 PATIENCE_S = 60.0  # a vehicle may take so long to begin
 WAKE_S = 180.0  # then it is offered anew, which wakes some that sleep …
@@ -32,6 +32,9 @@ def fitted(case: Case, granted: Granted) -> Granted:
         return granted if stray is None else structs.replace(granted, limit=stray)
     if supply is None or grant.enabled is not True:
         return granted
+    small = circuits.too_small(case.site, case.settings.name, supply)
+    if small is not None:
+        return structs.replace(granted, grant=SetPoint(enabled=False), limit=_never(case, supply, small))
     if not case.site.recording:
         grant = structs.replace(
             grant, phases=None
@@ -117,6 +120,20 @@ def _circuit(case: Case, supply: Supply, phases: int) -> tuple[float, Reason] | 
         return None
     code = "circuit-blind" if room.blind else "circuit-limit"
     return room.current_a, Reason(code, {"circuit": room.circuit, "allowed_a": max(0.0, room.current_a)})
+
+
+def _never(case: Case, supply: Supply, circuit: CircuitSettings) -> Reason:
+    """Why it is not waited for room: there never is enough."""
+    values: dict[str, Scalar] = {
+        "least_a": supply.min_a,
+        "least_w": supply.power_w(supply.min_a, supply.choices[0]),
+        "circuit": circuit.name,
+        "allowed_a": circuit.max_current_a,
+        "loadpoint": case.settings.name,
+    }
+    if circuit.max_power_w is None or supply.min_a > circuit.max_current_a:
+        return Reason("never-fits", values)
+    return Reason("never-fits-power", {**values, "limit_w": circuit.max_power_w})
 
 
 def _ramp(case: Case, supply: Supply) -> tuple[float, Reason]:

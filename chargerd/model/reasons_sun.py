@@ -136,6 +136,18 @@ LINES: dict[str, tuple[str, str, str, str]] = {
         "chargerctl device list",
         "the meter of {circuit} was not read, and {allowed_a} A are guaranteed",
     ),
+    "never-fits": (
+        "never fits: it needs at least {least_a} A, and the fuse {circuit} bears {allowed_a} A",
+        "fault",
+        "lower its least current, if it can do with less: chargerctl set {loadpoint} min_current_a=…",
+        "it needed at least {least_a} A, and the fuse {circuit} bore {allowed_a} A",
+    ),
+    "never-fits-power": (
+        "never fits: it needs at least {least_w}, and {circuit} allows {limit_w}",
+        "fault",
+        "lower its least current, if it can do with less: chargerctl set {loadpoint} min_current_a=…",
+        "it needed at least {least_w}, and {circuit} allowed {limit_w}",
+    ),
     "ramping": ("going up in steps, {allowed_a} A now", "charging", "", "it was going up in steps, at {allowed_a} A"),
     "house-battery-spared": (
         "paused: the house battery gave more than {limit_w} for charging",

@@ -9,7 +9,8 @@ from itertools import pairwise
 import pytest
 from msgspec import structs
 
-from chargerd.model.settings import CircuitSettings
+from chargerd.model.reasons import sentence
+from chargerd.model.settings import CircuitSettings, Vehicle
 from chargerd.sim import sun
 from chargerd.sim.car import Box, Car
 from chargerd.sim.home import HouseBattery
@@ -153,6 +154,41 @@ def test_a_circuit_without_a_meter_keeps_its_limit_in_watts(tmp_path):
     assert box_w(day, "b") > 1300
     assert max(m.cars_w for m, _ in day.moments) <= 5000 * 1.02
     assert "circuit-limit" in {day.code("a"), day.code("b")}
+
+
+@pytest.mark.parametrize("watts", [False, True])
+def test_a_vehicle_that_never_fits_keeps_nobody_waiting(tmp_path, watts):
+    """One that charges from 20 A on, behind a fuse of 16, or a limit of 3.5 kW: it is told so, and the other has all there is."""
+    feed = (
+        CircuitSettings("garage", 32, phases=1, max_power_w=3500) if watts else CircuitSettings("garage", 16, phases=1)
+    )
+    big = evse("a", mode="fast", circuit="garage", max_current_a=32.0, vehicle=Vehicle("van", min_current_a=20.0))
+    conf = home(big, evse("b", mode="fast", circuit="garage", max_current_a=15.0), circuits=[feed])
+    boxes = {"a": Box(Car(phases=1, max_current_a=32), max_phases=1, max_current_a=32), "b": one_phase()}
+    day = SunDay(tmp_path, conf, pv=sun.steady(0), boxes=boxes)
+    day.until(9 * HOUR)
+    assert day.code("a") == ("never-fits-power" if watts else "never-fits")
+    assert day.starts("a") == 0
+    assert day.told("b")[-1][1] == 15
+    decided = day.point("a").decided
+    assert decided is not None
+    assert sentence(decided.limit) == (
+        "never fits: it needs at least 4.6 kW, and garage allows 3.5 kW"
+        if watts
+        else "never fits: it needs at least 20 A, and the fuse garage bears 16 A"
+    )
+
+
+def test_who_needs_more_than_is_guaranteed_holds_no_place_while_the_meter_is_away(tmp_path):
+    """10 A are guaranteed: nothing for the one that begins at 12, and all of it for the other."""
+    van = evse("a", mode="fast", circuit="main", vehicle=Vehicle("van", min_current_a=12.0))
+    conf = home(van, evse("b", mode="fast", circuit="main"), circuits=[fuse(guaranteed_current_a=10)])
+    day = SunDay(tmp_path, conf, pv=sun.steady(0), boxes={"a": one_phase(), "b": one_phase()})
+    for channel in ("meter1", "inverter"):
+        day.meters.fault(channel).silent = True
+    day.until(9 * HOUR)
+    assert (day.code("a"), day.code("b")) == ("circuit-blind", "circuit-blind")
+    assert day.told("b")[-1][1] == 10
 
 
 def test_house_battery_is_part_of_what_the_fuse_bears(tmp_path):
