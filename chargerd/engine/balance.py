@@ -69,9 +69,8 @@ class Share(Struct, frozen=True, gc=False):
 
 
 def order(configuration: Configuration) -> tuple[str, ...]:
-    """The loadpoints that can follow the sun, in the order in which they are served: priority, then as written."""
-    points = [p for p in configuration.loadpoints.values() if p.kind != "battery"]
-    return tuple(p.name for p in sorted(points, key=lambda p: -p.priority))
+    """The loadpoints that can follow the sun, as they are written: among equals the first is served first."""
+    return tuple(p.name for p in configuration.loadpoints.values() if p.kind != "battery")
 
 
 def picture(state: State, t_ms: int) -> Picture:
@@ -192,7 +191,7 @@ def witnessed(state: State, address: str, meter: Meter) -> Meter:
 
 
 def claims(state: State, t_ms: int) -> tuple[Claim, ...]:
-    """What follows the sun at this moment, in the order in which it is served."""
+    """What follows the sun at this moment, as it is written."""
     found = []
     for name in state.sunny:
         configured, loadpoint = state.configuration.loadpoints[name], state.loadpoints[name]
@@ -249,7 +248,7 @@ def _idle(charger: Charger) -> bool:
 
 
 def shares(wanted: Iterable[Claim], surplus_w: float, *, one_at_a_time: bool = False) -> dict[str, Share]:
-    """How the surplus is divided. ``wanted`` is in the order in which it is served.
+    """How the surplus is divided. ``wanted`` is as it is written.
 
     Whoever takes its least in any case has that first. Then priority by priority: those that run have their least, those
     that wait too where it still fits, and what is left is poured out evenly. Who is left out is told what would be there for it.

@@ -16,7 +16,7 @@ from chargerd.engine.evolve import clock_at, fold
 from chargerd.engine.evselimits import fitted
 from chargerd.engine.evses import supply_of
 from chargerd.engine.limits import Case, Granted
-from chargerd.engine.settings import mode_of, overridden, policy_of
+from chargerd.engine.settings import mode_of, overridden, policy_of, settings_of
 from chargerd.model import windows
 from chargerd.model.commands import Command, SetCurrent, SetEnabled, enables
 from chargerd.model.decision import Decision, Memory, View
@@ -95,7 +95,8 @@ class _Desk:
 
 def order_of(site: Site) -> tuple[str, ...]:
     """The order in which loadpoints are decided: batteries as they are written, then by who is served first."""
-    return (*(n for n, p in site.configuration.loadpoints.items() if p.kind == "battery"), *site.sunny)
+    batteries = (name for name, point in site.configuration.loadpoints.items() if point.kind == "battery")
+    return (*batteries, *sorted(site.sunny, key=lambda name: -settings_of(site, name).priority))
 
 
 def case_of(site: Site, name: str, t_ms: int, wall_ms: int, seen: tuple[Sky, Mapping[str, Sun]] | None = None) -> Case:

@@ -9,6 +9,8 @@ from itertools import pairwise
 import pytest
 from msgspec import structs
 
+from chargerd.engine.step import order_of
+from chargerd.model.events import LimitSet
 from chargerd.model.reasons import sentence
 from chargerd.model.settings import CircuitSettings, Vehicle
 from chargerd.sim import sun
@@ -189,6 +191,37 @@ def test_who_needs_more_than_is_guaranteed_holds_no_place_while_the_meter_is_awa
     day.until(9 * HOUR)
     assert (day.code("a"), day.code("b")) == ("circuit-blind", "circuit-blind")
     assert day.told("b")[-1][1] == 10
+
+
+def test_who_is_put_first_while_it_waits_is_given_the_room(tmp_path):
+    """10 A for two: the first one has them, until somebody says that the other comes first, and until it no longer does."""
+    feed = CircuitSettings("garage", 10, phases=1)
+    conf = home(evse("a", mode="fast", circuit="garage"), evse("b", mode="fast", circuit="garage"), circuits=[feed])
+    day = SunDay(tmp_path, conf, pv=sun.steady(0), boxes={"a": one_phase(), "b": one_phase()})
+    day.until(9 * HOUR)
+    assert (box_w(day, "a") > 1300, box_w(day, "b") > 0) == (True, False)
+    assert order_of(day.site) == ("a", "b")
+    day.run.ask(LimitSet("b", "priority", 5, "anna"), by="anna")
+    assert order_of(day.site) == ("b", "a")
+    day.until(9.5 * HOUR)
+    assert (box_w(day, "a") > 0, box_w(day, "b") > 1300) == (False, True)
+    day.run.ask(LimitSet("b", "priority", None, "anna"), by="anna")
+    assert order_of(day.site) == ("a", "b")
+    day.run.ask(LimitSet("a", "priority", 1, "anna"), by="anna")
+    day.until(10 * HOUR)
+    assert (box_w(day, "a") > 1300, box_w(day, "b") > 0) == (True, False)
+
+
+def test_the_least_that_somebody_has_set_is_what_is_kept_free(tmp_path):
+    """28 A: one takes 16, and 11 are left for one that was set to 12 at least: the first one makes room for 12, not for 6."""
+    conf = home(evse("a", mode="fast", circuit="main"), evse("b", mode="off", circuit="main"), circuits=[fuse(28)])
+    day = SunDay(tmp_path, conf, pv=sun.steady(0), boxes={"a": one_phase(), "b": one_phase()})
+    day.until(8.5 * HOUR)
+    assert day.told("a")[-1][1] == 16
+    day.run.ask(LimitSet("b", "min_current_a", 12, "anna"), by="anna")
+    day.ask("b", "fast")
+    day.until(9 * HOUR)
+    assert (day.told("a")[-1][1], day.told("b")[-1][1]) == (15, 12)
 
 
 def test_house_battery_is_part_of_what_the_fuse_bears(tmp_path):
