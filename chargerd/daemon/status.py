@@ -166,24 +166,24 @@ def plans_of(context: Context, names: list[str] | None) -> dict[str, Any]:
 
 
 def today_wh(context: Context, name: str) -> float | None:
-    """Energy since midnight at the site, from the sessions; None where that cannot be told from them.
-
-    That is so for one that began before midnight, for more sessions than the state remembers, and for a consumer, which has none.
-    """
-    site = context.site
-    if site.configuration.loadpoints[name].kind == "consumer":
-        return None
+    """Energy since midnight at the site; None where more sessions have ended since than the state remembers."""
+    site, loadpoint = context.site, context.site.loadpoints[name]
     zone = windows.zone(site.configuration.timezone)
+    ends_ms = windows.midnight_ms(context.now_ms, zone)
+    recorded = site.midnight_ms == ends_ms  # else nothing was since the day began
+    if loadpoint.taken_wh is not None:
+        return round(loadpoint.taken_wh - loadpoint.dawn_wh, 2) if recorded else 0.0
     midnight_ms = windows.instant_ms(datetime.fromtimestamp(context.now_ms / 1000, zone).date(), 0, zone)
     oldest_ms = min((session.ended_at_ms or 0 for session in site.ended), default=0)
     if len(site.ended) >= KEPT and oldest_ms >= midnight_ms:
         return None
-    running = site.loadpoints[name].session
+    running = loadpoint.session
     ended = [s for s in site.ended if s.loadpoint == name and (s.ended_at_ms or 0) >= midnight_ms]
     found = [*ended, *([] if running is None else [running])]
+    total_wh = sum(session.energy_wh for session in found)
     if any(session.started_at_ms < midnight_ms for session in found):
-        return None
-    return round(sum(session.energy_wh for session in found), 2)
+        total_wh = total_wh - loadpoint.dawn_wh if recorded else 0.0
+    return round(total_wh, 2)
 
 
 def session_row(

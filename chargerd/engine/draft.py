@@ -19,6 +19,7 @@ class Draft:
     run_seq: int
     stopping: bool
     recording: bool
+    midnight_ms: int
     set_aside: str
     configuration: Configuration
     config_seq: int

@@ -14,8 +14,9 @@ from msgspec import structs
 from chargerd.engine import balance, evses, meters, people, sun
 from chargerd.engine.draft import Draft
 from chargerd.engine.people import reaimed
-from chargerd.engine.sessions import ended, measured, supplied
+from chargerd.engine.sessions import ended, measured, supplied, taken
 from chargerd.engine.settings import value_of
+from chargerd.model import windows
 from chargerd.model.commands import SetCurrent, SetEnabled, SetPhases
 from chargerd.model.events import (
     ChargerRead,
@@ -139,6 +140,9 @@ def _charger_read(draft: Draft, event: Event, read: ChargerRead) -> None:
         if loadpoint.session is not None and seen_t_ms == t_ms:
             session = measured(loadpoint.session, old, enabled, power_w, t_ms, draft.configuration)
             draft.loadpoints[name] = structs.replace(loadpoint, session=session)
+        elif loadpoint.taken_wh is not None:
+            taken_wh = loadpoint.taken_wh + taken(old, charger)
+            draft.loadpoints[name] = structs.replace(loadpoint, taken_wh=taken_wh)
 
 
 def _evse_read(draft: Draft, event: Event, read: ChargerRead, address: str, old: Charger | None, new: Charger) -> None:
@@ -400,10 +404,22 @@ def _nothing(draft: Draft, event: Event, fact: object) -> None:
 
 
 def _tick(draft: Draft, event: Event, fact: Tick) -> None:
+    if draft.at_ms + draft.skew_ms >= draft.midnight_ms:
+        _day_begins(draft)
     if draft.sunny:
         draft.sky, suns = sun.advanced(draft, draft.t_ms)
         for name, followed in suns.items():
             draft.loadpoints[name] = structs.replace(draft.loadpoints[name], sun=followed)
+
+
+def _day_begins(draft: Draft) -> None:
+    """What was taken so far is yesterday's."""
+    wall_ms, zone = draft.at_ms + draft.skew_ms, windows.zone(draft.configuration.timezone)
+    draft.midnight_ms = windows.midnight_ms(wall_ms, zone)
+    for name, loadpoint in draft.loadpoints.items():
+        running = loadpoint.session
+        dawn_wh = (loadpoint.taken_wh or 0.0) if running is None else running.energy_wh
+        draft.loadpoints[name] = structs.replace(loadpoint, dawn_wh=dawn_wh)
 
 
 def _config_loaded(draft: Draft, event: Event, fact: ConfigLoaded) -> None:
@@ -429,6 +445,8 @@ def _config_loaded(draft: Draft, event: Event, fact: ConfigLoaded) -> None:
             reason = Reason("removed-from-configuration")  # it is another thing now, and nothing of the old one holds
             ended(draft, draft.loadpoints.pop(name), event.at_ms, "removed-from-configuration", reason)
         loadpoint = draft.loadpoints.get(name, Loadpoint())
+        if settings.kind == "consumer" and loadpoint.taken_wh is None:
+            loadpoint = structs.replace(loadpoint, taken_wh=0.0)
         overrides = {k: o for k, o in loadpoint.overrides.items() if o.configured == value_of(settings, k)}
         draft.loadpoints[name] = reaimed(draft, name, structs.replace(loadpoint, overrides=overrides))
     known = {e.entry: e for e in old.schedule}

@@ -89,6 +89,12 @@ def ended(draft: Draft, loadpoint: Loadpoint, at_ms: int, outcome: str, reason: 
     return loadpoint
 
 
+def taken(old: Charger, new: Charger) -> float:
+    """Wh that a consumer took between two readings."""
+    before_w, now_w = (charger.known_w if charger.enabled else 0.0 for charger in (old, new))
+    return (before_w + now_w) / 2 * (new.t_ms - old.t_ms) / 3_600_000
+
+
 def supplied(
     session: Session, old: Charger, power_w: float | None, t_ms: int, configuration: Configuration, sky: Sky
 ) -> Session:

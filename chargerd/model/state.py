@@ -311,6 +311,8 @@ class Loadpoint(Struct, frozen=True, gc=False):
     sated: bool = (
         False  # it took nothing more, or did not follow: not offered again until it is unplugged or somebody asks
     )
+    taken_wh: float | None = None  # all that a consumer, which has no sessions, has taken so far
+    dawn_wh: float = 0.0  # what its session, or the consumer, had taken when the day began
     led: int | None = None  # number of the session that the sun has led from slow to solar; once is enough
 
 
@@ -401,6 +403,7 @@ class Site(Struct, frozen=True, gc=False):
     run_seq: int = 0
     stopping: bool = False
     recording: bool = True
+    midnight_ms: int = 0  # when the day at the site ends, UTC by the wall clock
     set_aside: str = ""  # where a damaged log was put in this run
     configuration: Configuration = Configuration()
     config_seq: int = 0

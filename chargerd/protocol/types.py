@@ -77,7 +77,7 @@ TYPES: dict[str, Fields] = {
         "reachable": ("?bool", "whether the charger's device answers"),
         "lease_s": ("?int", "after so long the plug cuts off by itself unless told otherwise"),
         "vehicle": ("?string", "the vehicle or the consumer by its name, where it has one"),
-        "today_wh": ("?float", "energy since midnight at the site; null where the sessions do not tell"),
+        "today_wh": ("?float", "energy since midnight at the site; null after more sessions than are remembered"),
         "set_enabled": ("?bool", "whether it is to charge, by the last decision; null: left as it is"),
         "set_current_a": ("?float", "EVSE: the current that is asked of it for each phase"),
         "set_phases": ("?int", "EVSE: the number of phases that is asked of it; null: not ours to choose"),

@@ -271,6 +271,7 @@ RULES: dict[str, Rule] = {
     "Evse.status": _kept,
     "Evse.refused": _removed,
     "Meter.status": _kept,
+    "Witness.kind": _kept,
     "Storage.status": _kept,
     "Sun.missing": _of("meter"),
     "Sun.waits_for": _of("loadpoint"),

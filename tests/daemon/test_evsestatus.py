@@ -6,6 +6,7 @@ from msgspec import structs
 from chargerd.daemon.evsestatus import limits_text
 from chargerd.daemon.status import loadpoint_row, status
 from chargerd.engine.settings import settings_of
+from chargerd.model.events import ModeSet
 from chargerd.model.settings import CircuitSettings
 from chargerd.sim.car import Box, Car
 from tests.daemon.hub import context
@@ -41,12 +42,24 @@ def test_energy_is_told_with_its_part_of_sun_and_its_cost(home):
     assert row["today_wh"] == session["energy_wh"]
 
 
-def test_a_session_from_before_midnight_leaves_today_open(home):
-    """How much of it was today the sessions do not tell, and nothing is guessed."""
+def test_energy_of_today_begins_at_midnight(home):
+    """Of a session that goes on through the night only what came since; a rod has no sessions and is counted as well."""
+    home.until(12 * 3600 - 60)
+    before = loadpoint_row(context(home), "garage")
+    rod_wh = loadpoint_row(context(home), "rod")["today_wh"]
+    assert before["today_wh"] == before["session"]["energy_wh"]
     home.until(13 * 3600)
-    assert home.run.site.loadpoints["garage"].session is not None
-    assert loadpoint_row(context(home), "garage")["today_wh"] is None
-    assert loadpoint_row(context(home), "rod")["today_wh"] is None
+    row = loadpoint_row(context(home), "garage")
+    assert row["session"]["number"] == before["session"]["number"]
+    grown_wh = row["session"]["energy_wh"] - before["session"]["energy_wh"]
+    assert 0 < row["today_wh"] <= grown_wh
+    assert row["today_wh"] == pytest.approx(grown_wh * 60 / 61, rel=0.02)
+    assert (rod_wh, loadpoint_row(context(home), "rod")["today_wh"]) == (0, 0)
+    home.run.ask(ModeSet("rod", "fast", "anna"))
+    home.until(14 * 3600)
+    assert loadpoint_row(context(home), "rod")["today_wh"] == pytest.approx(2000, rel=0.01)
+    home.until(36.5 * 3600)
+    assert loadpoint_row(context(home), "rod")["today_wh"] == pytest.approx(1000, rel=0.02)
 
 
 def test_a_vehicle_that_has_gone_leaves_an_idle_evse(home):
