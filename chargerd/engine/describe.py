@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from msgspec import Struct
 
-from chargerd.engine import evses
+from chargerd.engine import evses, raises
 from chargerd.engine.limits import observed
 from chargerd.engine.settings import mode_of, policy_of, schedule_of, settings_of, target_of
 from chargerd.engine.silence import Problem, asleep, meter_problems, without_sun
@@ -14,7 +14,7 @@ from chargerd.engine.step import case_of, judge
 from chargerd.model.events import Reason
 from chargerd.model.reasons import ALARMS, OUTCOMES, duration, next_step, power, sentence, word
 from chargerd.model.settings import LoadpointSettings
-from chargerd.model.state import Charger, Loadpoint, Session, Site
+from chargerd.model.state import Charger, Evse, Loadpoint, Session, Site
 from chargerd.policies.consumer import NOTHING_W
 
 __all__ = [
@@ -237,6 +237,7 @@ def _evse_problems(
         text = f"is paused, and {power(evses.drawn_w(charger) or 0.0)} flow all the same"
         step = next_step(loadpoint.decided.limit or loadpoint.decided.reason)
         yield Problem("charging-unasked", 3, settings.name, text, since_ms, step)
+    yield from _not_following(settings, charger, evse)
     if evse.pilot in ("E", "F"):
         text = f"its EVSE says that it has a fault{f': {evse.status}' if evse.status else ''}"
         yield Problem("evse-fault", 3, settings.name, text, None, "look at the charger and its cable")
@@ -255,6 +256,20 @@ def _evse_problems(
     if loadpoint.session is None and loadpoint.sated and last is not None and last.outcome in ALARMS:
         text = OUTCOMES[last.outcome or ""] if last.reason is None else sentence(last.reason)
         yield Problem(last.outcome or "", 3 if last.outcome == "fault" else 4, settings.name, text, last.ended_at_ms)
+
+
+def _not_following(settings: LoadpointSettings, charger: Charger, evse: Evse) -> Iterator[Problem]:
+    """An EVSE that goes neither up nor down as it is told, told often enough."""
+    told, name = evse.raises, settings.name
+    if raises.given_up(told) and told.stays_a is not None:
+        text = f"was told to offer {told.told_a:g} A, {told.ignored} times, and its EVSE stays at {told.stays_a:g} A"
+        yield Problem("raise-ignored", 4, name, text, None, "look for a limit in the charger's own settings")
+    if charger.attempts < UNSWITCHABLE or evses.effective(charger) or evse.asked_a is None or not charger.enabled:
+        return
+    if evse.offered_a is not None and evse.offered_a > evse.asked_a:
+        wanted = f"to offer {evse.asked_a:g} A" if evse.asked_a else "to pause"
+        text = f"was told {wanted}, {charger.attempts} times, and its EVSE goes on offering {evse.offered_a:g} A"
+        yield Problem("does-not-follow", 3, name, text, None, "lower it at the charger or the vehicle by hand")
 
 
 def headline(site: Site, now_ms: int) -> str:

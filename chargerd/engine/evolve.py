@@ -11,7 +11,7 @@ from typing import Any
 
 from msgspec import structs
 
-from chargerd.engine import balance, evses, meters, people, sun
+from chargerd.engine import balance, evses, meters, people, raises, sun
 from chargerd.engine.draft import Draft
 from chargerd.engine.people import reaimed
 from chargerd.engine.sessions import ended, measured, supplied, taken
@@ -372,7 +372,8 @@ def _command_failed(draft: Draft, event: Event, fact: CommandFailed) -> None:
     charger = structs.replace(charger, pending=None, retry_t_ms=retry_t_ms)
     if charger.evse is not None:
         refused = "" if fact.error == "unreachable" else fact.detail  # its own words, not those of the network
-        charger = structs.replace(charger, evse=structs.replace(charger.evse, refused=refused))
+        evse = structs.replace(charger.evse, refused=refused, raises=raises.lost(charger.evse.raises))
+        charger = structs.replace(charger, evse=evse)
     draft.chargers[address] = charger
 
 

@@ -46,7 +46,7 @@ def fitted(case: Case, granted: Granted) -> Granted:
     allowed = [cap for cap in caps if cap is not None]
     current_a, reason = min([*allowed, (wanted_a, None)], key=lambda cap: _whole(cap[0], supply))
     if reason is None or wanted_a - current_a < LOWERED_A:
-        current_a, reason = wanted_a, None
+        current_a, reason = wanted_a, _stays(case, supply, wanted_a)
     current_a = _whole(current_a, supply)
     spared = _spared(case, supply, phases)
     if spared is not None:
@@ -146,6 +146,22 @@ def _ramp(case: Case, supply: Supply) -> tuple[float, Reason]:
         if case.t_ms - evse.asked_t_ms >= STEP_S * 1000:
             most_a += case.settings.ramp_a
     return most_a, Reason("ramping", {"allowed_a": most_a})
+
+
+def _stays(case: Case, supply: Supply, wanted_a: float) -> Reason | None:
+    """That it has all that its charger gives, however much more it was told to offer."""
+    evse = None if case.charger is None else case.charger.evse
+    if evse is None or not evse.raises.capped or wanted_a < supply.max_a:
+        return None
+    told = evse.raises
+    values: dict[str, Scalar] = {
+        "told_a": told.told_a,
+        "current_a": told.stays_a,
+        "tries": told.ignored,
+        "loadpoint": case.settings.name,
+        "mode": case.mode,
+    }
+    return Reason("raise-ignored", values)
 
 
 def _unsure(case: Case) -> tuple[float, Reason] | None:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from msgspec import structs
 
+from chargerd.engine import raises
 from chargerd.engine.draft import Draft
 from chargerd.engine.sessions import begun, ended, stopped
 from chargerd.model.commands import SetCurrent, SetPhases
 from chargerd.model.decision import Supply
 from chargerd.model.events import ChargerRead, Event, Reason
 from chargerd.model.settings import LoadpointSettings
-from chargerd.model.state import Charger, Device, Evse, Loadpoint
+from chargerd.model.state import Charger, Device, Evse, Loadpoint, Raises
 
 NOMINAL_V = 230.0
 LIVE_V = 207.0  # a phase with less is not connected: ghost voltages of 60 and 125 V were seen on NRGkicks
@@ -19,7 +20,6 @@ DRAWS_W = 100.0  # an EVSE that takes less charges nothing
 MIN_A = 6.0  # IEC 61851-1: the least that a pilot can offer
 SETTLE_S = 60.0  # a vehicle takes so long to begin, and to show on how many phases it draws (evcc; openWB waits 40 s)
 RECENT_S = 30.0
-FOLLOWS_A = 1.0  # set and read-back may differ by less
 AGAIN_MS = 3_600_000  # a box that does not say whether a vehicle is there is tried again after so long
 TRIES = 2  # a change of phases that does not come about is asked for so often
 CONNECTED = frozenset("BCD")
@@ -61,6 +61,7 @@ def followed(evse: Evse | None, read: ChargerRead, before: Charger | None, after
         phase_tries=0 if gone or read.phases == old.asked_phases else old.phase_tries,
         recent=_remembered(old, currents, t_ms),
         lines=tuple(n for n, a in enumerate(currents) if a is not None and a > FLOWS_A) or old.lines,
+        raises=Raises() if gone else raises.seen(old.raises, read.offered_a if after.enabled else None, t_ms),
     )
 
 
@@ -110,7 +111,7 @@ def effective(charger: Charger) -> bool:
         return charger.enabled is False and evse.stray_t_ms is None
     if charger.enabled is not True:
         return False
-    return evse.offered_a is None or abs(evse.offered_a - evse.asked_a) < FOLLOWS_A
+    return evse.offered_a is None or abs(evse.offered_a - evse.asked_a) < raises.FOLLOWS_A
 
 
 def told(charger: Charger, command: SetCurrent | SetPhases, t_ms: int) -> Charger:
@@ -123,6 +124,8 @@ def told(charger: Charger, command: SetCurrent | SetPhases, t_ms: int) -> Charge
             evse, asked_phases=command.phases, phase_tries=tries, switches=switches, switched_t_ms=t_ms
         )
         return structs.replace(charger, evse=evse)
+    offered_a = evse.offered_a if charger.enabled else None
+    evse = structs.replace(evse, raises=raises.told(evse.raises, offered_a, command.current_a, t_ms))
     offered_anew = command.enabled and charger.enabled is not True and not evse.asked_a
     tries = evse.tries + 1 if offered_anew else evse.tries
     return structs.replace(charger, evse=structs.replace(evse, asked_a=command.current_a, asked_t_ms=t_ms, tries=tries))
@@ -213,9 +216,17 @@ def supply_of(settings: LoadpointSettings, device: Device, charger: Charger | No
     stuck = evse is not None and evse.phase_tries >= TRIES and evse.phases != evse.asked_phases
     if can_switch_phases(settings, device) and not stuck:  # one that refuses is left as it is until the vehicle goes
         choices = (1, 3) if used > 1 else (now,)
+    min_a = max(
+        settings.min_current_a, device.min_current_a or MIN_A, MIN_A if vehicle is None else vehicle.min_current_a
+    )
+    max_a = min(
+        settings.max_current_a, device.max_current_a or 80.0, 80.0 if vehicle is None else vehicle.max_current_a
+    )
+    if evse is not None and evse.raises.capped and evse.raises.stays_a is not None:
+        max_a = min(max_a, max(min_a, evse.raises.stays_a))
     return Supply(
-        max(settings.min_current_a, device.min_current_a or MIN_A, MIN_A if vehicle is None else vehicle.min_current_a),
-        min(settings.max_current_a, device.max_current_a or 80.0, 80.0 if vehicle is None else vehicle.max_current_a),
+        min_a,
+        max_a,
         device.current_step_a or 1.0,
         choices,
         tuple(min(choice, used) for choice in choices),

@@ -24,7 +24,7 @@ from chargerd.model.events import (
     TargetSet,
 )
 from chargerd.model.settings import ScheduleEntry
-from chargerd.model.state import Hold, Loadpoint, Override, Plan
+from chargerd.model.state import Hold, Loadpoint, Override, Plan, Raises
 
 KEPT_REQUESTS = 256
 
@@ -59,7 +59,7 @@ def _wanted(draft: Draft, event: Event, loadpoint: Loadpoint, fact: ModeSet) -> 
     if charger is None or charger.evse is None:
         return loadpoint
     draft.chargers[address] = structs.replace(
-        charger, foreign=False, attempts=0, retry_t_ms=0, evse=structs.replace(charger.evse, tries=0)
+        charger, foreign=False, attempts=0, retry_t_ms=0, evse=structs.replace(charger.evse, tries=0, raises=Raises())
     )
     if fact.by == LED and loadpoint.session is not None:
         loadpoint = structs.replace(loadpoint, led=loadpoint.session.number if fact.mode == "solar" else None)

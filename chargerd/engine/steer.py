@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
-from chargerd.engine import evses
+from chargerd.engine import evses, raises
 from chargerd.engine.limits import Case, Granted
 from chargerd.model.commands import SetCurrent, SetPhases, lowers
 from chargerd.model.state import LAGS_S, Charger, Evse
@@ -69,10 +69,21 @@ def _wanted(
     if current_a is None:
         return None
     offered_a = charger.offers_a(case.t_ms)
-    same = charger.enabled is True and offered_a is not None and abs(offered_a - current_a) < _step(case) / 2
-    if same and not lease_due:
+    if (
+        charger.enabled is True
+        and offered_a is not None
+        and _as_told(case, evse, offered_a, current_a)
+        and not lease_due
+    ):
         return None
     return SetCurrent(address, current_a, lease_s)
+
+
+def _as_told(case: Case, evse: Evse, offered_a: float, current_a: float) -> bool:
+    """Whether it offers what is wanted, or was told so and has rounded it down: telling it again would change nothing."""
+    if abs(offered_a - current_a) < _step(case) / 2:
+        return True
+    return evse.asked_a == current_a and 0 <= current_a - offered_a < raises.FOLLOWS_A
 
 
 def _since_switch_s(case: Case, evse: Evse) -> float:

@@ -148,6 +148,12 @@ LINES: dict[str, tuple[str, str, str, str]] = {
         "lower its least current, if it can do with less: chargerctl set {loadpoint} min_current_a=…",
         "it needed at least {least_w}, and {circuit} allowed {limit_w}",
     ),
+    "raise-ignored": (
+        "told to offer {told_a} A, {tries} times, and the charger stays at {current_a} A",
+        "charging",
+        "look for a limit in the charger's own settings; to try again: chargerctl mode {loadpoint} {mode}",
+        "the charger was told to offer {told_a} A, {tries} times, and stayed at {current_a} A",
+    ),
     "ramping": ("going up in steps, {allowed_a} A now", "charging", "", "it was going up in steps, at {allowed_a} A"),
     "house-battery-spared": (
         "paused: the house battery gave more than {limit_w} for charging",

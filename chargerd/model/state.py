@@ -23,6 +23,18 @@ class Pending(Struct, frozen=True, gc=False):
     t_ms: int
 
 
+class Raises(Struct, frozen=True, gc=False):
+    """Whether an EVSE goes up when it is told to; see `engine.raises`. ``capped``: it is taken to offer ``stays_a`` at most."""
+
+    told_t_ms: int | None = None  # since when it has been told to offer more, and whether it does is open
+    told_a: float = 0.0
+    from_a: float = 0.0  # what it offered then
+    ignored: int = 0  # how often in a row it stayed where it was
+    judged_t_ms: int = 0
+    stays_a: float | None = None
+    capped: bool = False
+
+
 class Evse(Struct, frozen=True, gc=False):
     """What an EVSE said last beyond what a plug says, what we told it, and what was seen of the vehicle on it.
 
@@ -51,6 +63,7 @@ class Evse(Struct, frozen=True, gc=False):
     refused: str = ""  # the device's own words for refusing the last command
     recent: tuple[tuple[int, tuple[float, float, float]], ...] = ()  # what was drawn in the last seconds, with its t_ms
     lines: tuple[int, ...] = ()
+    raises: Raises = Raises()
 
 
 class Sun(Struct, frozen=True, gc=False):

@@ -9,13 +9,16 @@ from itertools import pairwise
 import pytest
 from msgspec import structs
 
+from chargerd.engine.describe import problems
 from chargerd.engine.step import order_of
+from chargerd.model.commands import SetCurrent
 from chargerd.model.events import LimitSet
 from chargerd.model.reasons import sentence
 from chargerd.model.settings import CircuitSettings, Vehicle
 from chargerd.sim import sun
 from chargerd.sim.car import Box, Car
 from chargerd.sim.home import HouseBattery
+from chargerd.sim.homes import HomeEvse
 from tests.house_sun import HOUR, SunDay, evse, home, house_battery
 
 MIN = 60
@@ -222,6 +225,75 @@ def test_the_least_that_somebody_has_set_is_what_is_kept_free(tmp_path):
     day.ask("b", "fast")
     day.until(9 * HOUR)
     assert (day.told("a")[-1][1], day.told("b")[-1][1]) == (15, 12)
+
+
+class Deaf:
+    """An EVSE that takes every command and goes no higher than a limit of its own, 0 for none."""
+
+    def __init__(self, driver: HomeEvse, most_a: float) -> None:
+        self.driver, self.most_a, self.told = driver, most_a, 0
+
+    def __getattr__(self, name: str):
+        return getattr(self.driver, name)
+
+    def apply(self, command) -> None:
+        self.told += 1
+        if isinstance(command, SetCurrent) and self.most_a:
+            command = structs.replace(command, current_a=min(command.current_a, self.most_a))
+        self.driver.apply(command)
+
+
+def test_a_charger_that_ignores_a_raise_is_given_up_and_the_other_has_the_rest(tmp_path):
+    """S1-22: three tries, then it is said, and tried once an hour; what it does not take is the other's. A new try on request."""
+    deaf: list[Deaf] = []
+
+    def spoil(name, driver):
+        if name != "a-box":
+            return driver
+        deaf.append(Deaf(driver, 8))
+        return deaf[0]
+
+    boxes = {"a": one_phase(), "b": one_phase()}
+    day = SunDay(tmp_path, home(evse("a"), evse("b")), pv=sun.steady(5300), boxes=boxes, spoil=spoil)
+    day.until(9 * HOUR)
+    assert day.code("a") == "raise-ignored"
+    decided = day.point("a").decided
+    assert decided is not None
+    assert "times, and the charger stays at 8 A" in sentence(decided.limit)
+    assert box_w(day, "b") > 2700, "half of the sun is 2500 W, of which the first takes 1840 only"
+    (problem,) = problems(day.site, day.clock.now_ms())
+    assert (problem.code, problem.subject, problem.severity) == ("raise-ignored", "a", 4)
+    before = deaf[0].told
+    day.until(12 * HOUR)
+    assert deaf[0].told - before <= 12, "a few times an hour"
+    assert [p.code for p in problems(day.site, day.clock.now_ms())] == ["raise-ignored"]
+    deaf[0].most_a = 0
+    day.ask("a", "fast")
+    day.until(12.1 * HOUR)
+    assert day.evse("a").offered_a == 16
+    assert problems(day.site, day.clock.now_ms()) == ()
+
+
+def test_a_car_that_takes_less_than_it_is_offered_is_no_fault_of_the_charger(tmp_path):
+    """The EVSE offers 16 A, as it was told; the car takes 8."""
+    conf = home(evse("a", mode="fast"))
+    day = SunDay(tmp_path, conf, pv=sun.steady(0), boxes={"a": one_phase(max_current_a=8)})
+    day.until(9 * HOUR)
+    assert (day.evse("a").offered_a, day.code("a")) == (16, "charging-fast")
+    assert problems(day.site, day.clock.now_ms()) == ()
+
+
+def test_a_charger_that_goes_neither_down_nor_off_is_an_alarm(tmp_path):
+    """S1-22: it is told for ever, because a fuse depends on it, and after three times somebody is told."""
+    day = SunDay(tmp_path, home(evse("a", mode="fast")), pv=sun.steady(0), boxes={"a": one_phase()})
+    day.until(8.5 * HOUR)
+    day.evses["a"].apply = lambda _: None
+    day.ask("a", "slow")
+    day.until(8.6 * HOUR)
+    (problem,) = problems(day.site, day.clock.now_ms())
+    assert (problem.code, problem.severity) == ("does-not-follow", 3)
+    assert "to offer 6 A" in problem.text
+    assert "goes on offering 16 A" in problem.text
 
 
 def test_house_battery_is_part_of_what_the_fuse_bears(tmp_path):

@@ -73,6 +73,15 @@ def test_what_was_asked_is_not_asked_again_before_it_can_show():
     assert due(site, 24, ON) == [SetCurrent(BOX_NAME, 10)]
 
 
+def test_a_charger_that_rounds_down_is_not_told_again_and_again():
+    """It takes tenths, and offers whole amperes. One that rounds up has to go down."""
+    tenths = structs.replace(BOX, current_step_a=0.1)
+    wanted = SetPoint(enabled=True, current_a=10.6)
+    site = told(believed(home(evse()), (BOX_NAME, evse_read(6)), devices=tenths), 5, SetCurrent(BOX_NAME, 10.6))
+    assert due(then(site, 60, (BOX_NAME, evse_read(10))), 60, wanted) == []
+    assert due(then(site, 60, (BOX_NAME, evse_read(11))), 60, wanted) == [SetCurrent(BOX_NAME, 10.6)]
+
+
 def test_off_does_not_wait_for_word_of_an_on():
     """Anything else does, for at most a minute."""
     site = believed(home(evse()), (BOX_NAME, evse_read(6)))
