@@ -5,7 +5,10 @@ keba-modbus-client accepts; answers of a real station as recorded in evcc's issu
 1.3 must be on, and nobody may use the UDP interface beside us: the maker forbids both at once.
 
 Each value is read on its own, two registers at a time, high word first. Whether it is enabled cannot be read. The state tells it
-while a vehicle waits or charges; "not ready" may mean disabled, no vehicle or no card, so then what was told last counts.
+while a vehicle waits or charges; "not ready" may mean disabled, no vehicle or no card, so then what was told last counts. So it
+does while the station says "interrupted", which it is after a pause of ours, but also when it is too hot or "in suspended mode"
+(guide, register 1000), as after its fail-safe or by another program. No state says that a person has paused it, so none is
+called a pause: it was told to charge, and holds.
 
 A pause is a current of 0, which keeps the session that a person has opened with a card; disabling the station ends it. The
 guide's older version knows no 0, so a box that refuses it, or is charging still when it is told again, is disabled.
@@ -189,13 +192,12 @@ class Driver:
             voltage_l2_v=voltages[1],
             voltage_l3_v=voltages[2],
             status=self._words(state),
+            held=connected and self._told is True and state in (NOT_READY, INTERRUPTED),
         )
 
     def _enabled(self, state: int, connected: bool) -> bool | None:
         if state in (READY, CHARGING):
             return True
-        if state == INTERRUPTED:
-            return False
         return self._told if self._told is not None or not connected else False
 
     def _words(self, state: int) -> str:

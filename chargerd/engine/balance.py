@@ -18,7 +18,7 @@ from chargerd.model.state import Charger, Loadpoint, Meter
 SUN = frozenset({"solar", "min-solar"})
 BARRED = frozenset({
     "consumer-sated", "house-battery-first", "other-charges-fast", "outside-window", "starts-used-up", "circuit-limit",
-    "circuit-blind", "never-fits", "never-fits-power", "charger-fault", "stale-reading", "held",
+    "circuit-blind", "never-fits", "never-fits-power", "charger-fault", "charger-holds", "stale-reading", "held",
 })  # fmt: skip
 LED = "sun"  # who has set a mode that follows from the sun
 

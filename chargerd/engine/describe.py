@@ -82,7 +82,8 @@ def _evse_state(loadpoint: Loadpoint, charger: Charger) -> str:
         return "unknown"
     if loadpoint.session is None and not loadpoint.sated:
         return "idle"  # a box that does not say whether a vehicle is there, and nothing is tried
-    return "suspended_ev" if charger.enabled or loadpoint.sated else "suspended_evse"
+    held = evse is not None and evse.held
+    return "suspended_ev" if (charger.enabled and not held) or loadpoint.sated else "suspended_evse"
 
 
 def _unasked(loadpoint: Loadpoint) -> bool:

@@ -63,6 +63,9 @@ def _tried(case: Case, granted: Granted) -> Granted:
     evse = None if charger is None else charger.evse
     if evse is None or evse.begun_t_ms is None or charger is None or charger.enabled is not True:
         return granted
+    if evse.held:
+        values: dict[str, Scalar] = {"status": evse.status or "", "device": case.device_settings.name}
+        return structs.replace(granted, limit=Reason("charger-holds", values, (charger.seq,)))
     since_ms = evse.begun_t_ms if evse.drawn_t_ms is None else max(evse.begun_t_ms, evse.drawn_t_ms)
     nothing_s = (charger.t_ms - since_ms) / 1000
     if nothing_s < PATIENCE_S:
@@ -73,7 +76,7 @@ def _tried(case: Case, granted: Granted) -> Granted:
     off = SetPoint(enabled=False)
     if evse.tries < TRIES:
         return Granted(off, Reason("waking", {"attempt": evse.tries + 1, "attempts": TRIES}, (charger.seq,)))
-    values: dict[str, Scalar] = {"tries": evse.tries, "loadpoint": case.settings.name}
+    values = {"tries": evse.tries, "loadpoint": case.settings.name}
     return Granted(off, Reason("vehicle-sated", values, (charger.seq,)), "full-or-refused")
 
 

@@ -35,7 +35,7 @@ def followed(evse: Evse | None, read: ChargerRead, before: Charger | None, after
     begun_t_ms = old.begun_t_ms
     if after.enabled is not True:
         begun_t_ms = None
-    elif begun_t_ms is None or (before is not None and before.enabled is not True):
+    elif begun_t_ms is None or (before is not None and before.enabled is not True) or read.held:
         begun_t_ms = t_ms
     drawn_t_ms = old.drawn_t_ms if begun_t_ms is not None and begun_t_ms == old.begun_t_ms else None
     live = old.live
@@ -62,6 +62,7 @@ def followed(evse: Evse | None, read: ChargerRead, before: Charger | None, after
         recent=_remembered(old, currents, t_ms),
         lines=tuple(n for n, a in enumerate(currents) if a is not None and a > FLOWS_A) or old.lines,
         raises=Raises() if gone else raises.seen(old.raises, read.offered_a if after.enabled else None, t_ms),
+        held=bool(read.held),
     )
 
 

@@ -280,4 +280,5 @@ def _again(channel: str, charger: Charger) -> ChargerRead:
     return structs.replace(
         read, pilot=evse.pilot, offered_a=evse.offered_a, phases=evse.phases, current_l1_a=one_a, current_l2_a=two_a,
         current_l3_a=three_a, voltage_l1_v=one_v, voltage_l2_v=two_v, voltage_l3_v=three_v, status=evse.status,
+        held=evse.held,
     )  # fmt: skip

@@ -22,7 +22,8 @@ class ChargerRead(Fact, frozen=True):
 
     The rest is said by an EVSE only. ``enabled``: it is not paused. ``offered_a`` is the current per phase that it is set to,
     whether it is paused or not. ``pilot`` is the letter of IEC 61851: "A" no vehicle, "B" connected, "C" or "D" it takes or
-    may take power, "E" or "F" a fault. ``phases`` is how many it is switched to. ``status`` are its own words.
+    may take power, "E" or "F" a fault. ``phases`` is how many it is switched to. ``status`` are its own words. ``held``: it was
+    told to charge and does not let the vehicle, for a reason of its own: too hot, no card, its fail-safe.
     """
 
     channel: str = ""
@@ -44,6 +45,7 @@ class ChargerRead(Fact, frozen=True):
     voltage_l2_v: float | None = None
     voltage_l3_v: float | None = None
     status: str | None = None
+    held: bool | None = None
 
 
 class MeterRead(Fact, frozen=True):

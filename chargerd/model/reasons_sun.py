@@ -186,6 +186,12 @@ LINES: dict[str, tuple[str, str, str, str]] = {
         "look at the charger; it goes on by itself when the fault is gone",
         "the charger reported a fault: {status}",
     ),
+    "charger-holds": (
+        "told to charge, and the charger itself keeps the vehicle from it: {status}",
+        "waiting",
+        "look at the charger: too hot, without its card, or led by something else; it goes on by itself",
+        "the charger itself kept the vehicle from charging: {status}",
+    ),
     "begun-elsewhere": (
         "begun at the charger or the vehicle; goes on slowly if current flows",
         "charging",

@@ -64,6 +64,7 @@ class Evse(Struct, frozen=True, gc=False):
     recent: tuple[tuple[int, tuple[float, float, float]], ...] = ()  # what was drawn in the last seconds, with its t_ms
     lines: tuple[int, ...] = ()
     raises: Raises = Raises()
+    held: bool = False  # told to charge, and it keeps the vehicle from it for a reason of its own
 
 
 class Sun(Struct, frozen=True, gc=False):

@@ -87,3 +87,16 @@ def test_a_box_that_repeats_an_old_measurement_is_not_believed(garage, tmp_path)
     assert status == 0, journal
     asked = [json.loads(put.body)["Values"]["ChargingStatus"]["Charging"] for put in box.puts]
     assert (asked[0], asked[-1]) == (True, False)
+
+
+def test_a_station_that_interrupts_by_itself_is_waited_for(garage, tmp_path):
+    """A KEBA that is too hot for a while: nobody has pressed anything, so its mode stays, and it is said what holds it."""
+    station = garage.keba(garage.evse(Car()))
+    configure(tmp_path, "keba", station, "slow")
+
+    def heat() -> None:
+        station.hot = True
+
+    status, journal = live(tmp_path, "keeps the vehicle from it: interrupted", look=heat, look_at="offering 6 A")
+    assert status == 0, journal
+    assert "by device" not in journal

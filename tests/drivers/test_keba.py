@@ -168,6 +168,50 @@ def test_a_station_that_is_not_ready_is_as_it_was_told(garage):
     assert seen == [None, False, True, True, False]
 
 
+def test_a_station_that_interrupts_by_itself_was_not_paused_by_anybody(garage):
+    """Too hot, or its fail-safe: it was told to charge and holds, which is said as such. After a pause of ours it is paused."""
+    box = garage.keba()
+    driver = connect(garage, box, lease_current_a=0.0)
+    seen = []
+
+    def look() -> None:
+        reading = only(driver.read())
+        seen.append((reading.enabled, reading.held, reading.pilot, reading.status))
+
+    driver.apply(SetCurrent("garage", 8.0, lease_s=120))
+    look()
+    box.hot = True
+    look()
+    box.hot = False
+    garage.now_s += 121
+    look()
+    driver.apply(SetCurrent("garage", 8.0, lease_s=120))
+    look()
+    driver.apply(SetCurrent("garage", 0.0))
+    look()
+    assert seen == [
+        (True, False, "C", "charging"),
+        (True, True, "B", "interrupted"),
+        (True, True, "B", "interrupted"),
+        (True, False, "C", "charging"),
+        (False, False, "B", "interrupted"),
+    ]
+
+
+def test_a_station_that_waits_for_its_card_holds(garage):
+    """A vehicle is there and may charge; once the card is shown it does. Without a vehicle nothing is held."""
+    evse = garage.evse(Car())
+    box = garage.keba(evse)
+    driver = connect(garage, box)
+    driver.apply(SetCurrent("garage", 8.0))
+    box.locked = True
+    assert only(driver.read()).held
+    box.card = 0x1234
+    assert not only(driver.read()).held
+    evse.connect(None)
+    assert not only(driver.read()).held
+
+
 def test_voltages_that_nobody_measures_are_unknown(garage):
     """The station says 0 V on all phases while it does not charge."""
     reading = only(connect(garage, garage.keba(garage.evse(Car(wants=False)))).read())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from chargerd.engine.describe import loadpoint_state
 from chargerd.engine.evselimits import fitted
 from chargerd.engine.limits import Granted
 from chargerd.engine.step import case_of
@@ -57,6 +58,25 @@ def test_a_fuse_lowers_and_below_the_least_it_pauses():
     site = then(site, 140, ("garage-box", evse_read(16)), ("home", grid_read(230 * 31.0)))
     found = fit(site, 140)
     assert (found.grant.enabled, found.limit.code) == (False, "circuit-limit")
+
+
+def test_a_charger_that_holds_by_itself_is_waited_for_and_its_vehicle_is_not_full():
+    """Ten minutes too hot: its permission stays, others may use its share; a minute's patience begins when it lets go."""
+    site = running(6)
+    held = evse_read(0, enabled=True, held=True, status="interrupted")
+    for at_s in range(130, 730, 10):
+        site = then(site, at_s, ("garage-box", held))
+    found = fit(site, 720)
+    assert (found.grant.enabled, found.limit.code, found.outcome) == (True, "charger-holds", None)
+    assert found.limit.values["status"] == "interrupted"
+    assert loadpoint_state(site, "garage", clock(720)) == "suspended_evse"
+    assert not site.chargers["garage-box"].foreign
+    after = []
+    for at_s in range(730, 800, 10):
+        site = then(site, at_s, ("garage-box", evse_read(0, enabled=True)))
+        after.append(fit(site, at_s).limit)
+    assert after[0] is None or after[0].code != "not-drawing"
+    assert after[-1].code == "not-drawing"
 
 
 def test_a_vehicle_that_takes_nothing_is_waited_for_woken_and_taken_to_be_full():

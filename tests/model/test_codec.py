@@ -33,6 +33,7 @@ EXAMPLES: tuple[e.Body, ...] = (
         125.0,
         3.0,
         "charging",
+        True,
     ),
     e.MeterRead(
         "meter1",

@@ -72,8 +72,8 @@ class SimulatedKeba:
     """One station. Settable besides the physics, which is ``evse``:
 
     ``disabled`` (by register 5014), ``takes_zero`` (5004 = 0 pauses; else it is refused, or with ``deaf_to_zero`` swallowed),
-    ``locked`` (wants a card), ``card`` (what opened the session, 0 for none), ``meter``, ``s10`` (a phase switch is there),
-    ``mumbles`` (echoes something else than was set). ``writes`` is everything that was set.
+    ``hot`` (it interrupts by itself), ``locked`` (wants a card), ``card`` (what opened the session, 0 for none), ``meter``, ``s10``
+    (a phase switch is there), ``mumbles`` (echoes something else than was set). ``writes`` is everything that was set.
     """
 
     def __init__(self, evse: Evse, *, host: str = "127.0.0.1", product: int = 304111, serial: int = 18416854) -> None:
@@ -84,6 +84,7 @@ class SimulatedKeba:
         self.takes_zero = True
         self.deaf_to_zero = False
         self.mumbles = False
+        self.hot = False
         self.locked = False
         self.card = 0
         self.s10 = True
@@ -180,7 +181,7 @@ class SimulatedKeba:
         return 0 if self.disabled or (self.locked and not self.card) else self.user_ma
 
     def _settle(self) -> None:
-        offered_a = self._offered_ma() / 1000
+        offered_a = 0.0 if self.hot else self._offered_ma() / 1000
         if (offered_a == 0) != self.evse.paused or (offered_a and offered_a != self.evse.offered_a):
             self.evse.offer(offered_a or None, paused=offered_a == 0)
         self.evse.settle()
