@@ -156,7 +156,10 @@ class Driver:
         return (self._reading(),)
 
     def apply(self, command: Command) -> None:
-        """Set the current, then resume; or pause. What is so already is not sent again: the charger keeps it on its disk."""
+        """Set the current, then resume; or pause. What is so already is not sent again: the charger keeps it on its disk.
+
+        A pause is always sent. Who asks for one anew has seen current flow, whatever the retained state says.
+        """
         if not isinstance(command, SetCurrent) or not command.current_a >= 0:  # NaN is no pause
             raise UnexpectedAnswer(f"{self._name} cannot do that: {type(command).__name__}")
         with self._call():
@@ -165,7 +168,7 @@ class Driver:
                 high_a = self._most_a()
                 wanted_a = stepped(self._name, command.current_a, step_a=STEP_A, low_a=MIN_CURRENT_A, high_a=high_a)
                 self._set("max_charging_current", int(wanted_a))
-            self._set("charging_enable", int(command.enabled))
+            self._set("charging_enable", int(command.enabled), anew=not command.enabled)
 
     def close(self) -> None:
         """Hang up."""
@@ -224,10 +227,10 @@ class Driver:
             if not self._told.keys() >= NEEDED:
                 wait(lambda _: self._told.keys() >= NEEDED, "its bridge does not say everything")
 
-    def _set(self, key: str, value: int) -> None:
+    def _set(self, key: str, value: int, *, anew: bool = False) -> None:
         assert self._link is not None
         wanted = str(value).encode()
-        if self._told.get(key) == wanted:
+        if self._told.get(key) == wanted and not anew:
             return
         sent = self._link.client.publish(f"{self._root}/{key}/set", wanted, qos=1)
         with self._patience() as wait:

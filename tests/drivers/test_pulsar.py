@@ -160,6 +160,18 @@ def test_what_is_so_already_is_not_sent_again(garage, broker):
     assert [text for key, text in bridge.commands if key == "charging_enable"] == ["1"]
 
 
+def test_a_pause_is_sent_again_although_it_is_said_to_be_so(garage, broker):
+    """The bridge tells 0 and the car charges all the same: a command that was lost in the charger is repaired by the next one."""
+    evse = garage.evse(Car())
+    evse.stubborn = True
+    bridge = garage.pulsar(broker, evse)
+    driver = connect(garage, bridge)
+    assert (only(driver.read()).enabled, only(driver.read()).power_w) == (False, 4140.0)
+    for _ in range(2):
+        driver.apply(SetCurrent("garage", 0.0))
+    brokers.until(lambda: bridge.commands == [("charging_enable", "0")] * 2)
+
+
 @pytest.mark.parametrize("asked_a", [5.9, 33.0, float("nan")])
 def test_a_current_that_the_charger_does_not_take_is_not_sent(garage, broker, asked_a):
     """The bridge itself would write anything."""
