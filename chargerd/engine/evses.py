@@ -145,7 +145,7 @@ def plugged(draft: Draft, event: Event, name: str, before: Evse | None, after: E
         if loadpoint.sated or was:  # what was asked before it comes is meant for it
             loadpoint = _left(loadpoint)
         draft.loadpoints[name] = loadpoint
-    elif loadpoint.session is None and _begins(draft, name, there=there is True):
+    elif loadpoint.session is None and _begins(draft, event.source, name, there=there is True):
         draft.loadpoints[name] = served(draft, event, loadpoint, name)
     elif loadpoint.session is not None and there is None and _over(draft, event.source, name, after):
         reason = stopped(loadpoint.mode_by, event.seq)
@@ -171,11 +171,16 @@ def served(draft: Draft, event: Event, loadpoint: Loadpoint, name: str) -> Loadp
     return structs.replace(loadpoint, session=begun(draft, event, loadpoint, name), sated=False)
 
 
-def _begins(draft: Draft, name: str, *, there: bool) -> bool:
-    """Whether a vehicle is to be served now. A box that does not say whether one is there is tried while its mode is not off."""
+def _begins(draft: Draft, source: str, name: str, *, there: bool) -> bool:
+    """Whether a vehicle is to be served now. A box without a pilot is tried while its mode is not off.
+
+    One that has a pilot and says nothing of it at the moment, such as while it starts, will say: nothing is begun on a guess.
+    """
     loadpoint = draft.loadpoints[name]
     if there:
         return not loadpoint.sated
+    if draft.devices[source].has_pilot:
+        return False
     if (loadpoint.mode or draft.configuration.loadpoints[name].mode) == "off":
         return False
     last = loadpoint.last_session

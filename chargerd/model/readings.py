@@ -129,8 +129,8 @@ class DeviceAdded(Fact, frozen=True):
 
     Of an EVSE: ``min_current_a`` to ``max_current_a`` in steps of ``current_step_a`` is what it can offer, ``max_phases`` how many
     phases it has; ``pause_s`` is the time it needs between two commands; ``lease_current_a`` is what it goes back to when the
-    lease runs out. ``has_pilot``: it says whether a vehicle is connected. ``lease_max_s`` is the longest lease that the device
-    keeps, None: any.
+    lease runs out. ``has_pilot``: it says whether a vehicle is connected, so none is guessed while it says nothing.
+    ``lease_max_s`` is the longest lease that the device keeps, None: any.
     """
 
     driver: str

@@ -60,6 +60,14 @@ def test_a_fault_begins_no_session_either():
     assert plugged("F").loadpoints["garage"].session is None
 
 
+def test_only_at_a_box_without_a_pilot_a_vehicle_is_guessed():
+    """A KEBA that is just starting says no letter and has no vehicle; a Gen1 NRGkick never says one, and is tried."""
+    for has_pilot, begun in ((True, False), (False, True)):
+        box = structs.replace(BOX, has_pilot=has_pilot)
+        site = then(believed(home(evse()), devices=box), 10, ("garage-box", evse_read(pilot=None)))
+        assert (site.loadpoints["garage"].session is not None) is begun
+
+
 @pytest.mark.parametrize("glitch", [None, "F"])
 def test_who_took_nothing_is_not_tried_again_until_it_is_unplugged(glitch):
     """Nor after a reading without a pilot, or a fault."""
