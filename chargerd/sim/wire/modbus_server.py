@@ -64,6 +64,36 @@ class Behaviour:
         return left != 0
 
 
+class ModbusDevice:
+    """A device that is only read, on a port of its own. Who derives from it says what its registers hold."""
+
+    def __init__(self, *, host: str = "127.0.0.1", port: int = 0, unit: int = 1) -> None:
+        self.behaviour = Behaviour()
+        self.server = Server(self, self.behaviour, host=host, port=port, unit=unit)
+
+    @property
+    def host(self) -> str:
+        """Where it listens."""
+        return self.server.host
+
+    @property
+    def port(self) -> int:
+        """Where it listens."""
+        return self.server.port
+
+    def start(self) -> None:
+        """Listen, at the same port as before: day."""
+        self.server.start()
+
+    def stop(self) -> None:
+        """Fall asleep: hang up and refuse everybody."""
+        self.server.stop()
+
+    def image(self) -> Mapping[int, int]:
+        """All registers as they are now, by address."""
+        raise NotImplementedError
+
+
 class Server:
     """Serves one device. ``clients`` is how many there are now, ``connections`` how many were let in, ``refused`` how many not."""
 

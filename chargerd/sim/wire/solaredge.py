@@ -10,7 +10,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Mapping
 
-from chargerd.sim.wire.modbus_server import Behaviour, Server
+from chargerd.sim.wire.modbus_server import ModbusDevice
 from chargerd.sim.wire.sunspec import END, MARK, Inverter, Meter, Values, Words, common, string
 
 __all__ = ["HouseBattery", "Inverter", "Meter", "SimulatedSolarEdge"]
@@ -78,38 +78,19 @@ class HouseBattery(Values):
         return list(reversed(struct.unpack(">2H", data)))
 
 
-class SimulatedSolarEdge:
+class SimulatedSolarEdge(ModbusDevice):
     """An inverter on a port of its own. ``meters`` and ``batteries`` can have holes (None). ``older`` puts the battery at 0xF500.
 
     With inputs told one by one (``inverter.inputs``) the meters lie behind the inputs' own block.
     """
 
     def __init__(self, *, host: str = "127.0.0.1", port: int = 0, unit: int = 1) -> None:
+        super().__init__(host=host, port=port, unit=unit)
         self.inverter = Inverter()
         self.meters: list[Meter | None] = [Meter(shows_export=True)]
         self.batteries: list[HouseBattery | None] = [HouseBattery()]
         self.older = False
         self.ends = True
-        self.behaviour = Behaviour()
-        self.server = Server(self, self.behaviour, host=host, port=port, unit=unit)
-
-    @property
-    def host(self) -> str:
-        """Where it listens."""
-        return self.server.host
-
-    @property
-    def port(self) -> int:
-        """Where it listens."""
-        return self.server.port
-
-    def start(self) -> None:
-        """Listen, at the same port as before: day."""
-        self.server.start()
-
-    def stop(self) -> None:
-        """Hang up and refuse everybody: night."""
-        self.server.stop()
 
     def image(self) -> Mapping[int, int]:
         """All registers as they are now, by address. What is not among them is an illegal address."""

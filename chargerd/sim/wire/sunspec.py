@@ -12,7 +12,7 @@ import struct
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from chargerd.sim.wire.modbus_server import Behaviour, Server
+from chargerd.sim.wire.modbus_server import ModbusDevice
 
 MARK = [0x5375, 0x6E53]
 END = [0xFFFF, 0]
@@ -219,13 +219,14 @@ class Battery(Values):
         return [802, len(body), *body]
 
 
-class SimulatedSunSpec:
+class SimulatedSunSpec(ModbusDevice):
     """A device that is a chain of blocks, on a port of its own. ``blocks`` gives each block anew for every request.
 
     ``ends`` False is a device whose registers just stop behind the last block.
     """
 
     def __init__(self, *, base: int = 40000, host: str = "127.0.0.1", port: int = 0, unit: int = 1) -> None:
+        super().__init__(host=host, port=port, unit=unit)
         self.base = base
         self.inverter: Inverter | None = Inverter()
         self.meters: list[Meter] = []
@@ -235,26 +236,6 @@ class SimulatedSunSpec:
         self.meter_way = "block"
         self.ends = True
         self.serial = "S0001"
-        self.behaviour = Behaviour()
-        self.server = Server(self, self.behaviour, host=host, port=port, unit=unit)
-
-    @property
-    def host(self) -> str:
-        """Where it listens."""
-        return self.server.host
-
-    @property
-    def port(self) -> int:
-        """Where it listens."""
-        return self.server.port
-
-    def start(self) -> None:
-        """Listen, at the same port as before."""
-        self.server.start()
-
-    def stop(self) -> None:
-        """Fall asleep: hang up and refuse everybody."""
-        self.server.stop()
 
     def blocks(self) -> list[Words]:
         """The chain, without its mark and its end."""
