@@ -18,9 +18,10 @@ VERSIONS: dict[str, int] = dict.fromkeys(TYPES, 1)
 UPCASTS: dict[tuple[str, int], Callable[[dict[str, Any]], dict[str, Any]]] = {}
 """(type name, old version) → the fields of the next version."""
 
-_DECODERS: dict[tuple[str, int], Callable[[str | bytes], Body]] = {
-    (name, VERSIONS[name]): msgspec.json.Decoder(kind).decode for name, kind in TYPES.items()
+DECODERS: dict[str, Callable[[str | bytes], Body]] = {
+    name: msgspec.json.Decoder(kind).decode for name, kind in TYPES.items()
 }
+"""Of the current versions. They raise `msgspec.DecodeError`."""
 encode = msgspec.json.Encoder().encode
 """Bytes of a fact: JSON with the fields in their declared order, defaults left out."""
 
@@ -31,9 +32,8 @@ class UnknownEvent(ValueError):
 
 def decode(kind: str, version: int, data: str | bytes) -> Body:
     """The fact that a row holds. Raises `UnknownEvent` for a type or version not known, `msgspec.DecodeError` for damage."""
-    decoder = _DECODERS.get((kind, version))
-    if decoder is not None:
-        return decoder(data)
+    if VERSIONS.get(kind) == version:
+        return DECODERS[kind](data)
     if kind not in TYPES or version > VERSIONS[kind]:
         raise UnknownEvent(f"event type {kind} version {version} is not known to this version of chargerd")
     fields = msgspec.json.decode(data)

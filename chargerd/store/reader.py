@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 import sqlite3
 from bisect import bisect_left
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
+from operator import itemgetter
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar, cast
@@ -26,6 +28,7 @@ _CHUNK = "SELECT first_seq, last_seq, first_at, last_at, packed, closing, residu
 _WHOLE = "WHERE typeof(last_seq) = 'integer' AND last_seq >= first_seq AND"
 """Of a chunk that does not say where it ends nothing is known; its events are missing."""
 _Kind = TypeVar("_Kind")
+_seq: Callable[[Row], int] = itemgetter(0)
 
 
 class Reader:
@@ -88,12 +91,15 @@ class Reader:
 
     def read(self, first_seq: int = 1, last_seq: int | None = None) -> Iterator[Event]:
         """The events of these numbers, both included, in order; without ``last_seq`` up to the newest at this moment."""
+        return itertools.chain.from_iterable(self._lists(first_seq, last_seq))
+
+    def _lists(self, first_seq: int, last_seq: int | None) -> Iterator[Iterable[Event]]:
         at = first_seq
         for batch in self.batches(first_seq, last_seq):
             events = self.events_in(batch)
             if len(events) != batch.last_seq - batch.first_seq + 1 and not batch.is_given_up:
-                yield from self._up_to_gap(batch, events)
-            yield from events
+                yield self._up_to_gap(batch, events)
+            yield events
             at = batch.last_seq + 1
         if last_seq is not None and at <= (last := min(last_seq, self.last_seq)):
             raise self._missing(at, last)
@@ -287,7 +293,7 @@ def _text(data: bytes) -> str | bytes:
 
 def _ascending(rows: list[Row], at: int, last: int) -> int:
     """How many rows are in order and within the range that was asked for. A flipped bit may lead SQLite back and forth."""
-    if not rows or [row[0] for row in rows] == [*range(at, at + len(rows))]:
+    if not rows or [*map(_seq, rows)] == [*range(at, at + len(rows))]:
         return len(rows)
     for place, (seq, *_) in enumerate(rows):
         if not at <= seq <= last:
