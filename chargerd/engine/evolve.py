@@ -69,11 +69,15 @@ def fold(site: Site, events: Iterable[Event]) -> Site:
     """The state after the events, in their order. Raises KeyError for a kind of event that has no handler here."""
     draft = Draft(site)
     handlers = _HANDLERS
+    seq, at_ms, mono_ms, boot = site.seq, site.at_ms, site.mono_ms, site.boot
     for event in events:
-        mono_ms, at_ms, body = event.mono_ms, event.at_ms, event.body
-        draft.t_ms += mono_ms - draft.mono_ms if event.boot == draft.boot else max(0, at_ms - draft.at_ms)
-        draft.seq, draft.at_ms, draft.mono_ms, draft.boot = event.seq, at_ms, mono_ms, event.boot
+        # The events of one tick share their moment.
+        if event.mono_ms != mono_ms or event.at_ms != at_ms or event.boot != boot:
+            draft.t_ms += event.mono_ms - mono_ms if event.boot == boot else max(0, event.at_ms - at_ms)
+            draft.at_ms, draft.mono_ms, draft.boot = at_ms, mono_ms, boot = event.at_ms, event.mono_ms, event.boot
+        seq, body = event.seq, event.body
         handlers[type(body)](draft, event, body)
+    draft.seq = seq  # handlers go by their own event's
     return draft.freeze()
 
 
