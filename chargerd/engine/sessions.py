@@ -14,6 +14,7 @@ from chargerd.model.state import Charger, Loadpoint, Session, Sky
 GAP_MS = 180_000  # energy over a longer gap between readings counts as estimated
 FLAT_W = 1.0  # power counts as the same level while it moves less than this, or less than …
 FLAT_SHARE = 0.15  # … this share of it
+LOW = 1.05  # below so many times the cut-off a reading counts as a low one
 KEPT = 16
 """Ended sessions that the state keeps; more only while they have all ended at one moment, so that none is overlooked."""
 
@@ -136,9 +137,10 @@ def priced(
     costs at its end. Without a price, or in another currency than the session began in, its cost stays unknown.
     """
     price, currency = configuration.import_price_per_kwh, configuration.currency
-    if price is None or session.currency not in ("", currency):
+    if price is None or (session.currency and session.currency != currency):
         return session.cost, session.priced_wh, session.currency
-    price = (1 - solar_share) * price + solar_share * (configuration.export_price_per_kwh or 0.0)
+    if solar_share:
+        price = (1 - solar_share) * price + solar_share * (configuration.export_price_per_kwh or 0.0)
     return (session.cost or 0.0) + added_wh / 1000 * price, session.priced_wh + added_wh, currency
 
 
@@ -146,32 +148,36 @@ def measured(
     session: Session, old: Charger, enabled: bool | None, power_w: float | None, t_ms: int, configuration: Configuration
 ) -> Session:
     """The session with one more reading counted in."""
-    old_ms, began_ms = old.t_ms, session.started_t_ms
-    from_ms = old_ms if old_ms > began_ms else began_ms  # what was before it began is not its own
-    dt_ms = t_ms - from_ms
+    old_ms, was_on = old.t_ms, old.enabled
+    began_ms, known_ms = session.started_t_ms, old.power_t_ms
+    dt_ms = t_ms - (old_ms if old_ms > began_ms else began_ms)  # what was before it began is not its own
     if not enabled and dt_ms > GAP_MS and old.leased_t_ms is not None and old.leased_s is not None:
-        dt_ms = max(0, min(dt_ms, old.leased_t_ms + old.leased_s * 1000 - from_ms))  # its own timer ended it then
-    energy_wh, estimated_wh = session.energy_wh, session.estimated_wh
-    on_ms = session.on_ms + dt_ms if old.enabled else session.on_ms
+        ended_ms = old.leased_t_ms + old.leased_s * 1000  # its own timer ended it then
+        dt_ms = max(0, min(dt_ms, ended_ms - max(old_ms, began_ms)))
+    on_ms = session.on_ms + dt_ms if was_on else session.on_ms
     if power_w is None:
         return structs.replace(session, on_ms=on_ms)
     if not enabled:
         power_w = 0.0  # some plugs go on reporting their last power with the relay off
-    before_w = old.known_w if old.enabled else 0.0
-    unknown_ms, known_ms = 0, old.power_t_ms
-    if old.enabled and known_ms is not None and known_ms != old_ms:
-        unknown_ms = max(0, old_ms - max(known_ms, began_ms))
+    before_w, unknown_ms = 0.0, 0
+    if was_on:
+        before_w = old.known_w
+        if known_ms is not None and known_ms != old_ms:
+            unknown_ms = max(0, old_ms - max(known_ms, began_ms))
     added_wh = (before_w + power_w) / 2 * (dt_ms + unknown_ms) / 3_600_000
+    energy_wh, estimated_wh = session.energy_wh + added_wh, session.estimated_wh
     cost, priced_wh, currency = session.cost, session.priced_wh, session.currency
     if added_wh:
         cost, priced_wh, currency = priced(session, added_wh, configuration)
-        energy_wh += added_wh
         if dt_ms > GAP_MS or unknown_ms:
             estimated_wh += added_wh
     if enabled and session.calm_from_w <= power_w < session.calm_to_w:
-        peak_w = power_w if power_w > session.peak_w else session.peak_w
+        low = power_w < LOW * session.stop_w
         return structs.replace(
-            session, energy_wh=energy_wh, estimated_wh=estimated_wh, on_ms=on_ms, peak_w=peak_w, above_w=power_w,
+            session, energy_wh=energy_wh, estimated_wh=estimated_wh, on_ms=on_ms,
+            peak_w=power_w if power_w > session.peak_w else session.peak_w,
+            above_w=power_w if session.below_t_ms is None else session.above_w,
+            low_readings=session.low_readings + 1 if low else session.low_readings,
             cost=cost, priced_wh=priced_wh, currency=currency,
         )  # fmt: skip
     if enabled:
@@ -188,12 +194,9 @@ def _watched(
     sums: tuple[float, float, int],
     cost: tuple[float | None, float, str],
 ) -> Session:
-    """The session with its new sums, and with what its power says: how near the cut-off, how flat, how against before.
-
-    The calm band is worked out here as well: power between the two changes none of it, and is most of a charge.
-    """
+    """The session with its new sums, and with what its power says: how near the cut-off, how flat, how against before."""
     stop_w, near_w, limit_w = session.stop_w, session.near_w, session.limit_w
-    below, low_w = power_w < stop_w, 1.05 * stop_w
+    below = power_w < stop_w
     near_t_ms = None if power_w >= near_w else t_ms if session.near_t_ms is None else session.near_t_ms
     over_t_ms = None if power_w <= limit_w else t_ms if session.over_t_ms is None else session.over_t_ms
     flat_w, flat_t_ms, stepped = session.flat_w, session.flat_t_ms, session.stepped
@@ -201,26 +204,37 @@ def _watched(
         stepped = near_t_ms is not None and (power_w < before_w / 2 or (stepped and power_w < 2 * flat_w))
         flat_w, flat_t_ms = power_w, t_ms
     nominal_t_ms, plateau_w, taper_t_ms, way, pulses = course.followed(session, power_w, flat_t_ms, t_ms)
-    calm_from_w, calm_to_w = 1.0, 0.0
-    if way == 1 and over_t_ms is None and nominal_t_ms is None and taper_t_ms is None:
-        room_w = max(FLAT_W, FLAT_SHARE * flat_w)
-        calm_from_w = max(low_w, session.nominal_w, course.FALLING * plateau_w, flat_w - room_w)
-        calm_to_w = min(limit_w, course.RISEN * plateau_w, flat_w + room_w)
-        if near_t_ms is None:
-            calm_from_w = max(calm_from_w, near_w)
-        else:
-            calm_to_w = min(calm_to_w, near_w)
+    peak_w = power_w if power_w > session.peak_w else session.peak_w
+    calm = (1.0, 0.0) if over_t_ms is not None else _calm(session, power_w, flat_w, plateau_w, peak_w, way)
     return Session(
         session.number, session.loadpoint, session.profile, session.target, stop_w, near_w, session.by,
         session.started_at_ms, session.started_t_ms, *sums,
-        power_w if power_w > session.peak_w else session.peak_w,
-        (t_ms if session.below_t_ms is None else session.below_t_ms) if below else None,
+        peak_w, (t_ms if session.below_t_ms is None else session.below_t_ms) if below else None,
         session.above_w if below else power_w,
-        session.low_readings + 1 if power_w < low_w else session.low_readings,
+        session.low_readings + 1 if power_w < LOW * stop_w else session.low_readings,
         near_t_ms, flat_w, flat_t_ms, stepped, over_t_ms, limit_w, None, None, None, *cost,
         session.stop_wh, session.from_pct, session.balance, session.nominal_w, nominal_t_ms, session.rest_w, plateau_w,
-        taper_t_ms, way, pulses, session.usual_w, session.taper_limit_s, calm_from_w, calm_to_w,
+        taper_t_ms, way, pulses, session.usual_w, session.taper_limit_s, *calm,
     )  # fmt: skip
+
+
+def _calm(
+    session: Session, power_w: float, flat_w: float, plateau_w: float, peak_w: float, way: int
+) -> tuple[float, float]:
+    """The powers around this one that cross none of the levels watched: they add energy, and most of a charge is such."""
+    room_w = max(FLAT_W, FLAT_SHARE * flat_w) * (1 - 1e-9)  # at its very edge sum and difference round differently
+    up_w = 2 * session.rest_w
+    from_w, to_w = flat_w - room_w, min(session.limit_w, flat_w + room_w, max(course.RISEN * plateau_w, up_w))
+    if way == 1:
+        from_w = max(from_w, session.rest_w)
+    else:
+        to_w = min(to_w, max(up_w, peak_w / 2))
+    for level_w in (session.stop_w, session.near_w, session.nominal_w, course.FALLING * plateau_w):
+        if power_w < level_w:
+            to_w = min(to_w, level_w)
+        else:
+            from_w = max(from_w, level_w)
+    return from_w, to_w
 
 
 def _unwatched(session: Session) -> Session:

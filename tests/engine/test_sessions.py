@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from msgspec import structs
 
@@ -108,21 +108,45 @@ def test_sessions_that_end_together_are_all_known():
 
 
 @given(
-    st.lists(st.one_of(st.floats(85, 125), st.floats(0, 320), st.sampled_from([90.0, 94.5, 110.0, 103.0])), min_size=1),
+    st.lists(
+        st.tuples(
+            st.one_of(st.floats(85, 125), st.floats(0, 320), st.floats(6, 8), st.floats(12, 16)),
+            st.sampled_from([1, 2, 5, 130]),
+            st.floats(-0.004, 0.004),
+        ),
+        min_size=1,
+        max_size=8,
+    ),
     st.sampled_from(["nominal", "full"]),
+    st.sampled_from([0, 130]),
 )
-def test_calm_band_leaves_out_nothing(powers, target):
+@example([(7.4, 1, 0.0), (6.8, 2, 0.0), (50.0, 1, 0.0)], "full", 130)  # comes to rest, and pulses
+@example([(13.5, 2, 0.0), (14.5, 2, 0.0)], "full", 0)  # comes up slowly
+@example([(14.0, 130, -0.004)], "nominal", 0)  # meets an edge of the band to the last digit
+def test_calm_band_leaves_out_nothing(stretches, target, begun):
     """A reading in the band is counted in a shorter way; the session must be what the long way makes of it."""
+    powers = [power_w * (1 + drift * n) for power_w, readings, drift in stretches for n in range(readings)]
     short = long = aimed(Session(1, "bike", "", "", 0.0, 0.0, "anna", 0, 0), loadpoint("bike"), target)
     charger = Charger(1, 0, 0, True, 103.0, None, None, None, None, None, 0, power_t_ms=0, known_w=103.0)
-    for number, power_w in enumerate([103.0] * 130 + powers + [103.0] * 3, 1):
+    for number, power_w in enumerate([103.0] * begun + powers + [103.0] * 3, 1):
         t_ms = number * 5000
         short = measured(short, charger, True, power_w, t_ms, Configuration())
         long = measured(
             structs.replace(long, calm_from_w=1.0, calm_to_w=0.0), charger, True, power_w, t_ms, Configuration()
         )
-        assert short == long
+        # The short way keeps the band in which it is; the long one has a new one around each reading.
+        assert structs.replace(short, calm_from_w=0, calm_to_w=0) == structs.replace(long, calm_from_w=0, calm_to_w=0)
         charger = structs.replace(charger, t_ms=t_ms, power_w=power_w, power_t_ms=t_ms, known_w=power_w)
+
+
+@pytest.mark.parametrize(("power_w", "counts"), [(100.0, "plateau"), (80.0, "fall"), (3.0, "rest")])
+def test_most_of_a_charge_is_calm(power_w, counts):
+    """On the plateau, falling from it and at rest, the next reading at the same level is counted in the short way."""
+    session = aimed(Session(1, "bike", "", "", 0.0, 0.0, "anna", 0, 0), loadpoint("bike"), "full")
+    charger = Charger(1, 0, 0, True, 100.0, None, None, None, None, None, 0, power_t_ms=0, known_w=100.0)
+    for number, level_w in enumerate([100.0] * 130 + [power_w] * 130, 1):
+        session = measured(session, charger, True, level_w, number * 5000, Configuration())
+    assert session.calm_from_w <= power_w < session.calm_to_w, counts
 
 
 def test_power_that_comes_back_with_the_relay_is_no_pulse():
