@@ -6,7 +6,6 @@ Who asks for the same while it runs is told what it has found so far and shares 
 
 from __future__ import annotations
 
-import asyncio
 import importlib
 import threading
 from collections.abc import Callable, Iterable
@@ -119,6 +118,8 @@ class Discovery:
         return search
 
     def _look(self, search: Search) -> None:
+        import asyncio  # with TLS and all, some 7 MiB that a daemon which never searches does without
+
         notes: list[str] = []
         try:
             with asyncio.Runner() as runner:
@@ -132,6 +133,8 @@ class Discovery:
 
 async def _everywhere(search: Search) -> list[str]:
     """All networks by all drivers that can search, at the same time; what went wrong where."""
+    import asyncio
+
     jobs = [
         _one(module, text, search)
         for module in map(importlib.import_module, drivers.SEARCHES)

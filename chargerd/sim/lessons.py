@@ -15,13 +15,13 @@ from typing import TYPE_CHECKING, Any
 from msgspec import Struct
 from msgspec.structs import replace
 
-from chargerd.engine.learn import Known, Lesson, learn
 from chargerd.model.settings import Profile
 from chargerd.sim.refused import FAILED, NO_SUCH, USAGE, Refused
 
 if TYPE_CHECKING:
     from datetime import tzinfo
 
+    from chargerd.engine.learn import Known, Lesson
     from chargerd.model.settings import Configuration
     from chargerd.sim.charges import Charge
     from chargerd.store.reader import Reader
@@ -67,6 +67,7 @@ def lesson_of(
     asked: argparse.Namespace, log: Reader | None, at_ms: int | None, zone: tzinfo
 ) -> tuple[Tried, list[Tried]]:
     """The charge that teaches, and the newer ones that do not. Raises `Refused` if none does."""
+    from chargerd.engine.learn import Lesson, learn
     from chargerd.sim import charges
     from chargerd.sim.chain import configuration_of
 
@@ -106,6 +107,8 @@ def _read(log: Reader, session: Any, *, chosen: bool) -> Charge:
 
 def _known(asked: argparse.Namespace, configuration: Configuration | None) -> Known:
     """What is known of the pack: what was said now, else what the configuration says."""
+    from chargerd.engine.learn import Known
+
     from_pct = None
     if asked.from_level is not None:
         digits = asked.from_level.removesuffix("%").strip()
