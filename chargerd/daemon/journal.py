@@ -10,10 +10,8 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
-from collections.abc import Callable, MutableMapping, Sequence
-from typing import Any, TextIO
-
-import structlog
+from collections.abc import Callable, Mapping, Sequence
+from typing import TextIO
 
 from chargerd.daemon.journald import Journald
 
@@ -49,11 +47,7 @@ class Journal:
         self._stamp = stamp
         stream = sys.stderr if stream is None else stream
         systemd = "JOURNAL_STREAM" in os.environ if under_systemd is None else under_systemd
-        self._logger = structlog.wrap_logger(
-            _Guarded(stream, journald, prefixed=systemd),
-            processors=[_redacted, _parts],
-            wrapper_class=structlog.BoundLogger,
-        )
+        self._to = _Guarded(stream, journald, prefixed=systemd)
 
     def follow(self, configured: str) -> None:
         """Take the level of the configuration, a key of `LEVELS`, unless one was given when this journal was made."""
@@ -65,7 +59,7 @@ class Journal:
         if self._stamp is not None:
             sentence = f"{self._stamp()}  {sentence}"
         if priority <= self._level or always:
-            self._logger.msg(sentence, priority=priority, labels=labels, **fields)
+            self._to.write(_line(sentence, _redacted(fields)), priority, labels)
 
 
 class _Guarded:
@@ -76,7 +70,7 @@ class _Guarded:
         self._journald = journald
         self._prefixed = prefixed
 
-    def msg(self, line: str, priority: int, labels: Labels) -> None:
+    def write(self, line: str, priority: int, labels: Labels) -> None:
         if self._journald is not None:
             entry = (("MESSAGE", line), ("PRIORITY", str(priority)), ("SYSLOG_IDENTIFIER", "chargerd"), *labels)
             if self._journald.send(entry):
@@ -87,16 +81,13 @@ class _Guarded:
             self._stream.flush()
 
 
-def _redacted(_logger: object, _method: str, fields: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+def _redacted(fields: Mapping[str, object]) -> dict[str, object]:
     """A field whose name says that it is secret is not written, whoever put it there."""
-    for key in fields:
-        if any(part in key for part in ("password", "secret", "token", "credential")):
-            fields[key] = "…"
-    return fields
+    secret = ("password", "secret", "token", "credential")
+    return {key: "…" if any(part in key for part in secret) else value for key, value in fields.items()}
 
 
-def _line(fields: MutableMapping[str, Any]) -> str:
-    sentence = str(fields.pop("event"))
+def _line(sentence: str, fields: Mapping[str, object]) -> str:
     pairs = " ".join(f"{key}={_value(value)}" for key, value in fields.items() if value is not None)
     return (f"{sentence}  {pairs}" if pairs else sentence).replace("\n", " ")
 
@@ -104,9 +95,3 @@ def _line(fields: MutableMapping[str, Any]) -> str:
 def _value(value: object) -> str:
     text = f"{value:g}" if isinstance(value, float) else str(value)
     return f'"{text}"' if " " in text else text
-
-
-def _parts(_logger: object, _method: str, fields: MutableMapping[str, Any]) -> tuple[tuple[str], dict[str, Any]]:
-    """The line, and beside it what the journal has fields for."""
-    apart = {"priority": fields.pop("priority"), "labels": fields.pop("labels")}
-    return (_line(fields),), apart

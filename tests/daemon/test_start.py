@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -30,6 +32,8 @@ from chargerd.store.log import Log
 from chargerd.store.reader import open_reader
 from tests.daemon.lives import READY, live
 from tests.disks import full, read_only, until_told
+
+ROOT = Path(__file__).resolve().parents[2]
 
 HOME = """\
 [device.shed]
@@ -345,3 +349,13 @@ def test_a_log_that_cannot_be_read_ends_the_start(folder):
     assert (
         "permission denied; nothing is switched, plugs keep what they were told last. Mend: sudo chown -R " in journal
     )
+
+
+def test_a_daemon_without_devices_imports_nothing_that_only_devices_need():
+    """What the running daemon has imported before it knows of any device; each of these is megabytes, asyncio with its TLS too."""
+    program = "import sys, chargerd.__main__, chargerd.daemon.start; print(*sys.modules)"
+    ran = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=ROOT)
+    heavy = {"asyncio", "ssl", "kasa", "pymodbus", "requests", "aiohttp", "paho", "apprise", "PIL", "structlog", "rich"}
+    assert "chargerd.daemon.run" in ran.stdout.split()
+    assert heavy.isdisjoint(ran.stdout.split())
+    assert not [name for name in ran.stdout.split() if name.startswith(("chargerd.drivers.k", "chargerd.engine.learn"))]
