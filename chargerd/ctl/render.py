@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 WIDTH = 80
 NAME_WIDTH = 16
 UNKNOWN = "–"
+WHOLE_WH = 0.5
+"""Energy without a price that is not worth a word."""
 
 _ASCII = str.maketrans({
     "●": "*", "○": "o", "◐": "~", "✕": "x", "–": "-", "—": "-", "→": "->", "×": "x", "÷": "/", "…": "...", "≤": "<=",
@@ -114,6 +116,14 @@ def wrapped(text: str, width: int, rows: int = 2) -> list[str]:
         lines.append(rest[:cut].rstrip())
         rest = rest[cut:].lstrip()
     return [*lines, shortened(rest, width)]
+
+
+def cost_text(session: dict[str, Any]) -> str:
+    """The cost of a session; "≥" before one that is not of all its energy, a dash where no price was known."""
+    if session["cost"] is None:
+        return UNKNOWN
+    partial = session["energy_wh"] - session["priced_wh"] > WHOLE_WH
+    return f"{'≥ ' if partial else ''}{session['cost']:.2f} {session['currency']}"
 
 
 def table(

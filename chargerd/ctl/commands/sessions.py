@@ -5,7 +5,7 @@ from __future__ import annotations
 from chargerd.ctl.commands.base import Command, add_name, lines_of
 from chargerd.ctl.errors import DONE, usage
 from chargerd.ctl.output import error
-from chargerd.ctl.render import UNKNOWN, clock, duration, energy, table, tabs, warned
+from chargerd.ctl.render import UNKNOWN, WHOLE_WH, clock, cost_text, duration, energy, table, tabs, warned
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -23,8 +23,6 @@ HEADER = ("STARTED", "LOADPOINT", "TARGET", "ENERGY", "SOLAR", "COST", "TOOK", "
 NUMBERS = ("ENERGY", "SOLAR", "COST")
 ROOMY = 100
 """A terminal so wide has room for everything."""
-WHOLE_WH = 0.5
-"""Energy without a price that is not worth a word."""
 
 
 def run(call: Call) -> int:
@@ -62,14 +60,6 @@ def columns(sessions: list[dict[str, Any]], width: int) -> list[int]:
     solar = any(session["solar_pct"] is not None for session in sessions)
     left_out = {"SOLAR"} if not solar else {"TARGET"} if width < ROOMY else set()
     return [column for column, name in enumerate(HEADER) if name not in left_out]
-
-
-def cost_text(session: dict[str, Any]) -> str:
-    """The cost of a session; "≥" before one that is not of all its energy, a dash where no price was known."""
-    if session["cost"] is None:
-        return UNKNOWN
-    partial = session["energy_wh"] - session["priced_wh"] > WHOLE_WH
-    return f"{'≥ ' if partial else ''}{session['cost']:.2f} {session['currency']}"
 
 
 def total_text(sessions: list[dict[str, Any]], total: dict[str, Any]) -> str:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from chargerd.ctl.commands.base import Command, add_at, add_names
-from chargerd.ctl.commands.sessions import cost_text
 from chargerd.ctl.errors import DONE, FOUND
 from chargerd.ctl.render import (
     NAME_WIDTH,
     UNKNOWN,
     clean,
     clock,
+    cost_text,
     dot,
     duration,
     energy,
