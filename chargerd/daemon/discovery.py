@@ -118,7 +118,7 @@ class Discovery:
         return search
 
     def _look(self, search: Search) -> None:
-        import asyncio  # with TLS and all, some 7 MiB that a daemon which never searches does without
+        import asyncio  # with TLS and all, some 3 MiB that a daemon which never searches does without
 
         notes: list[str] = []
         try:
