@@ -190,6 +190,7 @@ ELSEWHERE = {  # a module without a file of its own in the mirrored tree → wha
     "daemon/messages": "tests/daemon/test_run.py",
     "daemon/news": "tests/daemon/test_sinks.py",
     "sinks/base": "tests/sinks/test_notify.py",
+    "engine/devices": "tests/engine/test_evolve.py",
     "engine/course": "tests/days/test_pack.py",
     "engine/plans": "tests/days/test_rides.py",
     "protocol/types": "tests/protocol/test_table.py",

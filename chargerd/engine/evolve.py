@@ -11,7 +11,7 @@ from typing import Any
 
 from msgspec import structs
 
-from chargerd.engine import balance, evses, meters, people, raises, sun
+from chargerd.engine import balance, devices, evses, meters, people, raises, sun
 from chargerd.engine.draft import Draft
 from chargerd.engine.people import reaimed
 from chargerd.engine.sessions import ended, measured, supplied, taken
@@ -59,7 +59,7 @@ from chargerd.model.events import (
     Tick,
 )
 from chargerd.model.reasons import word
-from chargerd.model.state import Charger, Device, Loadpoint, Pending, Proof, Site, Unsent, Witness
+from chargerd.model.state import Charger, Device, Loadpoint, Pending, Site, Unsent, Witness
 
 DAY_MS = 86_400_000
 RETRY_S = (10, 30, 90)  # waits between attempts of a command without effect; the last one repeats
@@ -100,7 +100,7 @@ def _charger_read(draft: Draft, event: Event, read: ChargerRead) -> None:
         or not device.heard
         or device.testing is not None
     ):
-        device = _heard(device or Device(), read)
+        device = devices.heard(device or Device(), read)
         draft.devices[source] = device
     enabled, power_w = read.enabled, read.power_w
     old = draft.chargers.get(address)
@@ -172,32 +172,17 @@ def _evse_read(draft: Draft, event: Event, read: ChargerRead, address: str, old:
 
 
 def _meter_read(draft: Draft, event: Event, read: MeterRead) -> None:
-    _answered(draft, event.source)
+    devices.answered(draft, event.source)
     address = f"{event.source}/{read.channel}" if read.channel else event.source
     meter = meters.measured_by(draft.meters.get(address), read, event.seq, event.at_ms, draft.t_ms)
     draft.meters[address] = balance.witnessed(draft, address, meter) if draft.sunny else meter
 
 
 def _storage_read(draft: Draft, event: Event, read: StorageRead) -> None:
-    _answered(draft, event.source)
+    devices.answered(draft, event.source)
     address = f"{event.source}/{read.channel}" if read.channel else event.source
     draft.storages[address] = meters.stored_in(
         draft.storages.get(address), read, event.seq, event.at_ms, draft.t_ms, meters.fed_w(draft, draft.t_ms)
-    )
-
-
-def _answered(draft: Draft, source: str) -> None:
-    device = draft.devices.get(source)
-    if device is None or not device.reachable or device.failing_since_ms is not None or not device.heard:
-        draft.devices[source] = _heard(device or Device())
-
-
-def _heard(device: Device, read: ChargerRead | None = None) -> Device:
-    """A device that has answered. A test of its timer that was cut short is over when the socket is seen to be off."""
-    over = read is not None and device.testing == read.channel and read.enabled is False
-    testing = None if over else device.testing
-    return structs.replace(
-        device, heard=True, reachable=True, failing_since_ms=None, error="", detail="", testing=testing
     )
 
 
@@ -212,79 +197,6 @@ def _is_foreign(draft: Draft, source: str, old: Charger, enabled: bool) -> bool:
     if old.leased_t_ms is not None and draft.t_ms >= old.leased_t_ms + (old.leased_s or 0) * 1000 - 5000:
         return False  # our own lease ran out
     return draft.devices[source].back_seq < old.seq  # a plug that was lost in between may have lost its power
-
-
-def _read_failed(draft: Draft, event: Event, fact: ReadFailed) -> None:
-    device = draft.devices.get(event.source, Device())
-    since_ms = event.at_ms if device.failing_since_ms is None else device.failing_since_ms
-    draft.devices[event.source] = structs.replace(
-        device,
-        heard=True,
-        reachable=fact.error == "unexpected-answer",
-        error=fact.error,
-        detail=fact.detail,
-        failing_since_ms=since_ms,
-    )
-
-
-def _device_lost(draft: Draft, event: Event, fact: DeviceLost) -> None:
-    device = draft.devices.get(event.source, Device())
-    draft.devices[event.source] = structs.replace(
-        device, lost_since_ms=event.at_ms - fact.silent_ms, error=fact.error, detail=fact.detail
-    )
-
-
-def _device_back(draft: Draft, event: Event, fact: DeviceBack) -> None:
-    device = draft.devices.get(event.source, Device())
-    draft.devices[event.source] = structs.replace(device, lost_since_ms=None, back_seq=event.seq)
-
-
-def _device_added(draft: Draft, event: Event, fact: DeviceAdded) -> None:
-    device = draft.devices.get(event.source, Device())
-    draft.devices[event.source] = structs.replace(
-        device,
-        driver=fact.driver,
-        model=fact.model,
-        device_id=fact.device_id,
-        firmware=fact.firmware,
-        channels=fact.channels,
-        accepts=fact.accepts,
-        lease=fact.lease,
-        has_meter=fact.has_meter,
-        switch_at=fact.switch_at,
-        min_current_a=fact.min_current_a,
-        max_current_a=fact.max_current_a,
-        current_step_a=fact.current_step_a,
-        max_phases=fact.max_phases,
-        pause_s=fact.pause_s,
-        lease_current_a=fact.lease_current_a,
-        has_pilot=fact.has_pilot,
-        lease_max_s=fact.lease_max_s,
-    )
-
-
-def _device_removed(draft: Draft, event: Event, fact: DeviceRemoved) -> None:
-    draft.devices.pop(event.source, None)
-    for kept in (draft.chargers, draft.meters, draft.storages):
-        for address in [a for a in kept if a.partition("/")[0] == event.source]:
-            del kept[address]
-
-
-def _lease_test_begun(draft: Draft, event: Event, fact: LeaseTestBegun) -> None:
-    device = draft.devices.get(event.source)
-    if device is not None:
-        draft.devices[event.source] = structs.replace(device, testing=fact.channel)
-
-
-def _lease_tested(draft: Draft, event: Event, fact: LeaseTested) -> None:
-    device = draft.devices.get(event.source)
-    if device is None:
-        return
-    proofs = device.proofs
-    if fact.result in ("proven", "disproven"):
-        proofs = {**proofs, fact.channel: Proof(fact.result == "proven", event.at_ms, device.firmware)}
-    # Until it is read: what is left on, if anything, is ours and not somebody's button.
-    draft.devices[event.source] = structs.replace(device, proofs=proofs, testing=fact.channel)
 
 
 # What was decided and done
@@ -487,11 +399,11 @@ _HANDLERS: dict[type, Callable[[Draft, Event, Any], None]] = {
     ChargerRead: _charger_read,
     MeterRead: _meter_read,
     StorageRead: _storage_read,
-    ReadFailed: _read_failed,
-    DeviceLost: _device_lost,
-    DeviceBack: _device_back,
-    DeviceAdded: _device_added,
-    DeviceRemoved: _device_removed,
+    ReadFailed: devices.read_failed,
+    DeviceLost: devices.device_lost,
+    DeviceBack: devices.device_back,
+    DeviceAdded: devices.device_added,
+    DeviceRemoved: devices.device_removed,
     ModeSet: people.mode_set,
     TargetSet: people.target_set,
     LimitSet: people.limit_set,
@@ -506,8 +418,8 @@ _HANDLERS: dict[type, Callable[[Draft, Event, Any], None]] = {
     CommandIssued: _command_issued,
     CommandDone: _command_done,
     CommandFailed: _command_failed,
-    LeaseTestBegun: _lease_test_begun,
-    LeaseTested: _lease_tested,
+    LeaseTestBegun: devices.lease_test_begun,
+    LeaseTested: devices.lease_tested,
     DaemonStarted: _daemon_started,
     DaemonStopping: _daemon_stopping,
     DaemonStopped: _nothing,
