@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from chargerd.sim.wire.solaredge import Inverter, SimulatedSolarEdge
 from tests.daemon.test_run import House
+from tests.sim.wire.modbus import running
 
 ROOF = """
 [device.roof]
@@ -62,3 +64,52 @@ def test_an_inverter_is_read_on_demand_and_stands_in_status(house: House) -> Non
     assert (flows["pv_w"], flows["storage_w"], flows["soc_pct"]) == (4900, -400, 62)
     assert flows["grid_age_s"] <= 5
     assert status["problems"] == []
+
+
+PAIR = """
+[device.leader]
+driver = "solaredge"
+host = "127.0.0.1"
+port = {port}
+poll_s = 1
+poll_fast_s = 1
+
+[device.follower]
+driver = "solaredge"
+host = "127.0.0.1"
+port = {port}
+unit = 2
+poll_s = 1
+poll_fast_s = 1
+
+[meter.east]
+device = "leader"
+channel = "inverter"
+role = "pv"
+
+[meter.west]
+device = "follower"
+channel = "inverter"
+role = "pv"
+"""
+
+
+def test_a_leader_and_its_follower_are_read_on_one_connection(tmp_path: Path) -> None:
+    """SolarEdge serves one client: both inverters are read all the same, and one that sleeps does not hurt the other."""
+    leader, follower = SimulatedSolarEdge(), SimulatedSolarEdge()
+    leader.batteries = follower.batteries = []
+    follower.meters, follower.inverter = [], Inverter(power_w=1234.0)
+    leader.server.also(2, follower)
+    with running(leader):
+        house = House(tmp_path)
+        house.config.write_text(house.config.read_text() + PAIR.format(port=leader.port))
+        try:
+            house.ready()
+            house.until(lambda: house.ask("GetStatus")["parameters"]["flows"]["pv_w"] == 3456 + 1234)
+            leader.behaviour.gone = {2}
+            east = house.ask("ReadDevice", name="leader")["parameters"]
+            assert east["readings"][0]["values"]["power_w"] == 3456
+            house.until(lambda: "error" in house.ask("ReadDevice", name="follower"))
+            assert (leader.server.connections, leader.server.refused) == (1, 0)
+        finally:
+            house.close()

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import socket
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
 import pytest
@@ -11,7 +14,7 @@ import pytest
 from chargerd.drivers.base import UnexpectedAnswer, Unreachable
 from chargerd.drivers.modbus import Connection, NoSuchRegisters
 from chargerd.sim.wire.modbus_server import ALWAYS
-from chargerd.sim.wire.solaredge import SimulatedSolarEdge
+from chargerd.sim.wire.solaredge import Inverter, SimulatedSolarEdge
 from tests.sim.wire.modbus import running
 
 TIMEOUT_S, BUDGET_S = 0.5, 1.5
@@ -24,6 +27,14 @@ def within(limit_s: float) -> Iterator[None]:
     begin_s = time.monotonic()
     yield
     assert time.monotonic() - begin_s < limit_s
+
+
+def until(condition: Callable[[], bool]) -> None:
+    """Waits for something that another thread does."""
+    deadline_s = time.monotonic() + 5
+    while not condition():
+        assert time.monotonic() < deadline_s
+        time.sleep(0.005)
 
 
 @pytest.fixture
@@ -204,13 +215,12 @@ def test_a_connection_that_was_cut_while_nobody_asked_is_opened_anew(
 
 def test_somebody_else_has_the_only_connection(device: SimulatedSolarEdge, connection: Connection) -> None:
     """S1-03: unreachable while another client is there; served as soon as it has gone."""
-    other = Connection("other", device.host, device.port, 1, timeout_s=TIMEOUT_S, budget_s=BUDGET_S)
-    assert mark(other) == MARK
-    with pytest.raises(Unreachable, match="roof"):
-        mark(connection)
-    device.server.drop_clients()
-    assert mark(connection) == MARK
-    other.close()
+    with socket.create_connection((device.host, device.port)):
+        until(lambda: device.server.clients == 1)
+        with pytest.raises(Unreachable, match="roof"):
+            mark(connection)
+        device.server.drop_clients()
+        assert mark(connection) == MARK
     assert device.server.refused == 1
 
 
@@ -220,3 +230,105 @@ def test_registers_that_one_request_cannot_hold_come_in_two(device: SimulatedSol
     with connection.call():
         assert connection.read_long(40000, 150) == tuple(image[at] for at in range(40000, 40150))
     assert device.server.requests == [(3, 40000, 125), (3, 40125, 25)]
+
+
+# Several devices at one address
+
+
+@pytest.fixture
+def pair() -> Iterator[tuple[SimulatedSolarEdge, Connection, Connection]]:
+    """A leader with a follower behind it, unit 2, that makes 1234 W; and a connection to each."""
+    leader, follower = SimulatedSolarEdge(), SimulatedSolarEdge()
+    follower.inverter = Inverter(power_w=1234.0)
+    leader.server.also(2, follower)
+    with running(leader):
+        first, second = (
+            Connection(name, leader.host, leader.port, unit, timeout_s=TIMEOUT_S, budget_s=BUDGET_S)
+            for name, unit in (("leader", 1), ("follower", 2))
+        )
+        yield leader, first, second
+        first.close()
+        second.close()
+
+
+def power_w(connection: Connection) -> int:
+    """What the inverter makes."""
+    with connection.call():
+        return connection.read(40083, 2)[0]
+
+
+Pair = tuple[SimulatedSolarEdge, Connection, Connection]
+
+
+def test_devices_at_one_address_take_turns_on_one_connection(pair: Pair) -> None:
+    """Two workers ask at once, forty times each; the inverter refuses a second client and never sees one."""
+    leader, *both = pair
+    with ThreadPoolExecutor(2) as workers:
+        found = list(workers.map(lambda one: {power_w(one) for _ in range(40)}, both))
+    assert found == [{3456}, {1234}]
+    assert (leader.server.connections, leader.server.refused, leader.server.clients) == (1, 0, 1)
+
+
+def test_a_unit_that_the_gateway_does_not_reach_costs_the_others_nothing(pair: Pair) -> None:
+    """The follower sleeps and its leader says so: the connection stays as it is."""
+    leader, first, second = pair
+    assert power_w(first) == 3456
+    leader.behaviour.gone = {2}
+    with pytest.raises(Unreachable, match="follower cannot be reached: unit 2 behind"):
+        power_w(second)
+    assert power_w(first) == 3456
+    leader.behaviour.gone = set()
+    assert power_w(second) == 1234
+    assert leader.server.connections == 1
+
+
+def test_a_silent_unit_costs_the_others_one_time_out(pair: Pair) -> None:
+    """Nobody says anything for the follower: who waits has its turn after that, on a connection of which no answer is owed."""
+    leader, first, second = pair
+    leader.behaviour.dumb = {2}
+    with ThreadPoolExecutor(1) as worker:
+        silent = worker.submit(power_w, second)
+        until(lambda: len(leader.server.requests) == 1)
+        with within(BUDGET_S):
+            assert power_w(first) == 3456
+        assert isinstance(silent.exception(), Unreachable)
+    assert (leader.server.connections, leader.server.refused) == (2, 0)
+
+
+def test_who_waits_too_long_for_its_turn_gives_up_and_cuts_nobody_off(pair: Pair) -> None:
+    """Its budget is over while another is at it: that one's line lives, and there is a turn for it the next time."""
+    leader, first, second = pair
+    done = threading.Event()
+
+    def linger() -> int:
+        with first.call():
+            first.read(40000, 2)
+            done.wait(10)
+            return 0
+
+    patient = Connection("patient", leader.host, leader.port, 2, timeout_s=TIMEOUT_S, budget_s=0.3)
+    with ThreadPoolExecutor(1) as worker:
+        at_it = worker.submit(linger)
+        until(lambda: leader.server.clients == 1)
+        with (
+            within(0.3 + TIMEOUT_S),
+            pytest.raises(Unreachable, match=r"patient did not get its turn in time \(0.3 s\)"),
+        ):
+            power_w(patient)
+        done.set()
+        assert at_it.result() == 0
+    assert (power_w(patient), power_w(second), leader.server.connections) == (1234, 1234, 1)
+    patient.close()
+
+
+def test_the_last_one_that_leaves_hangs_up(pair: Pair) -> None:
+    """One device is taken out of the configuration: the other goes on on the same connection. Leaving twice does no harm."""
+    leader, first, second = pair
+    assert (power_w(first), power_w(second)) == (3456, 1234)
+    first.close()
+    first.close()
+    assert power_w(second) == 1234
+    assert (leader.server.connections, leader.server.clients) == (1, 1)
+    second.close()
+    until(lambda: leader.server.clients == 0)
+    assert power_w(first) == 3456

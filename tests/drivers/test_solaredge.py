@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -14,7 +15,7 @@ from chargerd.model.commands import SetEnabled
 from chargerd.model.events import MeterRead, StorageRead
 from chargerd.sim.wire.modbus_server import ALWAYS
 from chargerd.sim.wire.solaredge import HouseBattery, Inverter, Meter, SimulatedSolarEdge
-from tests.drivers.test_modbus import within
+from tests.drivers.test_modbus import until, within
 from tests.sim.wire.modbus import running
 from tests.sim.wire.test_solaredge import RECORDED, recorded_device
 
@@ -296,11 +297,12 @@ def test_fifty_readings_need_one_connection(inverter: SimulatedSolarEdge, connec
 
 def test_another_client_keeps_us_out_and_nothing_else_happens(inverter: SimulatedSolarEdge, connect: Connect) -> None:
     """S1-03: unreachable, and read as soon as the other has gone."""
-    other, ours = connect(inverter, "inverter"), connect(inverter, "inverter")
-    other.read()
-    with pytest.raises(Unreachable, match="roof"):
-        ours.read()
-    other.close()
+    ours = connect(inverter, "inverter")
+    with socket.create_connection((inverter.host, inverter.port)):
+        until(lambda: inverter.server.clients == 1)
+        with pytest.raises(Unreachable, match="roof"):
+            ours.read()
+    until(lambda: inverter.server.clients == 0)
     assert by_channel(ours.read())["inverter"].power_w == 3456.0
 
 

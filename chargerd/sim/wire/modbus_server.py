@@ -9,6 +9,7 @@ import asyncio
 import logging
 import threading
 from collections.abc import Mapping
+from functools import partial
 from typing import Any, Protocol
 
 from pymodbus.constants import ExcCodes
@@ -19,6 +20,7 @@ from pymodbus.simulator import DataType, SimData, SimDevice
 START_S = 10.0
 ADDRESSES = 0x10000
 ALWAYS = -1
+UNIT_AT = 6  # in a frame
 GARBAGE = b"HTTP/1.1 400 Bad Request\r\n\r\n"
 
 logging.getLogger("pymodbus").setLevel(logging.CRITICAL)
@@ -37,7 +39,8 @@ class Behaviour:
 
     ``one_client`` refuses a second connection as SolarEdge does; ``kicks`` lets it in and throws the first one out.
     ``half`` breaks off in the middle and hangs up, ``stall`` breaks off and stays. ``exception`` is answered to everything.
-    ``repeat`` sends the answer before once more, and then this one.
+    ``repeat`` sends the answer before once more, and then this one. ``gone`` are units for which a gateway says that they do not
+    answer it, ``dumb`` those for which it says nothing either.
     """
 
     def __init__(self) -> None:
@@ -55,6 +58,8 @@ class Behaviour:
         self.wrong_unit = 0
         self.short = 0
         self.frozen = False
+        self.gone: set[int] = set()
+        self.dumb: set[int] = set()
 
     def take(self, what: str) -> bool:
         """Whether this answer goes wrong so; counts it."""
@@ -106,6 +111,7 @@ class Server:
         self.requests: list[tuple[int, int, int]] = []  # function, address, count
         self._registers = registers
         self._behaviour = behaviour
+        self._behind: dict[int, Registers] = {}
         self._frozen: Mapping[int, int] | None = None
         self._handlers: list[_Handler] = []
         self._thread: threading.Thread | None = None
@@ -113,6 +119,10 @@ class Server:
         self._stop: asyncio.Event | None = None
         self._ready = threading.Event()
         self._failure: Exception | None = None
+
+    def also(self, unit: int, registers: Registers) -> None:
+        """Serve another device behind this one, by its unit. To be said before it starts."""
+        self._behind[unit] = registers
 
     @property
     def behaviour(self) -> Behaviour:
@@ -171,9 +181,9 @@ class Server:
     async def _serve(self) -> None:
         self._loop = asyncio.get_running_loop()
         self._stop = asyncio.Event()
-        anything = SimData(0, count=ADDRESSES, values=0, datatype=DataType.REGISTERS)
-        device = SimDevice(id=self.unit, simdata=[anything], action=self._asked)
-        listener: Any = _Listener(self, device)
+        devices = [_device(self.unit, self._asked)]
+        devices += [_device(unit, partial(self._answered, unit, behind)) for unit, behind in self._behind.items()]
+        listener: Any = _Listener(self, devices)
         if not await listener.listen():
             self._failure = OSError(f"cannot listen at {self.host}:{self.port}")
             self._ready.set()
@@ -194,12 +204,29 @@ class Server:
         current_registers: list[int],
         set_values: list[int] | list[bool] | None,
     ) -> ExcCodes | None:
+        return await self._answered(
+            self.unit, self, function_code, start_address, address, count, current_registers, set_values
+        )
+
+    async def _answered(
+        self,
+        unit: int,
+        registers: Registers,
+        function_code: int,
+        start_address: int,
+        address: int,
+        count: int,
+        current_registers: list[int],
+        set_values: list[int] | list[bool] | None,
+    ) -> ExcCodes | None:
         self.requests.append((function_code, address, count))
         if self._behaviour.delay_s:
             await asyncio.sleep(self._behaviour.delay_s)
         if self._behaviour.exception is not None:
             return ExcCodes(self._behaviour.exception)
-        image = self._image()
+        if unit in self._behaviour.gone:
+            return ExcCodes.GATEWAY_NO_RESPONSE
+        image = registers.image()
         wanted = range(address, address + count)
         if set_values is not None:
             return ExcCodes.ILLEGAL_FUNCTION
@@ -208,7 +235,8 @@ class Server:
         current_registers[address - start_address : address - start_address + count] = [image[at] for at in wanted]
         return None
 
-    def _image(self) -> Mapping[int, int]:
+    def image(self) -> Mapping[int, int]:
+        """The registers of the first device, which stand still while it is frozen."""
         if not self._behaviour.frozen:
             self._frozen = None
             return self._registers.image()
@@ -234,11 +262,16 @@ class Server:
             self._handlers.remove(handler)
 
 
+def _device(unit: int, action: Any) -> SimDevice:
+    anything = SimData(0, count=ADDRESSES, values=0, datatype=DataType.REGISTERS)
+    return SimDevice(id=unit, simdata=[anything], action=action)
+
+
 class _Listener(ModbusTcpServer):
     """pymodbus' server, asked who may come in."""
 
-    def __init__(self, owner: Server, device: SimDevice) -> None:
-        super().__init__(device, address=(owner.host, owner.port))
+    def __init__(self, owner: Server, devices: list[SimDevice]) -> None:
+        super().__init__(devices, address=(owner.host, owner.port))
         self.owner = owner
 
     def callback_new_connection(self) -> ServerRequestHandler:
@@ -269,7 +302,7 @@ class _Handler(ServerRequestHandler):
     def send(self, data: bytes, addr: tuple[Any, ...] | None = None) -> None:
         """An answer, or what becomes of it."""
         behaviour = self._owner.behaviour
-        if behaviour.mute:
+        if behaviour.mute or data[UNIT_AT] in behaviour.dumb:
             return
         if behaviour.take("hang_up"):
             self.hang_up()
