@@ -9,8 +9,10 @@ from typing import Any
 
 import pytest
 
+from chargerd.model.events import LimitSet
 from chargerd.sim.wire.evse import Car
 from tests.daemon.lives import live
+from tests.daemon.test_run import House
 from tests.sim.wire import garage as garages
 from tests.sim.wire.garage import Garage
 
@@ -100,3 +102,49 @@ def test_a_station_that_interrupts_by_itself_is_waited_for(garage, tmp_path):
     status, journal = live(tmp_path, "keeps the vehicle from it: interrupted", look=heat, look_at="offering 6 A")
     assert status == 0, journal
     assert "by device" not in journal
+
+
+BOX = """
+[device.box]
+driver = "nrgkick"
+port = {port}
+host = "127.0.0.1"
+poll_s = 1
+poll_fast_s = 1
+
+[loadpoint.car]
+charger = "box"
+mode = "slow"
+"""
+
+
+def test_a_value_that_is_refused_is_told_in_the_words_of_whoever_refuses_and_changes_nothing(garage, tmp_path):
+    """S1-34: the charger's app allows no other current, and later a person asks for one that no EVSE has."""
+    why = "Charging current is locked by the app"
+    box = garage.gen2(garage.evse(Car()))
+    house = House(tmp_path)
+    house.config.write_text(house.config.read_text() + BOX.format(port=box.port))
+
+    def car() -> dict[str, Any]:
+        found: list[dict[str, Any]] = house.ask("GetStatus")["parameters"]["loadpoints"]
+        return next(row for row in found if row["name"] == "car")
+
+    try:
+        house.ready()
+        house.until(lambda: not box.evse.paused)
+        box.refuses["current_set"] = why
+        assert "error" not in house.ask("SetSetting", name="car", values={"min_current_a": 8})
+        house.until(lambda: why in car()["refused"])
+        (problem,) = [row for row in house.ask("GetStatus")["parameters"]["problems"] if row["subject"] == "car"]
+        assert (problem["code"], problem["text"]) == ("refused", f"refused its last command: box refused: {why}")
+        assert why in house.journal()
+        assert (car()["state"], car()["offered_a"], box.evse.offered_a, box.evse.paused) == ("charging", 6, 6, False)
+        reply = house.ask("SetSetting", name="car", values={"min_current_a": 3})
+        assert "6" in reply["parameters"]["message"]
+        box.refuses.clear()
+        house.ask("SetSetting", name="car", values={"min_current_a": 9})
+        house.until(lambda: box.evse.offered_a == 9.0)
+        house.until(lambda: not car()["refused"])
+        assert [e.body.value for e in house.events() if isinstance(e.body, LimitSet)] == [8, 9]
+    finally:
+        house.close()
