@@ -220,7 +220,7 @@ def _claim(state: State, name: str, t_ms: int, *, steady: bool) -> Claim:
     running = known is not None and known.enabled is True
     used_w = (evses.drawn_w(known) or 0.0) if known is not None and running else 0.0
     if settings.kind == "evse":
-        supply = evses.supply_of(settings, state.devices[settings.charger.partition("/")[0]], charger)
+        supply = evses.supply_of(settings, state.devices[settings.charger.partition("/")[0]], charger, t_ms)
         min_w, max_w, idle = supply.min_w, supply.max_w, known is not None and _idle(known)
     else:
         idle = running and used_w <= 0

@@ -39,6 +39,9 @@ def fitted(case: Case, granted: Granted) -> Granted:
         grant = structs.replace(
             grant, phases=None
         )  # the pause that a change needs could be sent, and its end could not
+    resting = _resting(case, supply, grant)
+    if resting is not None:
+        grant = structs.replace(grant, phases=supply.now)
     phases = grant.phases if grant.phases is not None else supply.now
     used = supply.used[supply.choices.index(phases)] if phases in supply.choices else phases
     wanted_a = min(supply.min_a if grant.current_a is None else grant.current_a, supply.max_a)
@@ -46,7 +49,7 @@ def fitted(case: Case, granted: Granted) -> Granted:
     allowed = [cap for cap in caps if cap is not None]
     current_a, reason = min([*allowed, (wanted_a, None)], key=lambda cap: _whole(cap[0], supply))
     if reason is None or wanted_a - current_a < LOWERED_A:
-        current_a, reason = wanted_a, _stays(case, supply, wanted_a)
+        current_a, reason = wanted_a, _stays(case, supply, wanted_a) or resting
     current_a = _whole(current_a, supply)
     spared = _spared(case, supply, phases)
     if spared is not None:
@@ -149,6 +152,18 @@ def _ramp(case: Case, supply: Supply) -> tuple[float, Reason]:
         if case.t_ms - evse.asked_t_ms >= STEP_S * 1000:
             most_a += case.settings.ramp_a
     return most_a, Reason("ramping", {"allowed_a": most_a})
+
+
+def _resting(case: Case, supply: Supply, grant: SetPoint) -> Reason | None:
+    """That phases stay as they are for now: too soon after the last change, or too many of them. Relays wear, and so do cars."""
+    if grant.phases in (None, supply.now) or supply.rests_until_ms is None:
+        return None
+    values: dict[str, Scalar] = {
+        "loadpoint": case.settings.name,
+        "again_at_ms": case.wall_ms + supply.rests_until_ms - case.t_ms,
+        "changes": 0 if case.charger is None or case.charger.evse is None else len(case.charger.evse.switches),
+    }
+    return Reason("phases-rest", values)
 
 
 def _stays(case: Case, supply: Supply, wanted_a: float) -> Reason | None:

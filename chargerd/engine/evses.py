@@ -21,6 +21,7 @@ MIN_A = 6.0  # IEC 61851-1: the least that a pilot can offer
 SETTLE_S = 60.0  # a vehicle takes so long to begin, and to show on how many phases it draws (evcc; openWB waits 40 s)
 RECENT_S = 30.0
 AGAIN_MS = 3_600_000  # a box that does not say whether a vehicle is there is tried again after so long
+DAY_MS = 86_400_000
 TRIES = 2  # a change of phases that does not come about is asked for so often
 CONNECTED = frozenset("BCD")
 FAULTY = frozenset("EF")  # the box says nothing of the vehicle then; it is most likely still there
@@ -59,11 +60,19 @@ def followed(evse: Evse | None, read: ChargerRead, before: Charger | None, after
         stray_t_ms=None if not stray else t_ms if old.stray_t_ms is None else old.stray_t_ms,
         tries=0 if flows or gone else old.tries,
         phase_tries=0 if gone or read.phases == old.asked_phases else old.phase_tries,
+        switches=_switched(old, read.phases, t_ms),
         recent=_remembered(old, currents, t_ms),
         lines=tuple(n for n, a in enumerate(currents) if a is not None and a > FLOWS_A) or old.lines,
         raises=Raises() if gone else raises.seen(old.raises, read.offered_a if after.enabled else None, t_ms),
         held=bool(read.held),
     )
+
+
+def _switched(old: Evse, phases: int | None, t_ms: int) -> tuple[int, ...]:
+    """The changes of phases of the last day, counted where they are seen: what was refused wears nothing."""
+    if phases is None or old.phases is None or phases == old.phases:
+        return old.switches
+    return (*(at for at in old.switches if at > t_ms - DAY_MS), t_ms)
 
 
 def _remembered(
@@ -119,11 +128,8 @@ def told(charger: Charger, command: SetCurrent | SetPhases, t_ms: int) -> Charge
     """The charger once a command of its kind has gone out; what it brings is seen by reading."""
     evse = charger.evse or Evse()
     if isinstance(command, SetPhases):
-        switches = (*(at for at in evse.switches if at > t_ms - 86_400_000), t_ms)
         tries = evse.phase_tries + 1 if command.phases == evse.asked_phases else 1
-        evse = structs.replace(
-            evse, asked_phases=command.phases, phase_tries=tries, switches=switches, switched_t_ms=t_ms
-        )
+        evse = structs.replace(evse, asked_phases=command.phases, phase_tries=tries, switched_t_ms=t_ms)
         return structs.replace(charger, evse=evse)
     offered_a = evse.offered_a if charger.enabled else None
     evse = structs.replace(evse, raises=raises.told(evse.raises, offered_a, command.current_a, t_ms))
@@ -211,8 +217,23 @@ def can_switch_phases(settings: LoadpointSettings, device: Device) -> bool:
     return settings.switch_phases and bears and settings.max_phases >= 3 and "SetPhases" in device.accepts
 
 
-def supply_of(settings: LoadpointSettings, device: Device, charger: Charger | None) -> Supply:
-    """What can be offered now, from what the box, the vehicle and the settings allow and from what was measured."""
+def _rests_until_ms(settings: LoadpointSettings, evse: Evse, t_ms: int, *, up: bool) -> int | None:
+    """When phases may be changed again, None if now. One more than a day's changes goes down: else little sun would be lost."""
+    allowed = settings.max_switches_per_day
+    allowed += 0 if up or not allowed else 1
+    made = [at for at in evse.switches if at > t_ms - DAY_MS]
+    ends = [made[-1] + round(settings.phase_pause_s * 1000)] if made else []
+    if len(made) >= allowed:
+        ends.append(made[-allowed] + DAY_MS if allowed else t_ms + DAY_MS)
+    until_ms = max(ends, default=t_ms)
+    return until_ms if until_ms > t_ms else None
+
+
+def supply_of(settings: LoadpointSettings, device: Device, charger: Charger | None, t_ms: int | None = None) -> Supply:
+    """What can be offered, from what the EVSE, the vehicle and the settings allow and from what was measured.
+
+    ``t_ms`` None: at any time, whether or not phases rest at the moment.
+    """
     vehicle, evse = settings.vehicle, charger.evse if charger is not None else None
     live = None if evse is None else evse.live
     most = min(settings.max_phases, 3 if vehicle is None else vehicle.max_phases, device.max_phases or 3)
@@ -222,6 +243,10 @@ def supply_of(settings: LoadpointSettings, device: Device, charger: Charger | No
     stuck = evse is not None and evse.phase_tries >= TRIES and evse.phases != evse.asked_phases
     if can_switch_phases(settings, device) and not stuck:  # one that refuses is left as it is until the vehicle goes
         choices = (1, 3) if used > 1 else (now,)
+    now = now if now in choices else choices[0]
+    rests_ms = None
+    if evse is not None and t_ms is not None and len(choices) > 1:
+        rests_ms = _rests_until_ms(settings, evse, t_ms, up=now == choices[0])
     min_a = max(
         settings.min_current_a, device.min_current_a or MIN_A, MIN_A if vehicle is None else vehicle.min_current_a
     )
@@ -236,8 +261,9 @@ def supply_of(settings: LoadpointSettings, device: Device, charger: Charger | No
         device.current_step_a or 1.0,
         choices,
         tuple(min(choice, used) for choice in choices),
-        now if now in choices else choices[0],
+        now,
         voltage_v(charger),
+        rests_ms,
     )
 
 

@@ -121,7 +121,7 @@ def case_of(site: Site, name: str, t_ms: int, wall_ms: int, seen: tuple[Sky, Map
         mode_of(site, name),
         seen[0],
         seen[1].get(name),
-        supply_of(settings, site.devices[device], charger) if settings.kind == "evse" else None,
+        supply_of(settings, site.devices[device], charger, t_ms) if settings.kind == "evse" else None,
     )
 
 

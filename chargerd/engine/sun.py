@@ -71,7 +71,7 @@ def _followed(
     charger = state.chargers.get(settings.charger)
     least_w, up = claim.min_w, False
     if settings.kind == "evse":
-        supply = evses.supply_of(settings, state.devices[settings.charger.partition("/")[0]], charger)
+        supply = evses.supply_of(settings, state.devices[settings.charger.partition("/")[0]], charger, t_ms)
         least_w = supply.power_w(supply.min_a, supply.now) if claim.running else supply.min_w
         more_w = supply.power_w(supply.min_a, supply.choices[-1]) + UP_W
         up = len(supply.choices) > 1 and share.power_w >= more_w

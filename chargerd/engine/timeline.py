@@ -142,7 +142,8 @@ def _to_solar(site: Site, settings: LoadpointSettings, sun: Sun, t_ms: int, *, i
         return True  # it was slow for these hours only
     if sun.share_w is None or sun.enough_t_ms is None or session is None:
         return False
-    supply = supply_of(settings, site.devices[settings.charger.partition("/")[0]], site.chargers.get(settings.charger))
+    device = site.devices[settings.charger.partition("/")[0]]
+    supply = supply_of(settings, device, site.chargers.get(settings.charger), t_ms)
     lasting = t_ms - sun.enough_t_ms >= settings.start_delay_s * 1000
     if not lasting or sun.share_w < supply.min_w + AMPLE_W:
         return False
@@ -160,7 +161,7 @@ def _sun_gone(site: Site, settings: LoadpointSettings, sun: Sun, t_ms: int) -> b
     if sun.share_w is None or charger is None:
         return False
     if charger.enabled:
-        supply = supply_of(settings, site.devices[settings.charger.partition("/")[0]], charger)
+        supply = supply_of(settings, site.devices[settings.charger.partition("/")[0]], charger, t_ms)
         return given_up(sun, supply, settings, t_ms)
     return sun.enough_t_ms is None
 

@@ -19,6 +19,7 @@ class Supply(Struct, frozen=True, gc=False):
 
     ``choices`` are the numbers of phases that we may choose from, smallest first; one only where there is no choice.
     ``now`` is the one in use. ``used`` says for each choice on how many phases the vehicle really draws.
+    ``rests_until_ms`` is when phases may be changed again, on the engine's clock; None: at once.
     """
 
     min_a: float
@@ -28,6 +29,7 @@ class Supply(Struct, frozen=True, gc=False):
     used: tuple[int, ...]
     now: int
     voltage_v: float
+    rests_until_ms: int | None = None
 
     def power_w(self, current_a: float, phases: int) -> float:
         """Power that the vehicle takes when it is offered this current on so many phases."""
@@ -40,13 +42,13 @@ class Supply(Struct, frozen=True, gc=False):
 
     @property
     def min_w(self) -> float:
-        """The least power that can be had."""
-        return self.power_w(self.min_a, self.choices[0])
+        """The least power that can be had now."""
+        return self.power_w(self.min_a, self.choices[0] if self.rests_until_ms is None else self.now)
 
     @property
     def max_w(self) -> float:
-        """The most power that can be had."""
-        return self.power_w(self.max_a, self.choices[-1])
+        """The most power that can be had now."""
+        return self.power_w(self.max_a, self.choices[-1] if self.rests_until_ms is None else self.now)
 
 
 class View(Struct, frozen=True, gc=False):

@@ -148,6 +148,12 @@ LINES: dict[str, tuple[str, str, str, str]] = {
         "lower its least current, if it can do with less: chargerctl set {loadpoint} min_current_a=…",
         "it needed at least {least_w}, and {circuit} allowed {limit_w}",
     ),
+    "phases-rest": (
+        "phases stay as they are until {again_at_ms}; they were changed {changes} times in the last day",
+        "charging",
+        "chargerctl set {loadpoint} phase_pause_s=… or max_switches_per_day=…",
+        "phases were kept as they were; they had been changed {changes} times in a day",
+    ),
     "raise-ignored": (
         "told to offer {told_a} A, {tries} times, and the charger stays at {current_a} A",
         "charging",

@@ -39,8 +39,8 @@ class Evse(Struct, frozen=True, gc=False):
     """What an EVSE said last beyond what a plug says, what we told it, and what was seen of the vehicle on it.
 
     ``currents_a`` and ``voltages_v`` are of L1, L2 and L3, None where unknown. ``live`` is on how many phases the vehicle was last
-    seen to draw, ``lines`` on which ones (0 is L1), be it by the vehicle before. ``switches`` are the t_ms of the changes of phases
-    of the last 24 h.
+    seen to draw, ``lines`` on which ones (0 is L1), be it by the vehicle before. ``switches`` are the t_ms at which
+    a change of phases was seen in the last 24 h.
     """
 
     pilot: str | None = None
@@ -58,7 +58,7 @@ class Evse(Struct, frozen=True, gc=False):
     begun_t_ms: int | None = None  # since when it has been offered current without a pause
     drawn_t_ms: int | None = None  # when current last flowed since then
     stray_t_ms: int | None = None  # since when current has flowed although it is paused
-    switched_t_ms: int | None = None  # when phases were last changed
+    switched_t_ms: int | None = None  # when it was last told to change phases
     tries: int = 0  # how often it was offered current in a row and took nothing
     refused: str = ""  # the device's own words for refusing the last command
     recent: tuple[tuple[int, tuple[float, float, float]], ...] = ()  # what was drawn in the last seconds, with its t_ms

@@ -93,11 +93,12 @@ def _begin(view: View, supply: Supply, sun: Sun, memory: Memory, *, least: bool)
 
 
 def _phases_to_begin(view: View, supply: Supply, sun: Sun) -> int:
-    """One phase where it may be chosen, unless there has been enough for all of them; up only when a change is due."""
+    """One phase where it may be chosen, unless there has been enough for all of them; as they are while they rest."""
     most = supply.choices[-1]
     enough = sun.up_t_ms is not None and view.t_ms - sun.up_t_ms >= view.settings.start_delay_s * 1000
-    due = supply.now == most or (view.charger is not None and _may_switch(view, view.charger))
-    return most if len(supply.choices) == 1 or (enough and due) else supply.choices[0]
+    if supply.rests_until_ms is not None:
+        return supply.now
+    return most if len(supply.choices) == 1 or enough else supply.choices[0]
 
 
 def _go_on(view: View, supply: Supply, sun: Sun, charger: Charger, memory: Memory, *, least: bool) -> Decision:
@@ -106,7 +107,7 @@ def _go_on(view: View, supply: Supply, sun: Sun, charger: Charger, memory: Memor
     if held is not None:
         return Decision(OFF, held, memory)
     phases = _better_phases(view, supply, sun, least=least)
-    if phases != now and _may_switch(view, charger):
+    if phases != now and supply.rests_until_ms is None:
         change: Memory = {"phases": phases, "since_t_ms": view.t_ms}
         code = "more-phases" if phases > now else "fewer-phases"
         return _offer(supply, supply.current_a(share_w, phases), phases, _seen(code, view, sun, charger), change)
@@ -125,7 +126,7 @@ def _go_on(view: View, supply: Supply, sun: Sun, charger: Charger, memory: Memor
 
 def given_up(sun: Sun, supply: Supply, settings: LoadpointSettings, t_ms: int) -> bool:
     """Whether a charge has borrowed all that it may; half of that where the sun has gone for longer."""
-    hopeless = _mean_w(sun, t_ms) < HOPE * supply.min_w
+    hopeless = _mean_w(sun, t_ms) < HOPE * supply.power_w(supply.min_a, supply.choices[0])
     return sun.borrowed_wh >= settings.borrow_wh * (HOPELESS_SHARE if hopeless else 1.0)
 
 
@@ -147,16 +148,6 @@ def _house_first(view: View, from_pct: float) -> Reason | None:
         return None
     values = {"soc_pct": view.soc_pct, "min_pct": view.settings.min_storage_pct, "loadpoint": view.settings.name}
     return Reason("house-battery-first", values)
-
-
-def _may_switch(view: View, charger: Charger) -> bool:
-    """Whether the pause between two changes of phases is over, and fewer were made than a day may have."""
-    evse = charger.evse
-    if evse is None:
-        return False
-    if evse.switched_t_ms is not None and view.t_ms - evse.switched_t_ms < view.settings.phase_pause_s * 1000:
-        return False
-    return len([at for at in evse.switches if at > view.t_ms - 86_400_000]) < view.settings.max_switches_per_day
 
 
 def _sustained_w(sun: Sun, t_ms: int, window_s: float) -> float:

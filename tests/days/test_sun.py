@@ -460,6 +460,39 @@ def test_phases_change_seldom_and_only_without_current(tmp_path):
     assert "retry-later" not in day.codes(), "the pause before a change is no command in vain"
 
 
+def test_phases_rest_between_two_changes_whatever_somebody_asks_for(tmp_path):
+    """Wish 4: fast and solar in turns every three minutes: it charges at once on the phases it has, and changes them later."""
+    day = SunDay(tmp_path, home(evse()), pv=sun.steady(2300), boxes={"garage": Box(Car(phases=3, capacity_wh=1e6))})
+    day.until(8.25 * HOUR)
+    assert day.evse().phases == 1
+    day.ask("garage", "fast")
+    day.until(8.3 * HOUR)
+    assert day.evse().phases == 3, "the last change is longer than ten minutes ago"
+    day.ask("garage", "solar")
+    day.until(8.35 * HOUR)
+    assert day.evse().phases == 3
+    for minute in range(0, 240, 3):
+        day.ask("garage", "fast" if minute % 2 else "solar")
+        day.until(8.5 * HOUR + minute * MIN)
+    assert "phases-rest" in day.codes()
+    switched = [at_s for at_s, command in day.evses["garage"].commands if isinstance(command, SetPhases)]
+    assert 3 <= len(switched) <= 9
+    assert all(later - at_s >= 600 for at_s, later in itertools.pairwise(switched))
+
+
+def test_fast_goes_up_to_all_phases_once_they_have_rested(tmp_path):
+    """It begins on one, says until when, and goes up by itself."""
+    day = SunDay(tmp_path, home(evse()), pv=sun.steady(2300), boxes={"garage": Box(Car(phases=3, capacity_wh=1e6))})
+    day.until(8 * HOUR + 4 * MIN)
+    changed_s = max(at_s for at_s, command in day.evses["garage"].commands if isinstance(command, SetPhases))
+    assert day.evse().phases == 1
+    day.ask("garage", "fast")
+    day.until(changed_s + 9 * MIN)
+    assert (day.evse().phases, day.evse().offered_a, day.code()) == (1, 16, "phases-rest")
+    day.until(changed_s + 13 * MIN)
+    assert (day.evse().phases, day.evse().offered_a, day.code()) == (3, 16, "charging-fast")
+
+
 def test_a_car_that_bears_no_change_of_phases_is_left_on_those_it_has(tmp_path):
     """Wish 4: "my car hangs when the phases change"; ``switch_phases = false`` of its vehicle."""
     vehicle = Vehicle("zoe", switch_phases=False)

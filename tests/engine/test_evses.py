@@ -208,6 +208,54 @@ def test_phases_are_chosen_only_where_box_vehicle_and_settings_bear_it(settings,
     assert supply.choices == choices
 
 
+def switched(site, at_s: float, phases: int):
+    """The site once a change of phases was told and is seen."""
+    site = then(site, at_s, ("engine", CommandIssued("garage", SetPhases("garage-box", phases), Reason("test"))))
+    return then(site, at_s + 5, ("garage-box", evse_read(phases=phases)))
+
+
+def rests_s(site, at_s: float, **settings) -> float | None:
+    """For how long phases rest, seen at so many seconds."""
+    found = evses.supply_of(evse(**settings), site.devices["garage-box"], site.chargers["garage-box"], clock(at_s))
+    return None if found.rests_until_ms is None else (found.rests_until_ms - clock(at_s)) / 1000
+
+
+def test_phases_rest_for_ten_minutes_after_a_change_was_seen():
+    """Not after one that was only told: until it is seen it is brought to its end."""
+    site = believed(home(evse()), ("garage-box", evse_read(phases=1)))
+    assert rests_s(site, 0) is None
+    told = then(site, 10, ("engine", CommandIssued("garage", SetPhases("garage-box", 3), Reason("test"))))
+    assert rests_s(told, 11) is None
+    refused = then(told, 12, ("garage-box", CommandFailed(told.seq, "unexpected-answer", "no")))
+    refused = then(refused, 15, ("garage-box", evse_read(phases=1)))
+    assert (rests_s(refused, 16), refused.chargers["garage-box"].evse.switches) == (None, ())
+    seen = then(told, 15, ("garage-box", evse_read(phases=3)))
+    assert (rests_s(seen, 15), rests_s(seen, 614.9), rests_s(seen, 615)) == (600, pytest.approx(0.1), None)
+
+
+def test_while_phases_rest_the_least_and_the_most_are_those_of_the_phases_in_use():
+    """Three phases: 4140 W at least, until one can be had again."""
+    site = switched(believed(home(evse()), ("garage-box", evse_read(phases=1))), 0, 3)
+    box, charger = site.devices["garage-box"], site.chargers["garage-box"]
+    resting = evses.supply_of(evse(), box, charger, clock(10))
+    later = evses.supply_of(evse(), box, charger, clock(700))
+    assert (resting.min_w, later.min_w) == (4140, 1380)
+    down = switched(site, 700, 1)
+    resting = evses.supply_of(evse(), box, down.chargers["garage-box"], clock(710))
+    assert resting.max_w == 16 * 230
+
+
+def test_one_change_more_than_those_of_a_day_goes_down():
+    """Three a day: up, down, up; then down at any time, and up again a day after the second."""
+    site, settings = believed(home(evse()), ("garage-box", evse_read(phases=1))), {"max_switches_per_day": 3}
+    for n, phases in enumerate((3, 1, 3)):
+        site = switched(site, n * 1000, phases)
+    assert rests_s(site, 3000, **settings) is None
+    site = switched(site, 3000, 1)
+    assert rests_s(site, 4000, **settings) == pytest.approx(86_400 + 1005 - 4000)
+    assert rests_s(site, 4000, max_switches_per_day=0) == 86_400
+
+
 def test_the_tightest_of_box_vehicle_and_settings_counts():
     """8 A is this car's least, 13 A the most of its cable; the box has 6 to 16."""
     vehicle = Vehicle("car", min_current_a=8, max_current_a=13)
