@@ -9,9 +9,8 @@ from chargerd.config.check import Check
 from chargerd.config.positions import Path
 from chargerd.config.problems import meant
 from chargerd.config.site import CircuitTable, LoadpointTable, MeterTable, StorageTable
-from chargerd.model.settings import CircuitSettings, MeterSettings, StorageSettings
+from chargerd.model.settings import SUN_MODES, CircuitSettings, MeterSettings, StorageSettings
 
-_SUN = ("solar", "min-solar")
 _ROOT = "A circuit hangs on the one nearer to the street; the first one has no parent."
 
 
@@ -138,9 +137,9 @@ def sun_is_measured(
 
 def _sunny_key(table: LoadpointTable) -> str | None:
     """The key because of which a loadpoint will follow the sun; None: it never does by its settings."""
-    if table.mode in _SUN:
+    if table.mode in SUN_MODES:
         return "mode"
-    if any(item.mode in _SUN for item in table.schedule):
+    if any(item.mode in SUN_MODES for item in table.schedule):
         return "schedule"
     return next((key for key in ("auto_solar_pct", "on_above_w") if getattr(table, key) is not None), None)
 

@@ -13,7 +13,7 @@ from chargerd.config.positions import Path
 from chargerd.config.problems import meant
 from chargerd.config.profiles import shipped
 from chargerd.config.site import ADDRESS, LoadpointTable, VehicleTable
-from chargerd.model.settings import MODES, LoadpointSettings, Profile, Vehicle
+from chargerd.model.settings import MODES, SUN_MODES, LoadpointSettings, Profile, Vehicle
 
 _CONSUMER = ("on_above_w", "storage_backed", "always")
 _SUNNY = ("priority", "min_storage_pct", "start_delay_s")
@@ -84,7 +84,7 @@ def _mode_fits(check: Check, name: str, table: LoadpointTable, kind: str) -> Non
             'must be "off" for a plug with a battery\'s charger: with its relay off the battery cannot be seen, '
             "so each charge is begun by the schedule or by a person"
         )
-        check.problem(path, text, _USE_SUN if table.mode in ("solar", "min-solar") else _BEGIN, value=table.mode)
+        check.problem(path, text, _USE_SUN if table.mode in SUN_MODES else _BEGIN, value=table.mode)
     elif table.mode not in MODES[kind]:
         check.problem(path, f"is no mode of {WHAT[kind]}", meant(table.mode, MODES[kind]), value=table.mode)
 

@@ -16,7 +16,7 @@ from chargerd.config.draft import name_for
 from chargerd.config.load import Loaded, device_settings
 from chargerd.daemon.discovery import device_of
 from chargerd.drivers.base import Found
-from chargerd.model.settings import Adopted, LoadpointSettings
+from chargerd.model.settings import Adopted, LoadpointSettings, address_of
 from chargerd.model.state import Device, Site
 
 
@@ -52,7 +52,7 @@ def effective(loaded: Loaded, adopted: Sequence[Adopted], site: Site) -> Loaded:
             continue
         owner = device_of(_seen(one), files)
         device = owner or _device_name(one, kept, devices)
-        charger = f"{device}/{one.channel}" if one.channel else device
+        charger = address_of(device, one.channel)
         if owner is not None and _has_loadpoint(owner, Candidate(_seen(one), one.alias, one.channel), files):
             continue
         if device not in devices:

@@ -7,9 +7,9 @@ from typing import Any
 from chargerd.daemon.context import Context, chosen
 from chargerd.daemon.logbook import torn_text
 from chargerd.daemon.status import session_row
-from chargerd.engine.battery import DAY_MS, Battery
+from chargerd.engine.battery import Battery
 from chargerd.engine.battery import batteries as record
-from chargerd.model.settings import Profile
+from chargerd.model.settings import DAY_MS, Profile
 from chargerd.protocol.framing import CallError
 
 ALL = 1_000_000

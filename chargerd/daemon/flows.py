@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from chargerd.model.events import Body, ChargerRead, MeterRead, StorageRead
 from chargerd.model.reasons import power
-from chargerd.model.settings import Configuration
+from chargerd.model.settings import Configuration, address_of
 
 NOTHING_W = 0.5  # less flows neither way
 WAYS = {"grid": ("importing", "exporting"), "storage": ("discharging", "charging")}
@@ -19,11 +19,6 @@ class Place(NamedTuple):
     name: str
     role: str = ""
     invert: bool = False
-
-
-def address_of(source: str, channel: str) -> str:
-    """The address of a channel: ``shed`` or ``shed/battery_1``."""
-    return f"{source}/{channel}" if channel else source
 
 
 def place_of(address: str, configuration: Configuration) -> Place:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from chargerd.daemon.context import Context
-from chargerd.daemon.flows import address_of, flowing
+from chargerd.daemon.flows import flowing
 from chargerd.engine import balance, meters, sun
 from chargerd.engine.silence import asleep
 from chargerd.model.reasons import power
+from chargerd.model.settings import address_of
 from chargerd.model.state import Charger, Meter, Storage
 
 METER = (
@@ -87,13 +88,16 @@ def meter_rows(context: Context) -> list[dict[str, Any]]:
     site, t_ms = context.site, engine_ms(context)
     rows = []
     for name, settings in site.configuration.meters.items():
-        last, believed = site.meters.get(meters.address_of(settings)), meters.meter_at(site, name, t_ms)
+        last, believed = (
+            site.meters.get(address_of(settings.device, settings.channel)),
+            meters.meter_at(site, name, t_ms),
+        )
         phases = (None, None, None) if believed is None else believed.powers_w
         rows.append(
             {
                 "kind": "meter",
                 "name": name,
-                "address": meters.address_of(settings),
+                "address": address_of(settings.device, settings.channel),
                 "role": settings.role,
                 "power_w": None if believed is None else believed.power_w,
                 **{f"power_l{n}_w": power_w for n, power_w in enumerate(phases, start=1)},

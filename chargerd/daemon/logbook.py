@@ -7,11 +7,12 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from chargerd.daemon.context import Context, LogReader, chosen
-from chargerd.daemon.flows import Place, address_of, between, place_of, power_of
+from chargerd.daemon.flows import Place, between, place_of, power_of
 from chargerd.daemon.sentences import TYPES, Said, row, said
 from chargerd.daemon.status import session_row
 from chargerd.engine.describe import settings_of
 from chargerd.model import events as e
+from chargerd.model.settings import address_of
 from chargerd.protocol.framing import CallError
 from chargerd.store.rest import Lost
 

@@ -13,6 +13,7 @@ from chargerd.engine.silence import asleep, without_sun
 from chargerd.model import events as e
 from chargerd.model.commands import SetCurrent, SetPhases
 from chargerd.model.reasons import ALARMS, OUTCOMES, duration, energy, sentence
+from chargerd.model.settings import address_of
 from chargerd.model.state import Site
 
 
@@ -143,7 +144,7 @@ def _failed(event: e.Event, fact: e.CommandFailed, _site: Site, _zone: tzinfo) -
 
 
 def _tested(event: e.Event, fact: e.LeaseTested, _site: Site, _zone: tzinfo) -> Line:
-    where = f"{event.source}/{fact.channel}" if fact.channel else event.source
+    where = address_of(event.source, fact.channel)
     texts = {
         "proven": f"its own timer switched it off after {fact.off_after_s or 0:.0f} s",
         "disproven": "its own timer did not switch it off; once on, it stays on if chargerd dies",
@@ -155,7 +156,7 @@ def _tested(event: e.Event, fact: e.LeaseTested, _site: Site, _zone: tzinfo) -> 
 
 
 def _testing(event: e.Event, fact: e.LeaseTestBegun, _site: Site, _zone: tzinfo) -> Line:
-    where = f"{event.source}/{fact.channel}" if fact.channel else event.source
+    where = address_of(event.source, fact.channel)
     text = f"{where}: switching on for a test of its timer, {fact.lease_s} s"
     return Line(NOTICE, text, {"by": fact.by, "seq": event.seq}, always=True)
 

@@ -30,7 +30,7 @@ from chargerd.model.events import (
     LeaseTested,
     ReadFailed,
 )
-from chargerd.model.settings import DeviceSettings
+from chargerd.model.settings import DeviceSettings, address_of
 from chargerd.protocol.framing import CallError
 
 LOST_MS = 60_000  # a device that misses one or two readings is not yet worth a line
@@ -80,7 +80,7 @@ class Desk:
             facts.append(DeviceBack(at_ms - self._silent_since_ms))
         self._failures, self._silent_since_ms, self._lost = 0, None, False
         chargers = [r for r in readings if isinstance(r, ChargerRead)]
-        self._enabled = {f"{self.name}/{r.channel}" if r.channel else self.name: r.enabled for r in chargers}
+        self._enabled = {address_of(self.name, r.channel): r.enabled for r in chargers}
         self.due_ms = self._next_on_grid(at_ms)
         return [*facts, *readings]
 

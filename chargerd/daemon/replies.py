@@ -10,6 +10,7 @@ from chargerd.daemon.leasetest import MARGIN_S
 from chargerd.daemon.requests import device_failed
 from chargerd.model.commands import Command, SetCurrent, SetEnabled, SetPhases
 from chargerd.model.events import Body, ChargerRead, Event, LeaseTestBegun, MeterRead, ReadFailed, StorageRead
+from chargerd.model.settings import address_of
 from chargerd.model.state import Site
 
 MINUTE_S = 60  # the shortest timer of the newer plugs
@@ -54,7 +55,7 @@ def reading(device: str, facts: Sequence[Body], took_ms: int, site: Site) -> dic
     rows, lines = [], []
     for fact in facts:
         if isinstance(fact, ChargerRead | MeterRead | StorageRead):
-            address = f"{device}/{fact.channel}" if fact.channel else device
+            address = address_of(device, fact.channel)
             values = {key: getattr(fact, key) for key in fact.__struct_fields__ if key != "channel"}
             rows.append({"kind": "reading", "address": address, "values": values})
             said = "   ".join(f"{key} {value}" for key, value in values.items() if value is not None)

@@ -16,7 +16,6 @@ from chargerd.config.profiles import order_faults
 from chargerd.daemon.context import no_entry, no_loadpoint, zone_of
 from chargerd.daemon.times import BadTime, clock_text, parse_end
 from chargerd.engine import plans
-from chargerd.engine.balance import SUN
 from chargerd.engine.describe import mode_of, schedule_of, settings_of, target_of
 from chargerd.engine.settings import PROFILE_KEYS, in_force, overridden
 from chargerd.model.events import (
@@ -31,7 +30,7 @@ from chargerd.model.events import (
     TargetSet,
 )
 from chargerd.model.reasons import duration, energy, power, shown
-from chargerd.model.settings import ADJUSTABLE, MODES, TARGETS, LoadpointSettings, Scalar
+from chargerd.model.settings import ADJUSTABLE, MODES, SUN_MODES, TARGETS, LoadpointSettings, Scalar
 from chargerd.model.state import Override, Plan, Site
 from chargerd.protocol.framing import CallError
 
@@ -149,7 +148,7 @@ def _sunny_mode(who: Who, name: str, mode: str, until_ms: int | None) -> Asked:
     }
     what = does.get(mode, "") if settings.kind == "evse" else ""
     notes = []
-    blind = mode in SUN and not any(meter.role == "grid" for meter in who.site.configuration.meters.values())
+    blind = mode in SUN_MODES and not any(meter.role == "grid" for meter in who.site.configuration.meters.values())
     if blind:
         notes.append("No meter at the grid connection is configured, so nobody knows what the sun leaves over.")
     if settings.kind == "evse" and until_ms is None:

@@ -8,11 +8,12 @@ from typing import Any, NamedTuple
 from msgspec import to_builtins
 
 from chargerd.daemon.context import Context
-from chargerd.daemon.flows import address_of, flowing, place_of, power_of
+from chargerd.daemon.flows import flowing, place_of, power_of
 from chargerd.daemon.times import days_text
 from chargerd.model import events as e
 from chargerd.model.commands import Command, SetCurrent, SetEnabled, SetPhases
 from chargerd.model.reasons import OUTCOMES, duration, energy, power, sentence, shown
+from chargerd.model.settings import address_of
 
 
 class Said(NamedTuple):

@@ -6,14 +6,13 @@ from typing import Any
 
 from chargerd.daemon.context import Context, no_loadpoint
 from chargerd.daemon.status import because, known_text, loadpoint_row, moment_fields, reason_row, target_text
-from chargerd.engine.balance import SUN
 from chargerd.engine.describe import mode_of, settings_of, target_of
 from chargerd.engine.limits import Case, fresh
 from chargerd.engine.step import case_of
 from chargerd.engine.why import Change, changes, obstacles
 from chargerd.model.events import Reason
 from chargerd.model.reasons import OUTCOMES, REASONS, duration, energy, power, sentence, shown
-from chargerd.model.settings import Scalar
+from chargerd.model.settings import SUN_MODES, Scalar
 from chargerd.model.state import Session
 from chargerd.protocol.framing import CallError
 
@@ -171,7 +170,7 @@ def _missing(context: Context, name: str) -> str:
 
 def _missing_sun(case: Case) -> str:
     """What the sun lacks for an EVSE that follows it."""
-    if case.mode not in SUN or case.supply is None:
+    if case.mode not in SUN_MODES or case.supply is None:
         return ""
     if case.sun is None or case.sun.share_w is None:
         return f"unknown while {case.sun.missing or 'the grid'} is not read" if case.sun is not None else ""

@@ -12,10 +12,9 @@ from msgspec import Struct
 from chargerd.engine import evses, meters, witness
 from chargerd.engine.draft import State
 from chargerd.engine.settings import overridden
-from chargerd.model.settings import Configuration
+from chargerd.model.settings import SUN_MODES, Configuration, address_of
 from chargerd.model.state import Charger, Loadpoint, Meter
 
-SUN = frozenset({"solar", "min-solar"})
 BARRED = frozenset({
     "consumer-sated", "house-battery-first", "other-charges-fast", "outside-window", "starts-used-up", "circuit-limit",
     "circuit-blind", "never-fits", "never-fits-power", "charger-fault", "charger-holds", "stale-reading", "held",
@@ -150,7 +149,7 @@ def _entitled_w(state: State, t_ms: int) -> float:
     return found
 
 
-def fresh(state: State, address: str, charger: Charger | None, t_ms: int) -> bool:
+def heard_lately(state: State, address: str, charger: Charger | None, t_ms: int) -> bool:
     """Whether a charger has been read in this run, and not too long ago."""
     if charger is None or charger.seq < state.run_seq:
         return False
@@ -163,7 +162,7 @@ def _charging_w(state: State, t_ms: int) -> float | None:
     for settings in state.configuration.loadpoints.values():
         charger = state.chargers.get(settings.charger)
         power_w = None
-        if charger is not None and fresh(state, settings.charger, charger, t_ms):
+        if charger is not None and heard_lately(state, settings.charger, charger, t_ms):
             power_w = evses.drawn_w(charger)
         if power_w is None:
             return None
@@ -173,7 +172,11 @@ def _charging_w(state: State, t_ms: int) -> float | None:
 
 def witnessed(state: State, address: str, meter: Meter) -> Meter:
     """A meter at the grid connection, held against what loadpoints take and panels and house batteries give; another as it is."""
-    settings = [m for m in state.configuration.meters.values() if m.role == "grid" and meters.address_of(m) == address]
+    settings = [
+        m
+        for m in state.configuration.meters.values()
+        if m.role == "grid" and address_of(m.device, m.channel) == address
+    ]
     if not settings:
         return meter
     t_ms = meter.t_ms
@@ -196,7 +199,7 @@ def claims(state: State, t_ms: int) -> tuple[Claim, ...]:
     for name in state.sunny:
         configured, loadpoint = state.configuration.loadpoints[name], state.loadpoints[name]
         mode = loadpoint.mode or configured.mode
-        if mode in SUN and (configured.kind != "evse" or loadpoint.session is not None):
+        if mode in SUN_MODES and (configured.kind != "evse" or loadpoint.session is not None):
             found.append(_claim(state, name, t_ms, steady=mode == "min-solar"))
     return tuple(found)
 
@@ -216,7 +219,7 @@ def _claim(state: State, name: str, t_ms: int, *, steady: bool) -> Claim:
     configured, loadpoint = state.configuration.loadpoints[name], state.loadpoints[name]
     settings = overridden(configured, loadpoint, state.at_ms, state.configuration.timezone)
     charger = state.chargers.get(settings.charger)
-    known = charger if fresh(state, settings.charger, charger, t_ms) else None
+    known = charger if heard_lately(state, settings.charger, charger, t_ms) else None
     running = known is not None and known.enabled is True
     used_w = (evses.drawn_w(known) or 0.0) if known is not None and running else 0.0
     if settings.kind == "evse":

@@ -10,7 +10,7 @@ from itertools import pairwise
 
 from msgspec import Struct
 
-from chargerd.model.settings import Profile
+from chargerd.model.settings import DAY_MS, Profile
 from chargerd.model.state import Session
 
 CHARGED_WH = 1.0  # a session that took less was a look at the pack, not a charge
@@ -20,7 +20,6 @@ HIGH_PCT = 80.0  # cells age faster the longer they are kept above
 DEEP_PCT = 60.0  # a capacity counted from a higher start than this says more about the error than about the pack
 FEWEST, SHORTEST_DAYS = 3, 60.0  # counted capacities, and time between the first and the last, that make a trend
 RECENT = 30
-DAY_MS = 86_400_000
 
 
 class Counted(Struct, frozen=True, gc=False):

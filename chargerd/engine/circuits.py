@@ -22,7 +22,7 @@ EXCESS_A = 1.0  # a vehicle may take so much more than it was told
 NO_ROOM = frozenset({"circuit-limit", "circuit-blind"})
 Amps = tuple[float, float, float]
 ALL = (0, 1, 2)
-SETTLE_S = 60.0  # a granted current counts as used for so long, and then what is measured
+RESERVED_S = 60.0  # a granted current counts as used for so long, and then what is measured
 
 
 class Room(NamedTuple):
@@ -210,7 +210,7 @@ def _draws(site: Site, name: str, t_ms: int) -> tuple[float, float, float]:
     charger = site.chargers.get(settings.charger)
     if charger is None:
         return (0.0, 0.0, 0.0)
-    if not balance.fresh(site, settings.charger, charger, t_ms):
+    if not balance.heard_lately(site, settings.charger, charger, t_ms):
         return _may_take(charger)
     evse = charger.evse
     if evse is not None and any(a is not None for a in evse.currents_a):
@@ -237,7 +237,7 @@ def _span(site: Site, name: str, t_ms: int, meter_t_ms: int) -> tuple[Amps, Amps
     from_ms = meter_t_ms - round(BEHIND_S * 1000)
     before = [amps for at, amps in charger.evse.recent if at < from_ms][-1:]  # what was so until the next was read
     seen = [*before, *(amps for at, amps in charger.evse.recent if at >= from_ms), drawn]
-    if t_ms - charger.evse.asked_t_ms <= SETTLE_S * 1000:
+    if t_ms - charger.evse.asked_t_ms <= RESERVED_S * 1000:
         seen.append(told)
     low, high = (
         tuple(max(0.0, min(pick(amps[phase] for amps in seen), told[phase] + EXCESS_A)) for phase in range(3))
@@ -270,7 +270,7 @@ def _needs(site: Site, name: str, t_ms: int) -> tuple[float, float, float]:
     if charger is None or charger.evse is None or not charger.evse.asked_a:
         return drawn
     begun_ms = charger.evse.begun_t_ms or charger.evse.asked_t_ms
-    if t_ms - max(charger.evse.asked_t_ms, begun_ms) > SETTLE_S * 1000:
+    if t_ms - max(charger.evse.asked_t_ms, begun_ms) > RESERVED_S * 1000:
         return drawn
     told = _told(charger)
     return (max(drawn[0], told[0]), max(drawn[1], told[1]), max(drawn[2], told[2]))

@@ -6,7 +6,7 @@ from statistics import median
 
 from msgspec import structs
 
-from chargerd.model.settings import LoadpointSettings, Profile
+from chargerd.model.settings import DAY_MS, LoadpointSettings, Profile
 from chargerd.model.state import Charge, Loadpoint, Session
 
 SETTLED_MS = 600_000  # power that has kept its level for so long is a plateau
@@ -92,6 +92,6 @@ def aim_of(settings: LoadpointSettings, loadpoint: Loadpoint, at_ms: int) -> tup
     if target != "nominal" or loadpoint.target_once or not settings.balance_days:
         return target, False
     full_at_ms = loadpoint.full_at_ms
-    if full_at_ms is not None and at_ms - full_at_ms < settings.balance_days * 86_400_000:
+    if full_at_ms is not None and at_ms - full_at_ms < settings.balance_days * DAY_MS:
         return target, False
     return "full", True

@@ -81,7 +81,7 @@ def _evse_state(loadpoint: Loadpoint, charger: Charger) -> str:
     if charger.enabled is None:
         return "unknown"
     if loadpoint.session is None and not loadpoint.sated:
-        return "idle"  # a box that does not say whether a vehicle is there, and nothing is tried
+        return "idle"  # an EVSE that does not say whether a vehicle is there, and nothing is tried
     held = evse is not None and evse.held
     return "suspended_ev" if (charger.enabled and not held) or loadpoint.sated else "suspended_evse"
 

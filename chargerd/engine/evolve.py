@@ -59,9 +59,9 @@ from chargerd.model.events import (
     Tick,
 )
 from chargerd.model.reasons import word
+from chargerd.model.settings import DAY_MS, address_of
 from chargerd.model.state import Charger, Device, Loadpoint, Pending, Site, Unsent, Witness
 
-DAY_MS = 86_400_000
 RETRY_S = (10, 30, 90)  # waits between attempts of a command without effect; the last one repeats
 
 
@@ -91,7 +91,7 @@ def clock_at(site: Site, event: Event) -> int:
 
 def _charger_read(draft: Draft, event: Event, read: ChargerRead) -> None:
     source, seq, t_ms = event.source, event.seq, draft.t_ms
-    address = f"{source}/{read.channel}" if read.channel else source
+    address = address_of(source, read.channel)
     device = draft.devices.get(source)
     if (
         device is None
@@ -153,7 +153,7 @@ def _evse_read(draft: Draft, event: Event, read: ChargerRead, address: str, old:
     """What an EVSE says beyond what a plug says: the vehicle on it, what it is offered and on how many phases it draws."""
     before = None if old is None else old.evse
     evse = evses.followed(before, read, old, new, draft.t_ms)
-    # A box that pauses because something is wrong is not somebody at its button.
+    # An EVSE that pauses because something is wrong is not somebody at its button.
     new = structs.replace(new, evse=evse, foreign=new.foreign and not evses.faulty(evse))
     power_w = evses.drawn_w(new)
     if power_w is not None:
@@ -173,14 +173,14 @@ def _evse_read(draft: Draft, event: Event, read: ChargerRead, address: str, old:
 
 def _meter_read(draft: Draft, event: Event, read: MeterRead) -> None:
     devices.answered(draft, event.source)
-    address = f"{event.source}/{read.channel}" if read.channel else event.source
+    address = address_of(event.source, read.channel)
     meter = meters.measured_by(draft.meters.get(address), read, event.seq, event.at_ms, draft.t_ms)
     draft.meters[address] = balance.witnessed(draft, address, meter) if draft.sunny else meter
 
 
 def _storage_read(draft: Draft, event: Event, read: StorageRead) -> None:
     devices.answered(draft, event.source)
-    address = f"{event.source}/{read.channel}" if read.channel else event.source
+    address = address_of(event.source, read.channel)
     draft.storages[address] = meters.stored_in(
         draft.storages.get(address), read, event.seq, event.at_ms, draft.t_ms, meters.fed_w(draft, draft.t_ms)
     )

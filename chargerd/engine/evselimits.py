@@ -10,12 +10,11 @@ from chargerd.engine import circuits, evses, steer, sun, timeline
 from chargerd.engine.limits import Case, Granted, observed
 from chargerd.model.decision import Supply
 from chargerd.model.events import Reason, SetPoint
-from chargerd.model.settings import CircuitSettings, Scalar
+from chargerd.model.settings import SUN_MODES, CircuitSettings, Scalar
 
 PATIENCE_S = 60.0  # a vehicle may take so long to begin
 WAKE_S = 180.0  # then it is offered anew, which wakes some that sleep …
 TRIES = 3  # … so often in all (S1)
-STEP_S = 5.0  # a vehicle follows in so long; then a step has shown what it does
 LOWERED_A = 0.05  # a limit that takes away less is not worth a word
 
 
@@ -89,7 +88,7 @@ def _whole(current_a: float, supply: Supply) -> float:
 
 
 def _fault(case: Case) -> Reason | None:
-    """What a box says of a fault. Its session stays; when the fault has gone it begins anew."""
+    """What an EVSE says of a fault. Its session stays; when the fault has gone it begins anew."""
     charger = case.charger
     evse = None if charger is None else charger.evse
     if charger is None or evse is None or not evses.faulty(evse):
@@ -149,7 +148,7 @@ def _ramp(case: Case, supply: Supply) -> tuple[float, Reason]:
     most_a = supply.min_a
     if charger is not None and charger.enabled and evse is not None:
         most_a = max(most_a, charger.offers_a(case.t_ms) or 0.0)
-        if case.t_ms - evse.asked_t_ms >= STEP_S * 1000:
+        if case.t_ms - evse.asked_t_ms >= evses.FOLLOWS_S * 1000:
             most_a += case.settings.ramp_a
     return most_a, Reason("ramping", {"allowed_a": most_a})
 
@@ -196,7 +195,7 @@ def _unsure(case: Case) -> tuple[float, Reason] | None:
 def _spared(case: Case, supply: Supply, phases: int) -> Reason | None:
     """A house battery that has given too much for charging gives nothing for a while."""
     share_w = None if case.sun is None else case.sun.share_w
-    if case.mode not in ("solar", "min-solar") or not sun.spared(case.sky, case.t_ms) or share_w is None:
+    if case.mode not in SUN_MODES or not sun.spared(case.sky, case.t_ms) or share_w is None:
         return None
     if share_w >= supply.power_w(supply.min_a, phases):
         return None

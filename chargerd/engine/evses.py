@@ -10,7 +10,7 @@ from chargerd.engine.sessions import begun, ended, stopped
 from chargerd.model.commands import SetCurrent, SetPhases
 from chargerd.model.decision import Supply
 from chargerd.model.events import ChargerRead, Event, Reason
-from chargerd.model.settings import LoadpointSettings
+from chargerd.model.settings import DAY_MS, LoadpointSettings
 from chargerd.model.state import Charger, Device, Evse, Loadpoint, Raises
 
 NOMINAL_V = 230.0
@@ -19,12 +19,12 @@ FLOWS_A = 1.0  # a phase that takes less charges nothing (evcc)
 DRAWS_W = 100.0  # an EVSE that takes less charges nothing
 MIN_A = 6.0  # IEC 61851-1: the least that a pilot can offer
 SETTLE_S = 60.0  # a vehicle takes so long to begin, and to show on how many phases it draws (evcc; openWB waits 40 s)
+FOLLOWS_S = 5.0  # a vehicle takes so long to follow a changed pilot (IEC 61851-1)
 RECENT_S = 30.0
-AGAIN_MS = 3_600_000  # a box that does not say whether a vehicle is there is tried again after so long
-DAY_MS = 86_400_000
-TRIES = 2  # a change of phases that does not come about is asked for so often
+AGAIN_MS = 3_600_000  # an EVSE that does not say whether a vehicle is there is tried again after so long
+PHASE_TRIES = 2  # a change of phases that does not come about is asked for so often
 CONNECTED = frozenset("BCD")
-FAULTY = frozenset("EF")  # the box says nothing of the vehicle then; it is most likely still there
+FAULTY = frozenset("EF")  # the EVSE says nothing of the vehicle then; it is most likely still there
 
 
 def followed(evse: Evse | None, read: ChargerRead, before: Charger | None, after: Charger, t_ms: int) -> Evse:
@@ -88,12 +88,12 @@ def _remembered(
 
 
 def connected(evse: Evse | None) -> bool:
-    """Whether a vehicle is there, or may be: a box that does not say counts as one that has one."""
+    """Whether a vehicle is there, or may be: an EVSE that does not say counts as one that has one."""
     return evse is not None and (evse.pilot is None or evse.pilot in CONNECTED)
 
 
 def faulty(evse: Evse | None) -> bool:
-    """Whether a box says that something is wrong, with it or with the vehicle on it."""
+    """Whether an EVSE says that something is wrong, with it or with the vehicle on it."""
     return evse is not None and evse.pilot in FAULTY
 
 
@@ -159,7 +159,7 @@ def plugged(draft: Draft, event: Event, name: str, before: Evse | None, after: E
 
 
 def _over(draft: Draft, device: str, name: str, evse: Evse) -> bool:
-    """Whether a charge at a box that never says whether a vehicle is there is over: somebody wants it off, and nothing flows."""
+    """Whether a charge at an EVSE that never says whether a vehicle is there is over: somebody wants it off, and nothing flows."""
     mode = draft.loadpoints[name].mode or draft.configuration.loadpoints[name].mode
     return mode == "off" and evse.begun_t_ms is None and evse.stray_t_ms is None and not draft.devices[device].has_pilot
 
@@ -167,7 +167,7 @@ def _over(draft: Draft, device: str, name: str, evse: Evse) -> bool:
 def served(draft: Draft, event: Event, loadpoint: Loadpoint, name: str) -> Loadpoint:
     """The loadpoint with a session that begins now.
 
-    At a box that does not say whether a vehicle is there it may be another one by now: on how many phases the last one drew says
+    At an EVSE that does not say whether a vehicle is there it may be another one by now: on how many phases the last one drew says
     nothing of it.
     """
     address = draft.configuration.loadpoints[name].charger
@@ -178,7 +178,7 @@ def served(draft: Draft, event: Event, loadpoint: Loadpoint, name: str) -> Loadp
 
 
 def _begins(draft: Draft, source: str, name: str, *, there: bool) -> bool:
-    """Whether a vehicle is to be served now. A box without a pilot is tried while its mode is not off.
+    """Whether a vehicle is to be served now. One without a pilot is tried while its mode is not off.
 
     One that has a pilot and says nothing of it at the moment, such as while it starts, will say: nothing is begun on a guess.
     """
@@ -240,7 +240,7 @@ def supply_of(settings: LoadpointSettings, device: Device, charger: Charger | No
     used = most if not live else min(live, most if vehicle is not None else live)
     now = (evse.phases if evse is not None else None) or device.max_phases or 3
     choices: tuple[int, ...] = (now,)
-    stuck = evse is not None and evse.phase_tries >= TRIES and evse.phases != evse.asked_phases
+    stuck = evse is not None and evse.phase_tries >= PHASE_TRIES and evse.phases != evse.asked_phases
     if can_switch_phases(settings, device) and not stuck:  # one that refuses is left as it is until the vehicle goes
         choices = (1, 3) if used > 1 else (now,)
     now = now if now in choices else choices[0]

@@ -17,6 +17,7 @@ from chargerd.engine.step import case_of, judge
 from chargerd.model.decision import Decision
 from chargerd.model.events import Body, ChargerRead, Decided, Event, MeterRead, Reason, StorageRead, Tick
 from chargerd.model.reasons import ALARMS, word
+from chargerd.model.settings import address_of
 from chargerd.model.state import Charger, Session, Site
 from chargerd.policies.consumer import NOTHING_W
 
@@ -159,7 +160,7 @@ class World:
         site, more_w = self.site, surplus_w - (self.surplus_w() or 0.0)
         meters = dict(site.meters)
         for settings in site.configuration.meters.values():
-            address = f"{settings.device}/{settings.channel}" if settings.channel else settings.device
+            address = address_of(settings.device, settings.channel)
             meter = meters.get(address)
             if settings.role == "grid" and meter is not None and meter.power_w is not None:
                 power_w = meter.power_w + (more_w if settings.invert else -more_w)

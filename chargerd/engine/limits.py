@@ -14,7 +14,7 @@ from msgspec import Struct
 from chargerd.model import windows
 from chargerd.model.decision import Decision, Supply
 from chargerd.model.events import Reason, SetPoint
-from chargerd.model.settings import DeviceSettings, LoadpointSettings, Scalar
+from chargerd.model.settings import DAY_MS, DeviceSettings, LoadpointSettings, Scalar
 from chargerd.model.state import LAGS_S, Charger, Device, Loadpoint, Session, Site, Sky, Sun
 
 OFF = SetPoint(enabled=False)
@@ -26,7 +26,6 @@ ODD_SHARE = 0.25  # a plateau so far from the usual one is another pack: cold an
 ODD_LOW_S = 1800  # a pack that was nearly full is below the usual plateau too, but does not stay at one level
 PULSES = 4  # coming up from rest so often …
 PULSES_S = 3600  # … within this is no single bad reading
-DAY_MS = 86_400_000
 
 
 class Case(Struct, frozen=True, gc=False):

@@ -7,7 +7,7 @@ from msgspec import structs
 from chargerd.engine import witness
 from chargerd.engine.draft import State
 from chargerd.model.events import MeterRead, StorageRead
-from chargerd.model.settings import MeterSettings
+from chargerd.model.settings import address_of
 from chargerd.model.state import Meter, Storage, Witness
 
 FROZEN_S = 600.0  # a grid meter that says the very same for so long has stopped measuring
@@ -48,15 +48,10 @@ def stored_in(old: Storage | None, read: StorageRead, seq: int, at_ms: int, t_ms
     )  # fmt: skip
 
 
-def address_of(settings: MeterSettings) -> str:
-    """A device's name, and the channel behind a slash."""
-    return f"{settings.device}/{settings.channel}" if settings.channel else settings.device
-
-
 def meter_at(state: State, name: str, t_ms: int) -> Meter | None:
     """The last reading of a configured meter, by its role's sign; None where it is too old or cannot be believed."""
     settings = state.configuration.meters[name]
-    meter = state.meters.get(address_of(settings))
+    meter = state.meters.get(address_of(settings.device, settings.channel))
     if meter is None or meter.seq < state.run_seq or meter.power_w is None:
         return None
     if t_ms - meter.t_ms > state.configuration.devices[settings.device].max_age_s * 1000:
@@ -89,7 +84,7 @@ def _most_w(state: State, name: str) -> float | None:
 def storage_at(state: State, name: str, t_ms: int) -> Storage | None:
     """The last reading of a configured house battery; None where it is too old or does not say its power."""
     settings = state.configuration.storages[name]
-    address = f"{settings.device}/{settings.channel}" if settings.channel else settings.device
+    address = address_of(settings.device, settings.channel)
     storage = state.storages.get(address)
     if storage is None or storage.seq < state.run_seq or storage.power_w is None:
         return None

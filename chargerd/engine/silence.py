@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from msgspec import Struct
 
 from chargerd.engine import meters, witness
-from chargerd.engine.balance import SUN
 from chargerd.engine.settings import mode_of
 from chargerd.model.reasons import duration, power
+from chargerd.model.settings import SUN_MODES, address_of
 from chargerd.model.state import Meter, Site, Storage, Witness
 
 ASLEEP = frozenset({"sleeping", "off", "shutting-down"})
@@ -33,7 +33,7 @@ def asleep(site: Site, device: str, now_ms: int | None = None) -> bool:
     With ``now_ms`` that counts for one night only: one that does not wake up in the morning is missing.
     """
     for settings in site.configuration.meters.values():
-        meter = site.meters.get(meters.address_of(settings)) if settings.device == device else None
+        meter = site.meters.get(address_of(settings.device, settings.channel)) if settings.device == device else None
         if meter is not None and meter.status in ASLEEP:
             return now_ms is None or now_ms - meter.at_ms < NIGHT_MS
     return False
@@ -52,7 +52,7 @@ def _consequence(site: Site) -> str:
     least: list[str] = []
     for name in site.sunny:
         mode, configured = mode_of(site, name), site.configuration.loadpoints[name]
-        if mode in SUN and (configured.kind == "consumer" or site.loadpoints[name].session is not None):
+        if mode in SUN_MODES and (configured.kind == "consumer" or site.loadpoints[name].session is not None):
             (least if mode == "min-solar" else paused).append(name)
     parts = [
         f"{', '.join(paused)} paused" if paused else "",
@@ -66,7 +66,7 @@ def meter_problems(site: Site, now_ms: int) -> Iterator[Problem]:
     """Meters and house batteries that cannot be believed although their device answers, or that it does not mention."""
     t_ms = site.t_ms + max(0, now_ms - site.wall_ms)
     for name, settings in site.configuration.meters.items():
-        meter = site.meters.get(meters.address_of(settings))
+        meter = site.meters.get(address_of(settings.device, settings.channel))
         if not _answers(site, settings.device, meter, now_ms) or meters.meter_at(site, name, t_ms) is not None:
             continue
         told = _of_meter(site, meter, settings.device, t_ms)
@@ -75,7 +75,7 @@ def meter_problems(site: Site, now_ms: int) -> Iterator[Problem]:
         yield _problem(name, settings.device, told, effect)
     for name, storage_settings in site.configuration.storages.items():
         device = storage_settings.device
-        address = f"{device}/{storage_settings.channel}" if storage_settings.channel else device
+        address = address_of(device, storage_settings.channel)
         storage = site.storages.get(address)
         if not _answers(site, device, storage, now_ms) or meters.storage_at(site, name, t_ms) is not None:
             continue

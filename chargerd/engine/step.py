@@ -24,7 +24,6 @@ from chargerd.model.events import Body, CommandIssued, Decided, Event, Reason, T
 from chargerd.model.state import Charger, Site, Sky, Sun
 from chargerd.policies import POLICIES
 
-FOLLOWS_S = 5  # a vehicle takes so long to follow a changed pilot
 EVOLVED = "engine"
 
 
@@ -176,7 +175,7 @@ def _settled(case: Case) -> bool:
     charger = case.charger
     if charger is None or charger.evse is None or charger.evse.asked_a is None:
         return True
-    seen_ms = charger.evse.asked_t_ms + FOLLOWS_S * 1000
+    seen_ms = charger.evse.asked_t_ms + round(evses.FOLLOWS_S * 1000)
     names = [name for name, meter in case.site.configuration.meters.items() if meter.role == "grid"]
     read = [meters.meter_at(case.site, name, case.t_ms) for name in names]
     return charger.t_ms >= seen_ms and all(meter is None or meter.t_ms >= seen_ms for meter in read)

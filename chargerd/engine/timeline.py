@@ -15,7 +15,7 @@ from chargerd.policies.surplus import given_up
 
 ADOPTS = ("off", "solar")  # modes in which a charge that the vehicle or its button begins is one that somebody wants
 AMPLE_W = 400.0  # more than the least, so that a charge is not led to and fro (S1)
-PLUGGED_S = 120  # a charge that begins so soon after plugging in is the box's own doing
+PLUGGED_S = 120  # a charge that begins so soon after plugging in is the EVSE's own doing
 LATE_MS = 4 * 3_600_000  # a recurring start missed by more than this (daemon down, clock wrong) is left out
 
 
@@ -112,7 +112,7 @@ def _pressed(site: Site, settings: LoadpointSettings, charger: Charger) -> Itera
 
 
 def plugged_long(site: Site, session: Session | None) -> bool:
-    """Whether a vehicle has been there for a while. Some boxes begin by themselves when it is plugged in: not a person."""
+    """Whether a vehicle has been there for a while. Some EVSEs begin by themselves when it is plugged in: not a person."""
     return session is not None and site.t_ms - session.started_t_ms > PLUGGED_S * 1000
 
 

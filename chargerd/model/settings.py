@@ -314,6 +314,15 @@ MODES = {
     "consumer": ("off", "solar", "fast"),
 }
 """Modes that a loadpoint of a kind can be in."""
+SUN_MODES = frozenset({"solar", "min-solar"})
+"""Modes that follow the sun."""
+DAY_MS = 86_400_000
+
+
+def address_of(device: str, channel: str) -> str:
+    """How a charger, a meter or a house battery is known: the device's name, and the channel behind a slash if it has any."""
+    return f"{device}/{channel}" if channel else device
+
 
 _SHARED: dict[str, tuple[float, float]] = {
     "lease_s": (120, 86_400),

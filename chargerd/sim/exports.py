@@ -10,7 +10,7 @@ from difflib import get_close_matches
 from typing import Any, TextIO
 
 from chargerd.model.events import ChargerRead, ConfigLoaded, MeterRead, StorageRead
-from chargerd.model.settings import Configuration
+from chargerd.model.settings import Configuration, address_of
 from chargerd.model.state import Session
 from chargerd.sim.chain import last_of
 from chargerd.sim.refused import NO_SUCH, Refused
@@ -61,7 +61,7 @@ def _readings(
             known = _known(body.configuration)
         if not isinstance(body, ChargerRead | MeterRead | StorageRead):
             continue
-        address = f"{event.source}/{body.channel}" if body.channel else event.source
+        address = address_of(event.source, body.channel)
         role, name = known.get(address, (ROLES[type(body)], None))
         if wanted and not wanted & {event.source, address, name}:
             continue
@@ -135,9 +135,9 @@ def _known(configuration: Configuration) -> dict[str, tuple[str, str | None]]:
     """Address → what it is and the name of the loadpoint, meter or house battery that has it."""
     found: dict[str, tuple[str, str | None]] = {}
     for name, meter in configuration.meters.items():
-        found[f"{meter.device}/{meter.channel}" if meter.channel else meter.device] = (meter.role, name)
+        found[address_of(meter.device, meter.channel)] = (meter.role, name)
     for name, storage in configuration.storages.items():
-        found[f"{storage.device}/{storage.channel}" if storage.channel else storage.device] = ("storage", name)
+        found[address_of(storage.device, storage.channel)] = ("storage", name)
     return found | {point.charger: ("charger", name) for name, point in configuration.loadpoints.items()}
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from msgspec import structs
 
-from chargerd.engine.battery import DAY_MS, Battery, batteries
-from chargerd.model.settings import Profile
+from chargerd.engine.battery import Battery, batteries
+from chargerd.model.settings import DAY_MS, Profile
 from chargerd.model.state import Session
 
 HOUR_MS = 3_600_000
