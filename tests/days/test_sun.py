@@ -241,6 +241,17 @@ def test_a_house_battery_that_gives_too_much_stays_spared_for_ten_minutes(tmp_pa
     assert day.car_w(9 * HOUR + 14 * MIN, 9 * HOUR + 15 * MIN) > 1000
 
 
+def test_what_a_house_battery_may_give_does_not_hold_back_a_car_that_somebody_wants_charged_fast(tmp_path):
+    """As the man page says: the limit is of charging on sun; fast is asked for whatever it comes from."""
+    battery = HouseBattery(20_000, soc_pct=95, max_discharge_w=6000)
+    conf = home(evse(mode="fast"), storage=house_battery(max_discharge_for_charging_w=1000))
+    day = SunDay(tmp_path, conf, pv=sun.steady(300), battery=battery, boxes={"garage": one_phase()})
+    day.until(8.5 * HOUR)
+    assert day.house.now.battery_w > 3000
+    assert day.car_w(8.25 * HOUR, 8.5 * HOUR) > 3500
+    assert day.site.sky.spared_t_ms is None, "nothing is held against who charges on sun"
+
+
 def test_what_the_house_battery_cannot_take_is_the_cars(tmp_path):
     """S1-18: a battery at 30 % that comes first takes 4950 W of 6500 W; the car has the rest, and begins."""
     battery = HouseBattery(60_000, soc_pct=30, max_charge_w=4950)
