@@ -18,7 +18,8 @@ from chargerd.model.settings import MODES, SUN_MODES, LoadpointSettings, Profile
 _CONSUMER = ("on_above_w", "storage_backed", "always")
 _SUNNY = ("priority", "min_storage_pct", "start_delay_s")
 _EVSE = (
-    "circuit", "min_current_a", "max_current_a", "slow_current_a", "max_phases", "switch_phases", "phase_pause_s",
+    "circuit", "min_current_a", "max_current_a", "slow_current_a", "max_phases", "first_phase", "switch_phases",
+    "phase_pause_s",
     "max_switches_per_day", "borrow_wh", "ramp_a", "adopt", "auto_solar_pct", "auto_slow",
 )  # fmt: skip
 _ONLY: dict[str, tuple[str, ...]] = {

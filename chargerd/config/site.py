@@ -235,6 +235,7 @@ class LoadpointTable(Settings):
     max_current_a: float | None = _within("max_current_a", "evse")
     slow_current_a: float | None = _within("slow_current_a", "evse")
     max_phases: int | None = _within("max_phases", "evse")
+    first_phase: Literal["L1", "L2", "L3"] | None = None
     switch_phases: bool | None = None
     phase_pause_s: float | None = _within("phase_pause_s", "evse")
     max_switches_per_day: int | None = _within("max_switches_per_day", "evse")

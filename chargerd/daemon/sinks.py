@@ -29,7 +29,7 @@ from chargerd.daemon.requests import failed
 from chargerd.daemon.secrets import Credentials, SecretMissing
 from chargerd.model import windows
 from chargerd.model.events import Body, Event, SinkBack, SinkLost
-from chargerd.model.settings import ScheduleEntry
+from chargerd.model.settings import DAY_MS, ScheduleEntry
 from chargerd.model.state import Site
 from chargerd.protocol.framing import CallError
 from chargerd.sinks.base import Message, Sink, SinkError, SinkRefused, SinkUnreachable
@@ -39,7 +39,6 @@ POLL_S = 2.0
 RETRY_S = (30.0, 60.0, 120.0, 300.0, 900.0)
 REFUSED_S = 900.0  # a refused login is not knocked at: mail providers lock accounts that are
 AT_ONCE = 50_000  # events a round; a sink that was away for a month gets there in several
-DAY_MS = 86_400_000
 KEEP_S = 300.0  # where nothing was told, the cursor is written no more often: flash memory wears
 END_S = 2.0  # how long an ending waits for a message under way
 

@@ -11,8 +11,8 @@ from datetime import UTC, date, datetime, timedelta, tzinfo
 
 from chargerd.config import times
 from chargerd.model import windows
+from chargerd.model.settings import DAY_MS
 
-DAY_MS = 86_400_000
 LONGEST_MS = 3660 * DAY_MS  # a duration above ten years is a slip of the finger
 
 _CLOCK = re.compile(r"([0-9]{1,2}):([0-9]{2})(?::([0-9]{2}))?")

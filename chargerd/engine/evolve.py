@@ -151,8 +151,9 @@ def _charger_read(draft: Draft, event: Event, read: ChargerRead) -> None:
 
 def _evse_read(draft: Draft, event: Event, read: ChargerRead, address: str, old: Charger | None, new: Charger) -> None:
     """What an EVSE says beyond what a plug says: the vehicle on it, what it is offered and on how many phases it draws."""
-    before = None if old is None else old.evse
-    evse = evses.followed(before, read, old, new, draft.t_ms)
+    before, name = None if old is None else old.evse, draft.by_charger.get(address)
+    first_phase = "L1" if name is None else draft.configuration.loadpoints[name].first_phase
+    evse = evses.followed(before, read, old, new, draft.t_ms, first_phase)
     # An EVSE that pauses because something is wrong is not somebody at its button.
     new = structs.replace(new, evse=evse, foreign=new.foreign and not evses.faulty(evse))
     power_w = evses.drawn_w(new)
@@ -161,7 +162,6 @@ def _evse_read(draft: Draft, event: Event, read: ChargerRead, address: str, old:
     if old is not None and old.attempts and not evses.effective(new):
         new = structs.replace(new, attempts=old.attempts)
     draft.chargers[address] = new
-    name = draft.by_charger.get(address)
     if name is None:
         return
     evses.plugged(draft, event, name, before, evse)

@@ -23,15 +23,18 @@ FOLLOWS_S = 5.0  # a vehicle takes so long to follow a changed pilot (IEC 61851-
 RECENT_S = 30.0
 AGAIN_MS = 3_600_000  # an EVSE that does not say whether a vehicle is there is tried again after so long
 PHASE_TRIES = 2  # a change of phases that does not come about is asked for so often
+Phases = tuple[float | None, float | None, float | None]
 CONNECTED = frozenset("BCD")
 FAULTY = frozenset("EF")  # the EVSE says nothing of the vehicle then; it is most likely still there
 
 
-def followed(evse: Evse | None, read: ChargerRead, before: Charger | None, after: Charger, t_ms: int) -> Evse:
-    """What is known of an EVSE after one more reading of it."""
+def followed(
+    evse: Evse | None, read: ChargerRead, before: Charger | None, after: Charger, t_ms: int, first_phase: str = "L1"
+) -> Evse:
+    """What is known of an EVSE after one more reading of it. ``first_phase``: where in the house its own L1 is connected."""
     old = evse or Evse()
-    currents = (read.current_l1_a, read.current_l2_a, read.current_l3_a)
-    voltages = (read.voltage_l1_v, read.voltage_l2_v, read.voltage_l3_v)
+    currents = _turned((read.current_l1_a, read.current_l2_a, read.current_l3_a), first_phase)
+    voltages = _turned((read.voltage_l1_v, read.voltage_l2_v, read.voltage_l3_v), first_phase)
     flows = draws(read.power_w, currents)
     begun_t_ms = old.begun_t_ms
     if after.enabled is not True:
@@ -66,6 +69,14 @@ def followed(evse: Evse | None, read: ChargerRead, before: Charger | None, after
         raises=Raises() if gone else raises.seen(old.raises, read.offered_a if after.enabled else None, t_ms),
         held=bool(read.held),
     )
+
+
+def _turned(of_charger: Phases, first_phase: str) -> Phases:
+    """What an EVSE says of its L1, L2 and L3, as of those of the house."""
+    if first_phase == "L1":
+        return of_charger
+    one, two, three = of_charger
+    return (three, one, two) if first_phase == "L2" else (two, three, one)
 
 
 def _switched(old: Evse, phases: int | None, t_ms: int) -> tuple[int, ...]:

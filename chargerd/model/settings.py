@@ -188,6 +188,7 @@ class LoadpointSettings(Setting, frozen=True):
     max_current_a: float = 15.0  # one below the fuse of a 16 A socket, which is loaded for hours
     slow_current_a: float = 6.0
     max_phases: int = 3
+    first_phase: str = "L1"  # of the house: where the L1 of the charger is connected; the other two follow in turn
     switch_phases: bool = True
     phase_pause_s: float = 600.0  # at least so long from one change of phases to the next
     max_switches_per_day: int = 8

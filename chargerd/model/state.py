@@ -38,9 +38,9 @@ class Raises(Struct, frozen=True, gc=False):
 class Evse(Struct, frozen=True, gc=False):
     """What an EVSE said last beyond what a plug says, what we told it, and what was seen of the vehicle on it.
 
-    ``currents_a`` and ``voltages_v`` are of L1, L2 and L3, None where unknown. ``live`` is on how many phases the vehicle was last
-    seen to draw, ``lines`` on which ones (0 is L1), be it by the vehicle before. ``switches`` are the t_ms at which
-    a change of phases was seen in the last 24 h.
+    ``currents_a`` and ``voltages_v`` are of L1, L2 and L3 of the house, None where unknown. ``live`` is on how many phases the
+    vehicle was last seen to draw, ``lines`` on which ones (0 is L1), be it by the vehicle before. ``switches`` are the t_ms
+    at which a change of phases was seen in the last 24 h.
     """
 
     pilot: str | None = None

@@ -164,6 +164,7 @@ RULES: dict[str, Rule] = {
     "LoadpointSettings.kind": _kept,
     "LoadpointSettings.mode": _kept,
     "LoadpointSettings.circuit": _of("circuit"),
+    "LoadpointSettings.first_phase": _kept,
     "Vehicle.name": _of("profile"),
     "Configuration.sharing": _kept,
     "Configuration.meters": _keys(_of("meter")),

@@ -28,6 +28,16 @@ def test_a_charger_for_cars_becomes_a_loadpoint_with_its_vehicle(tmp_path: Path)
     assert found.schedule == (ScheduleEntry("garage/mon-fri@05:00", "garage", (0, 1, 2, 3, 4), 300, "fast"),)
 
 
+def test_the_phase_of_the_house_that_a_charger_begins_on_is_one_of_three(tmp_path: Path):
+    """L1 unless it is written; anything else is refused with what it can be."""
+    place = "[loadpoint.garage]\n"
+    assert loaded(tmp_path, SUNNY).configuration.loadpoints["garage"].first_phase == "L1"
+    turned = loaded(tmp_path, SUNNY.replace(place, f'{place}first_phase = "L3"\n'))
+    assert turned.configuration.loadpoints["garage"].first_phase == "L3"
+    (wrong,) = problems(tmp_path, SUNNY.replace(place, f"{place}first_phase = 3\n"))
+    assert (wrong.key, wrong.text) == ("loadpoint.garage.first_phase", "must be one of L1, L2, L3")
+
+
 def test_a_plug_with_keys_of_surplus_is_a_consumer(tmp_path: Path):
     """The same kind of device charges a battery without them."""
     rod = loaded(tmp_path, SUNNY).configuration.loadpoints["rod"]

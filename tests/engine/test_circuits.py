@@ -173,6 +173,22 @@ def test_a_charger_that_does_not_say_its_phase_is_given_what_fits_on_whichever_i
     assert room_a(site, "a") >= 45 - max(house) - draws_a - 0.01
 
 
+@pytest.mark.parametrize(("first_phase", "line"), [("L1", 0), ("L2", 1), ("L3", 2)])
+def test_a_charger_that_is_connected_in_turned_order_counts_where_its_current_really_flows(first_phase, line):
+    """Its L1 hangs on another phase of the house: there the house has 25 A, and nothing elsewhere."""
+    conf = home(
+        evse("a", circuit="main", first_phase=first_phase), circuits=[CircuitSettings("main", 35, meter="grid")]
+    )
+    house, own = [0.0, 0.0, 0.0], [0.0, 0.0, 0.0]
+    house[line], own[line] = 25.0, 8.0
+    told = ("engine", CommandIssued("a", SetCurrent("a-box", 8.0), Reason("test")))
+    site = believed(conf, ("a-box", evse_read(8.0)), told)
+    seen = meter_read(*(one + two for one, two in zip(house, own, strict=True)))
+    site = then(site, 300, ("a-box", evse_read(8.0)), ("home", seen))
+    assert room_a(site, "a") == pytest.approx(10, abs=0.01)
+    assert site.chargers["a-box"].evse.currents_a[line] == 8.0
+
+
 def test_behind_a_fuse_of_one_phase_it_is_that_one():
     """A charger in the garage calls its phase L2; the feed there has but one."""
     tree = [CircuitSettings("garage", 20, phases=1)]
