@@ -207,7 +207,7 @@ def test_the_last_will_says_that_the_bridge_is_gone(garage, broker):
     driver = connect(garage, bridge)
     driver.read()
     bridge.die()
-    brokers.until(lambda: isinstance(failure(driver.read), Unreachable))
+    brokers.until(lambda: "its bridge is offline" in str(failure(driver.read)))  # the broker may hang up on both
     for call in (driver.read, lambda: driver.apply(SetCurrent("garage", 8.0)), driver.describe):
         with pytest.raises(Unreachable, match="its bridge is offline"):
             call()
