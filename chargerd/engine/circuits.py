@@ -218,7 +218,7 @@ def _draws(site: Site, name: str, t_ms: int) -> tuple[float, float, float]:
         return one, two, three
     power_w = evses.drawn_w(charger)
     if power_w is None:
-        return _told(charger)
+        return _may_take(charger)
     phases = 1 if evse is None else evse.live or evse.phases or 1
     return _spread(charger, power_w / evses.voltage_v(charger) / phases, phases)
 
@@ -236,6 +236,8 @@ def _span(site: Site, name: str, t_ms: int, meter_t_ms: int) -> tuple[Amps, Amps
     told = _told(charger)
     from_ms = meter_t_ms - round(BEHIND_S * 1000)
     before = [amps for at, amps in charger.evse.recent if at < from_ms][-1:]  # what was so until the next was read
+    if not before and charger.evse.recent:
+        before = [(0.0, 0.0, 0.0)]  # the reading is older than what is remembered: perhaps nothing of it is its own
     seen = [*before, *(amps for at, amps in charger.evse.recent if at >= from_ms), drawn]
     if t_ms - charger.evse.asked_t_ms <= RESERVED_S * 1000:
         seen.append(told)
@@ -256,7 +258,7 @@ def _told(charger: Charger) -> tuple[float, float, float]:
 
 
 def _may_take(charger: Charger) -> tuple[float, float, float]:
-    """The most that a charger which is not read may be taking: what it was told may not have come through."""
+    """The most that a charger which is not read, or measures nothing, may be taking: what it was told may not have come through."""
     told, evse = _told(charger), charger.evse
     if evse is None or charger.enabled is False:
         return told

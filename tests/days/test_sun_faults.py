@@ -8,6 +8,7 @@ from itertools import pairwise
 import pytest
 from msgspec import structs
 
+from chargerd.drivers.base import UnexpectedAnswer
 from chargerd.engine.evolve import clock_at, fold
 from chargerd.engine.step import case_of, judge
 from chargerd.model.commands import SetCurrent
@@ -224,6 +225,73 @@ def test_a_silent_charger_is_no_charger_that_takes_nothing(tmp_path):
     day.ask("b", "fast")
     day.until(9 * HOUR)
     assert max(current_a for _, current_a in day.told("b")) <= 8
+
+
+@pytest.mark.parametrize("max_age_s", [30.0, 60.0, 180.0])
+def test_a_meter_that_falls_silent_while_a_car_begins_makes_no_room(tmp_path, max_age_s):
+    """Its last reading is from before the car drew; however long it counts, the car's own current is not taken off it."""
+    feed = CircuitSettings("main", 35, meter="grid", phases=1)
+    conf = home(evse(mode="off", circuit="main", max_current_a=32.0), circuits=[feed], max_age_s=max_age_s)
+    box = Box(Car(phases=1, max_current_a=32.0, capacity_wh=1e6), max_phases=1, max_current_a=32.0)
+    day = SunDay(tmp_path, conf, pv=sun.steady(0), load=sun.steady(30 * 230), boxes={"garage": box})
+    day.until(8 * HOUR + 10 * MIN)
+    day.ask("garage", "fast")
+    day.until(8 * HOUR + 10 * MIN + 21)
+    for channel in ("meter1", "inverter"):
+        spoil(day, channel, KINDS["silent"])
+    day.until(8 * HOUR + 17 * MIN)
+    most_a = max(m.grids_w[0] / m.voltages_v[0] for m, _ in day.moments)
+    assert 30 < most_a <= 35
+
+
+class Mute:
+    """A charger that measures nothing, and that can be made to refuse."""
+
+    def __init__(self, behind) -> None:
+        self.behind = behind
+        self.refuses = False
+        self.close = behind.close
+
+    def describe(self):
+        """As it is."""
+        return structs.replace(self.behind.describe(), has_meter=False)
+
+    def read(self):
+        """Without power and currents."""
+        nothing = dict.fromkeys(("power_w", "current_l1_a", "current_l2_a", "current_l3_a"))
+        return tuple(structs.replace(reading, **nothing) for reading in self.behind.read())
+
+    def apply(self, command) -> None:
+        """Unless it refuses."""
+        if self.refuses:
+            raise UnexpectedAnswer("busy")
+        self.behind.apply(command)
+
+
+def test_a_pause_that_a_charger_without_a_meter_refuses_frees_no_room(tmp_path):
+    """Nothing says that it draws but what it offers, and that it still does."""
+    muted = {}
+
+    def spoiled(name, driver):
+        if name == "a-box":
+            muted["a"] = driver = Mute(driver)
+        return driver
+
+    points = [evse(name, mode="off", circuit="feed") for name in "ab"]
+    boxes = {name: Box(Car(phases=1, capacity_wh=1e6), max_phases=1) for name in "ab"}
+    conf = home(*points, circuits=[CircuitSettings("feed", 20)])
+    day = SunDay(tmp_path, conf, pv=sun.steady(0), boxes=boxes, spoil=spoiled)
+    day.ask("a", "fast")
+    day.until(8 * HOUR + 3 * MIN)
+    day.ask("b", "fast")
+    day.until(8 * HOUR + 5 * MIN)
+    muted["a"].refuses = True
+    day.ask("a", "off")
+    day.until(8 * HOUR + 10 * MIN)
+    assert sum(box.currents_a[0] for box in day.house.boxes) <= 20
+    muted["a"].refuses = False
+    day.until(8 * HOUR + 15 * MIN)
+    assert [box.currents_a[0] for box in day.house.boxes] == [0, 16]
 
 
 def test_a_box_that_reports_a_fault_keeps_its_session(tmp_path):
