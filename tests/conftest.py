@@ -5,7 +5,11 @@ from __future__ import annotations
 import random
 import signal
 
+import hypothesis
 import pytest
+
+hypothesis.settings.register_profile("here", deadline=None)  # a busy machine is no failure
+hypothesis.settings.load_profile("here")
 
 # Whoever runs this in the background of a script has Ctrl-C ignored, and every program started here would inherit that.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:

@@ -5,6 +5,7 @@ Everything is worked out from the newest readings that are fresh; what is missin
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator
 
 from msgspec import Struct
@@ -100,6 +101,8 @@ def picture(state: State, t_ms: int) -> Picture:
         spare_w = (
             -grid_w - storage_w - configuration.reserve_w + sum(c.used_w for c in claims(state, t_ms) if c.running)
         )
+        if pv_w is not None:
+            spare_w = min(spare_w, pv_w)  # whatever a meter says: more than is made cannot be left over
         surplus_w = spare_w - _entitled_w(state, t_ms)
     return Picture(grid_w, pv_w, storage_w, charging_w, house_w, soc_pct, surplus_w, missing)
 
@@ -225,12 +228,21 @@ def _claim(state: State, name: str, t_ms: int, *, steady: bool) -> Claim:
     if settings.kind == "evse":
         supply = evses.supply_of(settings, state.devices[settings.charger.partition("/")[0]], charger, t_ms)
         min_w, max_w, idle = supply.min_w, supply.max_w, known is not None and _idle(known)
+        used_w = min(used_w, _offered_w(known, t_ms))
     else:
         idle = running and used_w <= 0
         min_w = used_w if used_w > 0 else settings.on_above_w
         max_w = max(used_w, settings.on_above_w)
     idle = idle or (not running and _barred(loadpoint))
     return Claim(name, settings.priority, min_w, max_w, used_w, running, idle, steady)
+
+
+def _offered_w(charger: Charger | None, t_ms: int) -> float:
+    """The most that a vehicle can take of what it is offered: a charger that exaggerates gets no more for it."""
+    if charger is None or charger.evse is None:
+        return 0.0
+    offered_a, phases = charger.offers_a(t_ms), charger.evse.live or charger.evse.phases or 3
+    return math.inf if offered_a is None else (offered_a + evses.EXCESS_A) * phases * evses.voltage_v(charger)
 
 
 def _barred(loadpoint: Loadpoint) -> bool:
@@ -242,7 +254,7 @@ def _barred(loadpoint: Loadpoint) -> bool:
 def _idle(charger: Charger) -> bool:
     """Whether a vehicle has taken nothing of what it is offered for so long that it is not waited for."""
     evse = charger.evse
-    if evses.faulty(evse):
+    if evses.faulty(evse) or (evse is not None and evse.held):
         return True
     if evse is None or evse.begun_t_ms is None:
         return False

@@ -18,7 +18,6 @@ from chargerd.model.settings import CircuitSettings
 from chargerd.model.state import Charger, Meter, Site
 
 BEHIND_S = 12.0  # a meter may be so much older than what a charger says
-EXCESS_A = 1.0  # a vehicle may take so much more than it was told
 NO_ROOM = frozenset({"circuit-limit", "circuit-blind"})
 Amps = tuple[float, float, float]
 ALL = (0, 1, 2)
@@ -242,7 +241,7 @@ def _span(site: Site, name: str, t_ms: int, meter_t_ms: int) -> tuple[Amps, Amps
     if t_ms - charger.evse.asked_t_ms <= RESERVED_S * 1000:
         seen.append(told)
     low, high = (
-        tuple(max(0.0, min(pick(amps[phase] for amps in seen), told[phase] + EXCESS_A)) for phase in range(3))
+        tuple(max(0.0, min(pick(amps[phase] for amps in seen), told[phase] + evses.EXCESS_A)) for phase in range(3))
         for pick in (min, max)
     )
     return (low[0], low[1], low[2]), (high[0], high[1], high[2])

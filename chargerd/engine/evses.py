@@ -19,6 +19,7 @@ FLOWS_A = 1.0  # a phase that takes less charges nothing (evcc)
 DRAWS_W = 100.0  # an EVSE that takes less charges nothing
 MIN_A = 6.0  # IEC 61851-1: the least that a pilot can offer
 SETTLE_S = 60.0  # a vehicle takes so long to begin, and to show on how many phases it draws (evcc; openWB waits 40 s)
+EXCESS_A = 1.0  # a vehicle may take so much more than it was told
 FOLLOWS_S = 5.0  # a vehicle takes so long to follow a changed pilot (IEC 61851-1)
 RECENT_S = 120.0  # what was drawn is remembered for so long, to be held against a meter that is read seldom
 AGAIN_MS = 3_600_000  # an EVSE that does not say whether a vehicle is there is tried again after so long

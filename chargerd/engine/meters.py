@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from msgspec import structs
 
-from chargerd.engine import witness
+from chargerd.engine import contents, witness
 from chargerd.engine.draft import State
 from chargerd.model.events import MeterRead, StorageRead
 from chargerd.model.settings import address_of
@@ -44,7 +44,7 @@ def stored_in(old: Storage | None, read: StorageRead, seq: int, at_ms: int, t_ms
     return Storage(
         seq, at_ms, t_ms, read.power_w, read.soc_pct, read.soh_pct, read.capacity_wh, read.max_charge_w,
         read.max_discharge_w, read.temperature_c, read.status, takes_w, takes_t_ms,
-        old.same_t_ms if same and old is not None else t_ms,
+        old.same_t_ms if same and old is not None else t_ms, contents.followed(old, read, t_ms),
     )  # fmt: skip
 
 
@@ -89,6 +89,9 @@ def storage_at(state: State, name: str, t_ms: int) -> Storage | None:
     if storage is None or storage.seq < state.run_seq or storage.power_w is None:
         return None
     if frozen(storage) and abs(storage.power_w) > RESTING_W:
+        return None
+    limits = [w for w in (storage.max_charge_w, storage.max_discharge_w) if w is not None]
+    if storage.contents.denied or (limits and abs(storage.power_w) > PLAUSIBLE * max(limits)):
         return None
     return storage if t_ms - storage.t_ms <= state.configuration.devices[settings.device].max_age_s * 1000 else None
 

@@ -79,7 +79,7 @@ def meter_problems(site: Site, now_ms: int) -> Iterator[Problem]:
         storage = site.storages.get(address)
         if not _answers(site, device, storage, now_ms) or meters.storage_at(site, name, t_ms) is not None:
             continue
-        yield _problem(name, device, _silent(site, storage, device, t_ms), _consequence(site))
+        yield _problem(name, device, _of_storage(site, storage, device, t_ms), _consequence(site))
 
 
 def _answers(site: Site, device: str, last: Meter | Storage | None, now_ms: int) -> bool:
@@ -105,6 +105,17 @@ def _of_meter(site: Site, meter: Meter | None, device: str, t_ms: int) -> tuple[
             return "meter-lies", _against(meter.witness), _wall_ms(site, meter.witness.doubted_t_ms or t_ms)
         return "meter-lies", f"says {power(meter.power_w)}, which cannot be", None
     return _silent(site, meter, device, t_ms)
+
+
+def _of_storage(site: Site, storage: Storage | None, device: str, t_ms: int) -> tuple[str, str, int | None]:
+    if storage is None or storage.power_w is None or not _read_lately(site, storage, device, t_ms):
+        return _silent(site, storage, device, t_ms)
+    if storage.contents.denied:
+        return "meter-lies", f"says {power(storage.power_w)}, which its level contradicts", None
+    if meters.frozen(storage):
+        for_s = (t_ms - storage.same_t_ms) / 1000
+        return "meter-frozen", f"has said the very same for {duration(for_s)}: it measures no longer", None
+    return "meter-lies", f"says {power(storage.power_w)}, which cannot be", None
 
 
 def _against(seen: Witness) -> str:

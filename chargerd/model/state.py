@@ -138,6 +138,17 @@ class Meter(Struct, frozen=True, gc=False):
     witness: Witness = Witness()
 
 
+class Contents(Struct, frozen=True, gc=False):
+    """How a house battery's level has moved with its power (see `engine.contents`). ``denied``: they contradict each other.
+
+    ``moved_wh`` is what it said to have given since its level was ``from_pct``.
+    """
+
+    from_pct: float | None = None
+    moved_wh: float = 0.0
+    denied: bool = False
+
+
 class Storage(Struct, frozen=True, gc=False):
     """The last reading of a house battery. ``takes_w`` is what it was last seen to be limited to while sun was left over.
 
@@ -158,6 +169,7 @@ class Storage(Struct, frozen=True, gc=False):
     takes_w: float | None = None
     takes_t_ms: int = 0
     same_t_ms: int = 0
+    contents: Contents = Contents()
 
 
 class Charger(Struct, frozen=True, gc=False):

@@ -9,6 +9,7 @@ import pytest
 from msgspec import structs
 
 from chargerd.drivers.base import UnexpectedAnswer
+from chargerd.engine.describe import problems
 from chargerd.engine.evolve import clock_at, fold
 from chargerd.engine.step import case_of, judge
 from chargerd.model.commands import SetCurrent
@@ -92,9 +93,9 @@ def test_a_meter_that_says_the_same_for_ten_minutes_is_not_believed(tmp_path):
 
 @pytest.mark.parametrize("kind", ["flipped", "tenfold", "frozen"])
 def test_a_meter_that_does_not_move_with_the_car_is_found_out_by_its_first_steps(tmp_path, kind):
-    """Turned round, it shows an oven at night as sun, and each ampere as more of it; the car would fill itself up on that."""
-    load = sun.clouds(sun.steady(3500), 5, depth=0.5)
-    pv = sun.steady(0.0) if kind == "flipped" else sun.steady(5500.0)
+    """Turned round, it shows an oven as sun that is left over, and each ampere as more of it."""
+    load = sun.clouds(sun.steady(6000 if kind == "flipped" else 3500), 5, depth=0.5)
+    pv = sun.steady(3000.0 if kind == "flipped" else 5500.0)
     boxes = {"garage": Box(Car(phases=1, capacity_wh=1e6), max_phases=1)}
     day = SunDay(tmp_path, home(evse()), pv=pv, load=load, boxes=boxes, from_s=11 * HOUR)
     spoil(day, "meter1", KINDS[kind] if kind != "frozen" else {})
@@ -225,6 +226,45 @@ def test_a_silent_charger_is_no_charger_that_takes_nothing(tmp_path):
     day.ask("b", "fast")
     day.until(9 * HOUR)
     assert max(current_a for _, current_a in day.told("b")) <= 8
+
+
+@pytest.mark.parametrize(("channel", "factor"), [("meter1", -1.0), ("meter1", -10.0), ("battery1", 10.0)])
+def test_at_night_nothing_is_left_over_whatever_is_said(tmp_path, channel, factor):
+    """More than the panels make cannot be: with a meter at them, no other has the car charge in the dark."""
+    conf = home(evse(), storage=house_battery())
+    boxes = {"garage": Box(Car(phases=1, capacity_wh=1e6), max_phases=1)}
+    stores = HouseBattery(10_000, soc_pct=60)
+    day = SunDay(tmp_path, conf, pv=sun.steady(0), load=sun.steady(2500), battery=stores, boxes=boxes, from_s=HOUR)
+    spoil(day, channel, {"factor": factor})
+    day.until(2 * HOUR)
+    assert day.told() == []
+
+
+def test_a_house_battery_whose_sign_is_wrong_is_denied_by_its_own_level(tmp_path):
+    """It gives 1.5 kW and says that it takes them, so they would be the car's; after 3 % of its level that is over."""
+    conf = home(evse(), storage=house_battery())
+    boxes = {"garage": Box(Car(phases=1, capacity_wh=1e6), max_phases=1)}
+    stores = HouseBattery(10_000, soc_pct=90)
+    day = SunDay(tmp_path, conf, pv=sun.steady(0), load=sun.steady(1500), battery=stores, boxes=boxes, from_s=HOUR)
+    spoil(day, "battery1", KINDS["flipped"])
+    day.until(2 * HOUR)
+    assert day.code() == "sun-unknown"
+    assert 0 < day.wh(lambda m: m.cars_w) < 400
+    (problem,) = [one for one in problems(day.site, day.clock.now_ms()) if one.subject == "house"]
+    assert problem.text.endswith("W, which its level contradicts; surplus is not known; garage paused")
+    spoil(day, "battery1", {})
+    day.until(4 * HOUR)
+    assert not [one for one in problems(day.site, day.clock.now_ms()) if one.subject == "house"]
+
+
+def test_a_charger_that_exaggerates_gets_no_more_for_it(tmp_path):
+    """It says ten times what the car takes, and that would be sun to be had: it is what it offers at most."""
+    boxes = {"garage": Box(Car(phases=1, capacity_wh=1e6), max_phases=1)}
+    day = SunDay(tmp_path, home(evse()), pv=sun.steady(2000), boxes=boxes, from_s=10 * HOUR)
+    spoil(day, "box", KINDS["tenfold"])
+    day.until(11 * HOUR)
+    assert max(current_a for _, current_a in day.told()) <= 8
+    assert day.wh(lambda m: max(0.0, m.grid_w)) < 200
 
 
 @pytest.mark.parametrize("max_age_s", [30.0, 60.0, 180.0])

@@ -131,3 +131,13 @@ def test_only_a_slow_charge_that_may_be_led_is_watched():
     for settings, by, watched in (({}, "anna", 0), ({"auto_solar_pct": 50.0}, "anna", 1), ({}, "sun", 1)):
         site = believed(home(evse(**settings)), ("garage-box", evse_read()), (by, ModeSet("garage", "slow", by)))
         assert len(list(balance.candidates(site, clock(0)))) == watched
+
+
+def test_a_charger_that_holds_by_itself_keeps_no_share_from_the_others():
+    """A KEBA that is too hot: what it would take is free for the next one."""
+    conf = home(evse("a"), evse("b"), sharing="one-at-a-time")
+    site = believed(conf, ("b-box", evse_read()), ("home", grid_read(-1500)), ("home", MeterRead("inverter", 2000.0)))
+    for held, left_w in ((False, 0.0), (True, 1500.0)):
+        holding = then(site, 1, ("a-box", evse_read(enabled=True, pilot="B", offered_a=6.0, held=held)))
+        found = shares(balance.claims(holding, clock(1)), 1500.0, one_at_a_time=True)
+        assert found["b"].power_w == left_w
