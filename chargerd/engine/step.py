@@ -160,6 +160,7 @@ def view_of(case: Case) -> View:
         bool(settings.always) and windows.inside(settings.always, case.wall_ms, zone),
         rival,
         bool(settings.windows) and not windows.inside((*settings.windows, *settings.always), case.wall_ms, zone),
+        not limits.observed(site),
     )
 
 

@@ -58,7 +58,7 @@ class View(Struct, frozen=True, gc=False):
     EVSE's. ``soc_pct`` is the house battery's level, None if there is none or it is not known. ``cloudy``: production jumps
     about. ``settled``: grid and charger have been read since the last set-point took effect. ``inside``: in hours that matter
     to the mode, see each policy. ``rival``: a loadpoint that is charged fast at this moment, "" for none.
-    ``outside``: of all hours that it has.
+    ``outside``: of all hours that it has. ``observing``: not every device has been heard since the start.
     """
 
     t_ms: int
@@ -75,6 +75,7 @@ class View(Struct, frozen=True, gc=False):
     inside: bool = True
     rival: str = ""
     outside: bool = False
+    observing: bool = False
 
 
 class Decision(Struct, frozen=True, gc=False):

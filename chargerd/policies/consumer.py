@@ -46,6 +46,8 @@ def decide(view: View, memory: Memory) -> Decision:
 def _by_sun(view: View, memory: Memory, *, running: bool) -> Decision:
     settings, sun = view.settings, view.sun
     if sun is None or sun.share_w is None:
+        if view.observing and running:
+            return Decision(ON, Reason("observing"), memory)
         values: dict[str, Scalar] = {"meter": "" if sun is None else sun.missing, "loadpoint": settings.name}
         return Decision(OFF, Reason("sun-unknown", values), {}, final=True)
     values = {

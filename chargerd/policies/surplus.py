@@ -38,6 +38,8 @@ def decide(view: View, memory: Memory) -> Decision:
     running = charger.enabled is True
     least = view.mode == "min-solar"
     if sun is None or sun.share_w is None:
+        if view.observing and running:  # a restart is no reason to pause: in a moment it is known
+            return Decision(_as_is(charger, supply), Reason("observing"), memory)
         values: dict[str, Scalar] = {"meter": "" if sun is None else sun.missing, "loadpoint": view.settings.name}
         if least:
             return _offer(supply, supply.min_a, supply.now, Reason("least-without-meter", values), memory)
@@ -126,14 +128,19 @@ def _go_on(view: View, supply: Supply, sun: Sun, charger: Charger, memory: Memor
 
 def given_up(sun: Sun, supply: Supply, settings: LoadpointSettings, t_ms: int) -> bool:
     """Whether a charge has borrowed all that it may; half of that where the sun has gone for longer."""
-    hopeless = _mean_w(sun, t_ms) < HOPE * supply.power_w(supply.min_a, supply.choices[0])
-    return sun.borrowed_wh >= settings.borrow_wh * (HOPELESS_SHARE if hopeless else 1.0)
+    share = HOPELESS_SHARE if hopeless(sun, supply, t_ms) else 1.0
+    return sun.borrowed_wh >= settings.borrow_wh * share
+
+
+def hopeless(sun: Sun, supply: Supply, t_ms: int) -> bool:
+    """Whether the sun has gone for longer: not even the fewest phases would do, and no change to them is worth it."""
+    return _mean_w(sun, t_ms) < HOPE * supply.power_w(supply.min_a, supply.choices[0])
 
 
 def _better_phases(view: View, supply: Supply, sun: Sun, *, least: bool) -> int:
     """How many phases suit the share: fewer once some energy was borrowed for all of them, more when there is plenty."""
     share_w, now = sun.share_w or 0.0, supply.now
-    borrowed = sun.borrowed_wh >= DOWN_WH or least
+    borrowed = (sun.borrowed_wh >= DOWN_WH and not hopeless(sun, supply, view.t_ms)) or least
     if now > supply.choices[0] and borrowed and share_w < supply.power_w(supply.min_a, now):
         return supply.choices[0]
     plenty = sun.up_t_ms is not None and view.t_ms - sun.up_t_ms >= UP_WAIT_S * 1000
