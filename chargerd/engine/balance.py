@@ -229,6 +229,10 @@ def _claim(state: State, name: str, t_ms: int, *, steady: bool) -> Claim:
         supply = evses.supply_of(settings, state.devices[settings.charger.partition("/")[0]], charger, t_ms)
         min_w, max_w, idle = supply.min_w, supply.max_w, known is not None and _idle(known)
         used_w = min(used_w, _offered_w(known, t_ms))
+        if known is not None and running and evses.drawn_w(known) is None and known.evse is not None:
+            # It measures nothing: a vehicle that draws is taken to take what it is offered.
+            takes = known.evse.pilot in evses.DRAWING
+            used_w = supply.power_w(known.offers_a(t_ms) or 0.0, supply.now) if takes else 0.0
     else:
         idle = running and used_w <= 0
         min_w = used_w if used_w > 0 else settings.on_above_w

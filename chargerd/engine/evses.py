@@ -26,6 +26,7 @@ AGAIN_MS = 3_600_000  # an EVSE that does not say whether a vehicle is there is 
 PHASE_TRIES = 2  # a change of phases that does not come about is asked for so often
 Phases = tuple[float | None, float | None, float | None]
 CONNECTED = frozenset("BCD")
+DRAWING = frozenset("CD")
 FAULTY = frozenset("EF")  # the EVSE says nothing of the vehicle then; it is most likely still there
 
 
@@ -36,7 +37,7 @@ def followed(
     old = evse or Evse()
     currents = _turned((read.current_l1_a, read.current_l2_a, read.current_l3_a), first_phase)
     voltages = _turned((read.voltage_l1_v, read.voltage_l2_v, read.voltage_l3_v), first_phase)
-    flows = draws(read.power_w, currents)
+    flows = draws(read.power_w, currents, read.pilot)
     begun_t_ms = old.begun_t_ms
     if after.enabled is not True:
         begun_t_ms = None
@@ -109,10 +110,12 @@ def faulty(evse: Evse | None) -> bool:
     return evse is not None and evse.pilot in FAULTY
 
 
-def draws(power_w: float | None, currents_a: tuple[float | None, ...]) -> bool:
-    """Whether a vehicle takes anything worth the name."""
+def draws(power_w: float | None, currents_a: tuple[float | None, ...], pilot: str | None) -> bool:
+    """Whether a vehicle takes anything worth the name. An EVSE that measures nothing knows it by the pilot alone."""
     if power_w is not None:
         return power_w > DRAWS_W
+    if all(current is None for current in currents_a):
+        return pilot in DRAWING
     return any(current is not None and current > FLOWS_A for current in currents_a)
 
 

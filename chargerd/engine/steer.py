@@ -58,7 +58,7 @@ def _wanted(
         stray = evse.stray_t_ms is not None and case.t_ms - evse.stray_t_ms >= STRAY_S * 1000
         return SetCurrent(address, 0.0) if charger.enabled is not False or stray else None
     if grant.phases is not None and evse.phases is not None and grant.phases != evse.phases:
-        if charger.enabled is not False or evses.draws(charger.power_w, evse.currents_a):
+        if charger.enabled is not False or evses.draws(charger.power_w, evse.currents_a, evse.pilot):
             return SetCurrent(address, 0.0) if charger.enabled is not False else None
         if evse.asked_phases == grant.phases and _since_switch_s(case, evse) < SHOWN_S:
             return None
