@@ -20,6 +20,9 @@ BARRED = frozenset({
     "consumer-sated", "house-battery-first", "other-charges-fast", "outside-window", "starts-used-up", "circuit-limit",
     "circuit-blind", "never-fits", "never-fits-power", "charger-fault", "charger-holds", "stale-reading", "held",
 })  # fmt: skip
+BEHIND_S = 12.0  # a meter may be so much older than what a charger says
+BEGINS_W = 6 * 230.0  # the least of a car
+MOVED_A = 5.0  # on all phases together; more in so short a time, and what the house takes is not known
 LED = "sun"  # who has set a mode that follows from the sun
 
 
@@ -42,10 +45,11 @@ class Picture(Struct, frozen=True, gc=False):
     @property
     def solar_share(self) -> float | None:
         """How much of what is charged now comes from the sun, from 0 to 1; the house is served first."""
-        if self.pv_w is None or self.house_w is None or not self.charging_w or self.charging_w < 0:
+        if self.pv_w is None or self.house_w is None or self.charging_w is None:
             return None
         into_storage_w = max(0.0, -(self.storage_w or 0.0))
-        return min(1.0, max(0.0, (self.pv_w - self.house_w - into_storage_w) / self.charging_w))
+        takes_w = max(self.charging_w, BEGINS_W)  # a charge that begins now will take its least
+        return min(1.0, max(0.0, (self.pv_w - self.house_w - into_storage_w) / takes_w))
 
 
 class Claim(Struct, frozen=True, gc=False):
@@ -95,6 +99,7 @@ def picture(state: State, t_ms: int) -> Picture:
     house_w = None
     if grid_w is not None and inverter_w is not None and storage_w is not None and charging_w is not None and seen:
         house_w = grid_w + inverter_w + storage_w - _behind_inverters_w(state, t_ms) - charging_w
+        house_w = house_w if _steady(state, t_ms) else None
     missing = missing or unknown
     surplus_w = None
     if grid_w is not None and storage_w is not None:
@@ -157,6 +162,22 @@ def heard_lately(state: State, address: str, charger: Charger | None, t_ms: int)
     if charger is None or charger.seq < state.run_seq:
         return False
     return t_ms - charger.t_ms <= state.configuration.device_of(address).max_age_s * 1000
+
+
+def _steady(state: State, t_ms: int) -> bool:
+    """Whether what EVSEs take has not moved since shortly before the grid was read: else readings of two moments would be added up."""
+    names = [name for name, settings in state.configuration.meters.items() if settings.role == "grid"]
+    read = [meter.t_ms for name in names if (meter := meters.meter_at(state, name, t_ms)) is not None]
+    from_ms = min(read, default=t_ms) - round(BEHIND_S * 1000)
+    for settings in state.configuration.loadpoints.values():
+        charger = state.chargers.get(settings.charger)
+        recent = () if charger is None or charger.evse is None else charger.evse.recent
+        seen = [sum(amps) for at, amps in recent if at >= from_ms] + [sum(amps) for at, amps in recent if at < from_ms][
+            -1:
+        ]
+        if seen and max(seen) - min(seen) > MOVED_A:
+            return False
+    return True
 
 
 def _charging_w(state: State, t_ms: int) -> float | None:

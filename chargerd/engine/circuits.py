@@ -17,7 +17,6 @@ from chargerd.model.decision import Supply
 from chargerd.model.settings import CircuitSettings
 from chargerd.model.state import Charger, Meter, Site
 
-BEHIND_S = 12.0  # a meter may be so much older than what a charger says
 NO_ROOM = frozenset({"circuit-limit", "circuit-blind"})
 Amps = tuple[float, float, float]
 ALL = (0, 1, 2)
@@ -230,10 +229,10 @@ def _span(site: Site, name: str, t_ms: int, meter_t_ms: int) -> tuple[Amps, Amps
     charger = site.chargers.get(site.configuration.loadpoints[name].charger)
     drawn = _draws(site, name, t_ms)
     if charger is None or charger.evse is None:
-        fresh_on = charger is not None and t_ms - charger.enabled_t_ms <= BEHIND_S * 1000
+        fresh_on = charger is not None and t_ms - charger.enabled_t_ms <= balance.BEHIND_S * 1000
         return (((0.0, 0.0, 0.0) if fresh_on else drawn), drawn)
     told = _told(charger)
-    from_ms = meter_t_ms - round(BEHIND_S * 1000)
+    from_ms = meter_t_ms - round(balance.BEHIND_S * 1000)
     before = [amps for at, amps in charger.evse.recent if at < from_ms][-1:]  # what was so until the next was read
     if not before and charger.evse.recent:
         before = [(0.0, 0.0, 0.0)]  # the reading is older than what is remembered: perhaps nothing of it is its own

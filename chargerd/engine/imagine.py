@@ -156,15 +156,19 @@ class World:
         return balance.picture(self.site, self.case.t_ms).surplus_w if self.around else None
 
     def with_surplus(self, surplus_w: float) -> Site:
-        """The state in which the grid meters show that much more or less being left over."""
+        """The state in which the grid meters show that much more or less being left over; more of it is made first."""
         site, more_w = self.site, surplus_w - (self.surplus_w() or 0.0)
         meters = dict(site.meters)
+        made_w = max(0.0, more_w)
         for settings in site.configuration.meters.values():
             address = address_of(settings.device, settings.channel)
             meter = meters.get(address)
             if settings.role == "grid" and meter is not None and meter.power_w is not None:
                 power_w = meter.power_w + (more_w if settings.invert else -more_w)
                 meters[address] = structs.replace(meter, power_w=power_w, same_t_ms=self.case.t_ms)
+            elif settings.role == "pv" and meter is not None and meter.power_w is not None:
+                power_w = meter.power_w + (-made_w if settings.invert else made_w)
+                meters[address], made_w = structs.replace(meter, power_w=power_w, same_t_ms=self.case.t_ms), 0.0
         return structs.replace(site, meters=meters)
 
     def with_level(self, soc_pct: float) -> Site:

@@ -25,6 +25,7 @@ CALM_S = 420.0  # it has stopped to when it has been steady for so long (S1: 400
 UP_W = 500.0  # surplus above the least of all phases that is needed to go up to them
 DRAINED_S = 120.0  # a house battery may give too much for so long (S1: 130 s)
 SPARED_S = 600.0  # and is spared for so long then (S1)
+SHARE_S = 60.0  # where it cannot be told at this moment, the part of the sun counts for so long
 LONG_GAP_S = 120.0  # nothing is added up over a longer gap between ticks
 
 
@@ -129,11 +130,15 @@ def _sky(state: State, t_ms: int, seen: balance.Picture, wanted: tuple[balance.C
     drains = allowed_w is not None and seen.storage_w is not None and min(seen.storage_w, used_w) > allowed_w
     drained_t_ms = None if not drains else t_ms if old.drained_t_ms is None else old.drained_t_ms
     too_long = drained_t_ms is not None and t_ms - drained_t_ms >= DRAINED_S * 1000
+    share, share_t_ms = seen.solar_share, t_ms
+    if share is None and t_ms - old.share_t_ms <= SHARE_S * 1000:
+        share, share_t_ms = old.solar_share, old.share_t_ms
     return Sky(
         made,
         peak_w,
         t_ms if jumps else old.broken_t_ms,
-        seen.solar_share,
+        share,
+        share_t_ms,
         drained_t_ms,
         t_ms if too_long else old.spared_t_ms,
     )

@@ -96,6 +96,7 @@ class Sky(Struct, frozen=True, gc=False):
     peak_w: float = 0.0  # the most that was ever made
     broken_t_ms: int | None = None  # when production was last seen to jump about
     solar_share: float | None = None
+    share_t_ms: int = 0  # when that was worked out
     drained_t_ms: int | None = None
     spared_t_ms: int | None = None  # when that was last too much
 

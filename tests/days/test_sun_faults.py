@@ -538,12 +538,16 @@ def test_when_the_daemon_dies_a_charger_with_a_lease_stops_by_itself(tmp_path, l
     assert day.house.box_w(0) == 0
 
 
-@pytest.mark.parametrize(("mode", "least_wh", "most_wh"), [("slow", 1200, 1400), ("solar", 2000, 2300), ("fast", 3300, 3700)])
+@pytest.mark.parametrize(
+    ("mode", "least_wh", "most_wh"), [("slow", 1200, 1400), ("solar", 2000, 2300), ("fast", 3300, 3700)]
+)
 def test_a_charger_that_measures_nothing_is_charged_at_like_any_other(tmp_path, mode, least_wh, most_wh):
     """A KEBA P30 without a meter says that the car draws, and not how much: it is taken to take what it is offered."""
     boxes = {"garage": Box(Car(phases=1, capacity_wh=1e6), max_phases=1)}
     conf = home(evse(mode=mode, max_current_a=15))
-    day = SunDay(tmp_path, conf, pv=sun.steady(2600), boxes=boxes, spoil=lambda n, d: Mute(d) if n == "garage-box" else d)
+    day = SunDay(
+        tmp_path, conf, pv=sun.steady(2600), boxes=boxes, spoil=lambda n, d: Mute(d) if n == "garage-box" else d
+    )
     day.until(9 * HOUR + 6 * MIN)
     assert least_wh <= day.wh(lambda m: m.cars_w, 8 * HOUR + 6 * MIN) <= most_wh
     assert day.starts() == 1
