@@ -165,7 +165,7 @@ def heard_lately(state: State, address: str, charger: Charger | None, t_ms: int)
 
 
 def _steady(state: State, t_ms: int) -> bool:
-    """Whether what EVSEs take has not moved since shortly before the grid was read: else readings of two moments would be added up."""
+    """Whether what EVSEs take has kept still since shortly before the grid was read: else two moments would be added up."""
     names = [name for name, settings in state.configuration.meters.items() if settings.role == "grid"]
     read = [meter.t_ms for name in names if (meter := meters.meter_at(state, name, t_ms)) is not None]
     from_ms = min(read, default=t_ms) - round(BEHIND_S * 1000)

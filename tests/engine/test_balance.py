@@ -141,3 +141,24 @@ def test_a_charger_that_holds_by_itself_keeps_no_share_from_the_others():
         holding = then(site, 1, ("a-box", evse_read(enabled=True, pilot="B", offered_a=6.0, held=held)))
         found = shares(balance.claims(holding, clock(1)), 1500.0, one_at_a_time=True)
         assert found["b"].power_w == left_w
+
+
+def test_what_the_house_takes_is_not_told_while_a_car_has_just_begun():
+    """The charger says 16 A, and the grid was read before that: the house would give power."""
+    site = believed(
+        home(evse()), ("garage-box", evse_read()), ("home", MeterRead("inverter", 0.0)), ("home", grid_read(500))
+    )
+    assert balance.picture(site, clock(0)).house_w == 500
+    begun = then(site, 8, ("garage-box", evse_read(16.0)))
+    assert balance.picture(begun, clock(8)).house_w is None
+    read = then(
+        begun, 22, ("home", MeterRead("inverter", 0.0)), ("home", grid_read(4180)), ("garage-box", evse_read(16.0))
+    )
+    assert balance.picture(read, clock(22)).house_w == pytest.approx(500)
+
+
+def test_a_charge_that_begins_now_is_as_much_from_the_sun_as_its_least_would_be():
+    """Else the first seconds of every session would be told as bought."""
+    for grid_w, share in ((-2000.0, 1.0), (-690.0, 0.5), (300.0, 0.0)):
+        facts = (("garage-box", evse_read()), ("home", MeterRead("inverter", 3000.0)), ("home", grid_read(grid_w)))
+        assert balance.picture(believed(home(evse()), *facts), clock(0)).solar_share == share

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from chargerd.engine.evolve import fold
-from chargerd.engine.step import close, step
+from chargerd.engine.settings import policy_of
+from chargerd.engine.step import case_of, close, judge, step
 from chargerd.model.commands import SetEnabled
 from chargerd.model.events import (
     ChargerRead,
@@ -15,10 +16,12 @@ from chargerd.model.events import (
     DeviceAdded,
     Event,
     ModeSet,
+    ReadFailed,
     Tick,
 )
 from chargerd.model.state import Site
 from tests.house import configuration, loadpoint
+from tests.house_sun import believed, clock, consumer, evse, evse_read, grid_read, home, then
 
 
 def at(seq: int, second: float, body, source="daemon") -> Event:
@@ -101,3 +104,23 @@ def test_log_order_and_step_order_give_the_same_state():
     """Folding what was recorded gives the state that deciding gave."""
     site, followed = step(ready(), at(6, 3, Tick()))
     assert fold(ready(), followed) == site
+
+
+def test_a_charge_on_sun_outlives_a_restart_in_which_the_charger_answers_before_the_meter():
+    """Until every device was heard it goes on as it is; once the meter has failed, it is paused."""
+    rod = consumer(start_delay_s=0, on_above_w=1000)
+    conf = home(evse(), rod)
+    said = (("shed", DeviceAdded("simulated", accepts=("SetEnabled",))), ("shed", ChargerRead("rod", True, 1500.0)))
+    site = then(
+        believed(conf, ("garage-box", evse_read(10.0)), ("home", grid_read(-2000)), *said), 1, ("engine", Tick())
+    )
+    site = then(site, 60, ("daemon", DaemonStarted("1", "6", "boot")), ("daemon", ConfigLoaded(conf)))
+    site = then(site, 61, ("garage-box", evse_read(10.0)), ("shed", ChargerRead("rod", True, 1500.0)))
+
+    def decided(site: Site, name: str) -> tuple[str, bool | None]:
+        decision, granted = judge(case_of(site, name, clock(61), clock(61)), policy_of(site, name))
+        return decision.reason.code, granted.grant.enabled
+
+    assert [decided(site, name) for name in ("garage", "rod")] == [("observing", True), ("observing", True)]
+    gone = then(site, 61, ("home", ReadFailed("unreachable", "no answer")))
+    assert [decided(gone, name) for name in ("garage", "rod")] == [("sun-unknown", False), ("sun-unknown", False)]

@@ -90,3 +90,11 @@ def test_a_change_of_phases_that_was_begun_is_brought_to_its_end():
     assert (wish.enabled, wish.phases) == (True, 3)
     late = {"phases": 3, "since_t_ms": NOW_MS - 181_000}
     assert surplus.decide(view(1000, 0, supply=both, sun=shared(1000.0, enough_t_ms=None)), late).wish.enabled is False
+
+
+def test_a_charge_on_all_phases_changes_to_none_when_the_sun_has_gone():
+    """Somebody sets solar at night: it is paused, not brought to one phase to borrow there."""
+    three = supply(choices=(1, 3), used=(1, 3), now=3)
+    for share_w, code in ((-3000.0, "sun-gone"), (2000.0, "fewer-phases")):
+        seen = view(share_w, 6.0, supply=three, sun=shared(share_w, borrowed_wh=80.0))
+        assert surplus.decide(seen, {}).reason.code == code
