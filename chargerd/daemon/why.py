@@ -9,7 +9,7 @@ from chargerd.daemon.status import because, known_text, loadpoint_row, moment_fi
 from chargerd.engine.describe import mode_of, settings_of, target_of
 from chargerd.engine.limits import Case, fresh
 from chargerd.engine.step import case_of
-from chargerd.engine.why import Change, changes, obstacles
+from chargerd.engine.why import Change, Found, find, obstacles
 from chargerd.model.events import Reason
 from chargerd.model.reasons import OUTCOMES, REASONS, duration, energy, power, sentence, shown
 from chargerd.model.settings import SUN_MODES, Scalar
@@ -61,7 +61,7 @@ def why(context: Context, name: str, wanted: str | None = None) -> dict[str, Any
     text = _sentence(context, name, row)
     if state in (row["state"], row["word"]):
         text, state = f"It {'was' if context.when else 'is'} {_plain(state or '')} already. {text}", None
-    found = changes(site, name, context.now_ms, state)
+    found = find(site, name, context.now_ms, state)
     blocked = obstacles(site, name, context.now_ms, on=state == "charging")
     lines = _lines(context, name, row, found, blocked, state)
     return context.stamped(
@@ -71,7 +71,7 @@ def why(context: Context, name: str, wanted: str | None = None) -> dict[str, Any
         loadpoint=row,
         lines=[{"label": label, "text": text} for label, text in lines if text],
         limits=[reason_row(context, reason) for reason in blocked],
-        changes=[_change(context, change, _thing(context, name)) for change in found],
+        changes=[_change(context, change, _thing(context, name)) for change in found.changes],
         policy=None if decided is None else decided.policy,
         seq=site.loadpoints[name].decided_seq or None,
         next_step=row["next_step"],
@@ -106,7 +106,7 @@ def _lines(
     context: Context,
     name: str,
     row: dict[str, Any],
-    found: tuple[Change, ...],
+    found: Found,
     blocked: tuple[Reason, ...],
     state: str | None,
 ) -> list[tuple[str, str]]:
@@ -123,7 +123,7 @@ def _lines(
         ("Missing", _missing(context, name)),
         ("Session" if loadpoint.session else "Last session", "" if session is None else _session(context, session)),
         ("Read", _read_text(row)),
-        ("Limits", _limits(context, found, blocked, thing)),
+        ("Limits", _limits(context, found.changes, blocked, thing)),
         ("Held", held),
         (f"Would be {_plain(state)}" if state else "Would change if", _would(context, found, blocked, state, thing)),
         ("Decided by", event),
@@ -202,10 +202,17 @@ def _limits(context: Context, found: tuple[Change, ...], blocked: tuple[Reason, 
     return "none reached" + (f"; nearest: {nearest}" if nearest else "")
 
 
-def _would(
+def _would(context: Context, found: Found, blocked: tuple[Reason, ...], state: str | None, thing: str) -> str:
+    """The changes in words, one for each input, the smallest first; and how far time was followed if not to its end."""
+    text = _would_now(context, found.changes, blocked, state, thing)
+    if found.looked_until_ms is None:
+        return text
+    return f"{text} (what time alone brings was followed until {context.clock(found.looked_until_ms)} only)"
+
+
+def _would_now(
     context: Context, found: tuple[Change, ...], blocked: tuple[Reason, ...], state: str | None, thing: str
 ) -> str:
-    """The changes in words, one for each input, the smallest first."""
     if found:
         texts = [change_text(context, change, thing) for change in _told(found)[:SHOWN]]
         return ("if " if state else "") + " · ".join(texts)

@@ -36,6 +36,7 @@ RESOLUTION = 1 / 256
 FINEST = 1 / 8192  # … but no finer than this share of the value itself
 KEPT_MS = 300_000  # a value that has not turned the decision after this long is said not to
 HORIZON_MS = 8 * 86_400_000  # a weekly start comes within it
+MOST_STEPS = 300  # time is followed in no more steps than this; a week of hours and starts needs a few dozen
 SECOND_MS = 1000
 OUTWARD = (1 / 32, 1 / 4, 1, 8, 64, 1024)  # of a value's size: where a number is tried first
 SURPLUS_W = (100.0, 500.0, 2000.0, 8000.0, 25_000.0)  # how much more or less sun is tried first
@@ -70,12 +71,25 @@ class Change(Struct, frozen=True, gc=False):
     distance: float
 
 
-def changes(site: Site, name: str, now_ms: int, state: str | None = None) -> tuple[Change, ...]:
+class Found(Struct, frozen=True, gc=False):
+    """What was found. ``looked_until_ms``: the moment (UTC) after which time was not followed any more; None: all of it was."""
+
+    changes: tuple[Change, ...]
+    looked_until_ms: int | None = None
+
+
+def find(site: Site, name: str, now_ms: int, state: str | None = None) -> Found:
     """Every single change that turns what is decided for a loadpoint at ``now_ms`` (wall clock), the smallest first.
 
     With a state or a word only those that lead there.
     """
-    return _Search(site, name, now_ms, state).found()
+    search = _Search(site, name, now_ms, state)
+    return Found(search.found(), search.looked_until_ms)
+
+
+def changes(site: Site, name: str, now_ms: int, state: str | None = None) -> tuple[Change, ...]:
+    """The changes alone."""
+    return find(site, name, now_ms, state).changes
 
 
 def obstacles(site: Site, name: str, now_ms: int, *, on: bool = False) -> tuple[Reason, ...]:
@@ -94,6 +108,7 @@ class _Search:
         self.world = World(site, name, now_ms)
         self.state = state
         self.kept_ms = KEPT_MS
+        self.looked_until_ms: int | None = None
         self.read = self.world.reading() if self.world.answers else None
 
     def wanted(self, verdict: Verdict) -> bool:
@@ -124,7 +139,9 @@ class _Search:
     def _in_time(self) -> Iterator[Change]:
         """What happens if nothing changes: the charger goes on reading as it does, and what is due comes due."""
         site, at_ms = self.world.site, 0
-        while at_ms < HORIZON_MS:
+        for _ in range(MOST_STEPS):
+            if at_ms >= HORIZON_MS:
+                return
             next_ms = self._next(site, at_ms)
             if self._passed(site, at_ms, next_ms) is not None:
                 after_ms = _halved(at_ms, next_ms, partial(self._turned, site, at_ms))
@@ -134,17 +151,25 @@ class _Search:
                 yield Change("time", wall_ms, wall_ms + after_ms, after_ms, verdict, after_ms / (after_ms + 3_600_000))
                 return
             site, at_ms = self.world.remembered(self._lived(site, at_ms, next_ms), next_ms), next_ms
+        self.looked_until_ms = self.world.case.wall_ms + at_ms
 
     def _next(self, site: Site, at_ms: int) -> int:
         """When to look next: when the engine itself would, but not later than twice as far from now."""
         case = self.world.case_at(site, at_ms)
         decision, granted = judge(case, policy_of(site, self.world.name))
         wakes = [decision.wake_ms, granted.wake_ms, *timeline.wakes(site, case.t_ms)]
-        if self.read is not None and case.charger is not None:  # it goes on answering, so its reading never gets old
-            stale_ms = case.charger.t_ms + round(case.device_settings.max_age_s * 1000) + 1
-            wakes = [wake for wake in wakes if wake != stale_ms]
-        ahead = [wake - case.t_ms for wake in wakes if wake is not None and wake > case.t_ms]
+        never = self._never_old(site)
+        ahead = [wake - case.t_ms for wake in wakes if wake is not None and wake > case.t_ms and wake not in never]
         return at_ms + min([*ahead, max(at_ms, 15 * SECOND_MS)])
+
+    def _never_old(self, site: Site) -> frozenset[int]:
+        """When readings would get old (the engine's clock) of chargers that go on answering here, so that it never comes."""
+        answering = self.world.around if self.read is None else self.world.around | {self.world.address}
+        return frozenset(
+            charger.t_ms + round(site.configuration.device_of(address).max_age_s * 1000) + 1  # as in `timeline.wakes`
+            for address, charger in site.chargers.items()
+            if address in answering
+        )
 
     def _lived(self, site: Site, from_ms: int, after_ms: int) -> Site:
         """The state after the time between two moments has passed."""

@@ -1,13 +1,17 @@
 """What would change a decision about the sun: the surplus that is named really turns it, and what is not there is not spoken of."""
 
 import pytest
+from msgspec import structs
 
 from chargerd.daemon.why import why
+from chargerd.model.decision import Decision, Memory, View
+from chargerd.model.settings import Configuration
+from chargerd.policies import POLICIES
 from chargerd.protocol.table import METHODS
 from chargerd.sim.homes import METER
 from tests.daemon.hub import context
 from tests.protocol.conform import wrong_fields
-from tests.sunny import Home, with_point
+from tests.sunny import PLAIN, Home, with_point
 
 
 @pytest.fixture
@@ -82,3 +86,52 @@ def test_a_consumer_is_answered_too(home):
     reply = why(context(home), "rod")
     assert reply["text"] == "rod is charging since 13:00: on because somebody wants it so."
     assert "the plug does not answer" in lines(reply)["Would change if"]
+
+
+def aged(**max_age_s: float) -> Configuration:
+    """The home with other ages at which a reading of these devices is too old; 45 s is what a new device has."""
+    devices = {
+        name: structs.replace(device, max_age_s=max_age_s.get(name, 45)) for name, device in PLAIN.devices.items()
+    }
+    return structs.replace(PLAIN, devices=devices)
+
+
+def counted(monkeypatch, policy: str) -> list[int]:
+    """The moments at which a policy is asked from now on."""
+    moments, decide = [], POLICIES[policy]
+
+    def counting(view: View, memory: Memory) -> Decision:
+        moments.append(view.t_ms)
+        return decide(view, memory)
+
+    monkeypatch.setitem(POLICIES, policy, counting)
+    return moments
+
+
+@pytest.mark.parametrize("ages", [{}, {"cellar": 60.0}, {"box": 90.0}])
+def test_a_car_beside_it_does_not_make_a_waiting_rod_look_every_minute_of_a_week(tmp_path, monkeypatch, ages):
+    """Others go on answering in what is imagined, so no reading gets old there, and a week takes few steps."""
+    home = Home(tmp_path, aged(**ages))
+    home.until(1800)
+    home.sun_w = 900.0
+    home.until(3600)
+    assert home.run.site.loadpoints["garage"].session is not None
+    moments = counted(monkeypatch, "consumer")
+    told = lines(why(context(home), "rod"))
+    assert told["Would change if"].startswith("surplus rises above 2.9 kW")
+    assert "followed until" not in told["Would change if"]
+    assert 10 < len(moments) < 300
+    home.run.kill()
+
+
+def test_time_that_cannot_be_followed_to_its_end_is_said_to_be(home, monkeypatch):
+    """A policy that wants to look again every 7 s would be asked 100 000 times: it is not, and that is told."""
+    moments = counted(monkeypatch, "surplus")
+    decide = POLICIES["surplus"]
+    monkeypatch.setitem(
+        POLICIES, "surplus", lambda view, memory: structs.replace(decide(view, memory), wake_ms=view.t_ms + 7000)
+    )
+    would = lines(why(context(home), "garage", "charging"))["Would be charging"]
+    assert would.startswith("if surplus rises above")
+    assert would.endswith("(what time alone brings was followed until 13:35 only)")  # 300 steps of 7 s
+    assert len(moments) < 2000
