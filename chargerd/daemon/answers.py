@@ -23,6 +23,8 @@ from chargerd.protocol.framing import CallError
 
 HISTORY = frozenset({"GetLog", "GetSessions", "GetBatteries"})
 """Methods that read the log; the rest look at the state only, unless they are asked about a past moment."""
+LONG = frozenset({"GetWhy"})
+"""Methods that try many futures, so that nobody else should wait behind them."""
 
 
 def answer(method: str, parameters: dict[str, Any], context: Context) -> dict[str, Any]:

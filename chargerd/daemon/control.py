@@ -1,8 +1,9 @@
 """Control: serves the two sockets on one thread of its own, and checks who is asking.
 
 ``monitor`` (0666) answers questions, ``control`` (0660) takes changes as well. Questions are answered here, from the
-state as it is at that moment; changes go to the daemon's main loop and come back as a future. Nothing that a client
-does or leaves undone can hold the main loop up: it only ever hands something over and wakes this thread.
+state as it is at that moment, but for those that take long, which have threads of their own; changes go to the daemon's
+main loop and come back as a future. Nothing that a client does or leaves undone can hold the main loop up: it only ever
+hands something over and wakes this thread.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from typing import Any, Protocol
 
 from msgspec import Struct, structs
 
-from chargerd.daemon.answers import HISTORY, answer, finished
+from chargerd.daemon.answers import HISTORY, LONG, answer, finished
 from chargerd.daemon.connection import PATIENCE, Connection, Patience, Step, peer_of
 from chargerd.daemon.context import Context, LogReader, zone_of
 from chargerd.daemon.discovery import Search, Searcher
@@ -115,6 +116,7 @@ class ControlServer:
         self._stopping = False
         self._spare_fd = _spare()
         self._history = ThreadPoolExecutor(1, thread_name_prefix="chargerd-history")
+        self._thought = ThreadPoolExecutor(1, thread_name_prefix="chargerd-why")
         self._thread = threading.Thread(target=self._serve, name="chargerd-control", daemon=True)
 
     def start(self) -> None:
@@ -133,7 +135,8 @@ class ControlServer:
         self._wake()
         if self._thread.is_alive():
             self._thread.join()
-        self._history.shutdown(wait=True, cancel_futures=True)
+        for others in (self._history, self._thought):
+            others.shutdown(wait=True, cancel_futures=True)
         self._sockets.close()
         self._wake_in.close()
         self._wake_out.close()
@@ -324,6 +327,8 @@ class ControlServer:
             self._hand(client, self._hub.submit(ChangeRequest(name, parameters, client.user, client.uid)))
         elif name in HISTORY or parameters.get("at") is not None:
             self._hand(client, self._history.submit(self._look_back, name, parameters, context))
+        elif name in LONG:
+            self._hand(client, self._thought.submit(answer, name, parameters, context))
         else:
             client.reply(answer(name, parameters, context))
 

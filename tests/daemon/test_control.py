@@ -14,6 +14,7 @@ from msgspec import structs
 from chargerd.daemon.connection import Patience
 from chargerd.daemon.control import MAX_CLIENTS, ControlServer
 from chargerd.model.events import ChargerRead, ModeSet
+from chargerd.policies import POLICIES
 from chargerd.protocol.framing import CallError
 from tests.daemon.hub import Client, Household, descriptors, eventually, serving
 from tests.house import RAD, Day, configuration, loadpoint
@@ -126,6 +127,26 @@ def test_question_about_the_past_keeps_nobody_waiting(folder, hub, monkeypatch):
         read.set()
         assert historian.receive()["parameters"]["at"] == "2024-03-03T23:02:00Z"
         assert historian.error("GetStatus", {"at": "yesterday"}) == "BadValue"
+
+
+def test_a_long_why_keeps_no_stop_waiting(folder, hub, monkeypatch):
+    """What would change a decision is searched on a thread of its own: a stop that is asked meanwhile is done at once."""
+    thought, decide = threading.Event(), POLICIES["threshold"]
+
+    def slow(view, memory):
+        assert threading.current_thread().name.startswith("chargerd-why")
+        assert thought.wait(60)
+        return decide(view, memory)
+
+    hub.answer = lambda _request: CHANGED
+    with serving(folder, hub), Client(folder) as asker, Client(folder, "control") as other:
+        monkeypatch.setitem(POLICIES, "threshold", slow)
+        asker.send("GetWhy", {"name": "bike-1"})
+        assert other.ask("SetMode", {"name": "bike-1", "mode": "off"})["kind"] == "change"
+        assert other.ask("GetStatus")["kind"] == "status"
+        thought.set()
+        assert asker.receive()["parameters"]["kind"] == "why"
+    assert hub.reported == []
 
 
 def test_client_with_many_questions_lets_others_have_their_turn(folder, hub):
