@@ -63,9 +63,10 @@ def _until(until_ms: int | None, zone: tzinfo) -> str:
 
 
 def _mode(event: e.Event, fact: e.ModeSet, _site: Site, zone: tzinfo) -> Line:
-    return Line(
-        NOTICE, f"{fact.loadpoint}: {fact.mode}{_until(fact.until_ms, zone)}", {"by": fact.by, "seq": event.seq}
+    mode = (
+        "as configured again, the time is over" if fact.by == "until" else f"{fact.mode}{_until(fact.until_ms, zone)}"
     )
+    return Line(NOTICE, f"{fact.loadpoint}: {mode}", {"by": fact.by, "seq": event.seq})
 
 
 def _target(event: e.Event, fact: e.TargetSet, _site: Site, zone: tzinfo) -> Line:

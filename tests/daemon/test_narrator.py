@@ -139,3 +139,12 @@ def test_another_current_for_a_car_that_charges_is_a_detail_and_a_start_is_not()
 
     assert (said(enabled=True).priority, said(enabled=True).always) == (DETAIL, False)
     assert (said(enabled=False).priority, said(enabled=False).always) == (NOTICE, True)
+
+
+def test_a_mode_whose_time_is_over_is_as_configured_again():
+    """What ends is not "off": the mode that is configured is in force again, and the journal says it as the log does."""
+    over = narrator.line(Event(9, 0, 0, 1, "engine", e.ModeSet("garage", "off", "until")), Site(), UTC)
+    asked = narrator.line(Event(9, 0, 0, 1, "anna", e.ModeSet("garage", "off", "anna")), Site(), UTC)
+    assert over is not None
+    assert asked is not None
+    assert (over.text, asked.text) == ("garage: as configured again, the time is over", "garage: off")
