@@ -149,10 +149,9 @@ def _repair(asked: argparse.Namespace, path: Path) -> int:
 
 
 def _report_log(asked: argparse.Namespace, report: Report) -> int:
-    from chargerd.daemon.clock import Clock
     from chargerd.sim import verdict
 
-    return _report(asked, report, verdict.lines(report, Clock().now_ms(), _thin(), _zone_name(asked)))
+    return _report(asked, report, verdict.lines(report, _thin(), _zone_name(asked)))
 
 
 def _report(asked: argparse.Namespace, report: Report, lines: Sequence[str]) -> int:

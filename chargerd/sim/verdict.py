@@ -23,13 +23,13 @@ def number(count: int, thin: str = THIN) -> str:
     return f"{count:,}".replace(",", thin)
 
 
-def lines(report: Report, now_ms: int, thin: str = THIN, timezone: str | None = None) -> list[str]:
+def lines(report: Report, thin: str = THIN, timezone: str | None = None) -> list[str]:
     """The report for people. Times are those of the site, or of the zone of that name."""
     zone = windows.zone(timezone or report.timezone)
     made = _Lines(report, zone, thin)
     if not report.last_seq:
         return [*made.log(), *made.repair()]
-    return [*made.log(), *made.replay(), *made.explains(), *made.sessions(), *made.snapshot(now_ms), *made.repair()]
+    return [*made.log(), *made.replay(), *made.explains(), *made.sessions(), *made.snapshot(), *made.repair()]
 
 
 def bundle_lines(report: Report, thin: str = THIN, timezone: str | None = None) -> list[str]:
@@ -191,15 +191,16 @@ class _Lines:
             ]
         return [*found, "  Lost   nothing: the table is made from the events, which hold"]
 
-    def snapshot(self, now_ms: int) -> list[str]:
+    def snapshot(self) -> list[str]:
+        """Its age is told on the log's own clock: that of a demo or of a copied log is not this machine's."""
         report = self._report
-        age_ms = None if report.newest_snapshot_ms is None else now_ms - report.newest_snapshot_ms
-        if age_ms is None:
+        newest_ms, end_ms = report.newest_snapshot_ms, report.until_ms
+        if newest_ms is None:
             found = [_line("Snapshot", "none yet")]
-        elif age_ms < 0:
-            found = [_line("Snapshot", f"newest of {self._time(report.newest_snapshot_ms or 0)}")]
+        elif end_ms is None or end_ms < newest_ms:
+            found = [_line("Snapshot", f"newest of {self._time(newest_ms)}")]
         else:
-            found = [_line("Snapshot", f"newest {duration(age_ms / 1000)} old")]
+            found = [_line("Snapshot", f"newest {duration((end_ms - newest_ms) / 1000)} before the newest event")]
         found += [f"  after event {self._n(wrong.number)}: {wrong.text}" for wrong in report.snapshots_wrong[:SHOWN]]
         if report.snapshots_wrong:
             found.append("  Lost   nothing: a start without it takes longer")
