@@ -264,7 +264,9 @@ def _state(loadpoint: dict[str, Any], now_local: str) -> str:
 def _mode(loadpoint: dict[str, Any], now_local: str) -> str:
     by = f", set by {loadpoint['mode_by']}" if loadpoint["mode_by"] else ""
     until = loadpoint["mode_until_local"]
-    return f"{loadpoint['mode']}{by}{f', until {clock(until, now_local)}' if until else ', until changed'}"
+    leaves = by and loadpoint["loadpoint_kind"] == "evse"  # what was asked for is asked for the vehicle that is there
+    ends = clock(until, now_local) if until else "the vehicle leaves" if leaves else "changed"
+    return f"{loadpoint['mode']}{by}, until {ends}"
 
 
 def _energy(session: dict[str, Any] | None, now_local: str) -> str:

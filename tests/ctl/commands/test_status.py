@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from chargerd.ctl.commands.status import flow_parts, site_lines
-from tests.ctl.answers import BIKE_1, FLOWS, HOME, TOOLS, status
+import pytest
+
+from chargerd.ctl.commands.status import flow_parts, one, site_lines
+from tests.ctl.answers import BIKE_1, FLOWS, GARAGE, HOME, TOOLS, status
 from tests.ctl.conftest import Run
 from tests.ctl.stand_in import StandIn
 
@@ -77,3 +79,20 @@ def test_what_flows_stands_beside_the_name_of_the_site() -> None:
     assert flow_parts({**FLOWS, "cloudy": True, "grid_w": 0.4})[::3] == ["solar 4.9 kW, clouds", "0 W"]
     held = site_lines(status(HOME, flows=FLOWS, held_by="ben", recording=False), 200)
     assert held[0].endswith("exporting 1.2 kW   on hold by ben   NOT RECORDING")
+
+
+@pytest.mark.parametrize(
+    ("kind", "by", "until", "text"),
+    [
+        ("evse", "anna", None, "solar, set by anna, until the vehicle leaves"),
+        ("evse", "", None, "solar, until changed"),
+        ("consumer", "anna", None, "solar, set by anna, until changed"),
+        ("evse", "anna", "2026-05-12T06:30:00+02:00", "solar, set by anna, until tomorrow 06:30"),
+    ],
+)
+def test_how_long_a_mode_lasts_is_told_as_the_reply_to_its_setting_does(
+    kind: str, by: str, until: str | None, text: str
+) -> None:
+    """What was asked for at an EVSE ends with the vehicle; what is configured, and a consumer's mode, do not."""
+    row = {**GARAGE, "mode": "solar", "mode_by": by, "mode_until_local": until, "loadpoint_kind": kind}
+    assert f"Mode      : {text}" in one(row, "2026-05-11T14:12:03+02:00", 100).splitlines()
