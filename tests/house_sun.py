@@ -36,7 +36,7 @@ from chargerd.model.settings import (
 from chargerd.model.state import Evse, Loadpoint, Session, Site
 from chargerd.sim import sun
 from chargerd.sim.car import Box, Car
-from chargerd.sim.home import House, HouseBattery, Moment
+from chargerd.sim.home import VOLTAGE_V, House, HouseBattery, Moment
 from chargerd.sim.homes import HomeEvse, HomeMeters
 from chargerd.sim.run import Run, SimulatedClock
 from tests.house import MONDAY_MS
@@ -104,6 +104,7 @@ class SunDay:
         from_s: float = 8 * HOUR,
         midnight_ms: int = MONDAY_MS,
         lag_s: float = 2.0,
+        voltage_v: float = VOLTAGE_V,
         spoil: Callable[[str, Driver], Driver] = lambda _, driver: driver,
         **evses: object,
     ) -> None:
@@ -126,6 +127,7 @@ class SunDay:
             lambda at_s: base(at_s) + self._plugs_w(at_s),
             found,
             battery,
+            voltage_v=voltage_v,
             watch=lambda moment, passed_s: self.moments.append((moment, passed_s)),
         )
         self.meters = HomeMeters(self.house, self.now_s, lag_s=lag_s)

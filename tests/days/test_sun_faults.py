@@ -142,6 +142,10 @@ def test_off_slow_and_fast_are_obeyed_whatever_a_device_says(tmp_path, channel, 
     day.until(11 * HOUR + 18 * MIN)
     if (channel, kind) != ("box", "frozen"):
         assert day.house.box_w(0) == pytest.approx(1380, abs=60)
+    day.ask("garage", "fast")
+    day.until(11 * HOUR + 23 * MIN)
+    if (channel, kind) != ("box", "frozen"):
+        assert day.house.box_w(0) == pytest.approx(16 * 230, rel=0.03)
 
 
 def test_what_a_person_wants_needs_no_meter_at_all(tmp_path):

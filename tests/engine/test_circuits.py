@@ -86,8 +86,8 @@ def test_a_car_that_the_meter_has_not_seen_yet_makes_no_room(house_a, draws_a):
 
 
 def test_feed_in_is_no_room():
-    """20 A fed in: the fuse's own figure, and no more."""
-    assert room_a(site_of(-20, {"a": 0.0}), "a") == 35
+    """20 A fed in on the very phase on which the car was seen to draw: the fuse's own figure, and no more."""
+    assert room_a(site_of(-20, {"a": 6.0}), "a") == 35
 
 
 def test_a_charger_that_exaggerates_gets_no_more():
