@@ -45,6 +45,7 @@ def read_failed(draft: Draft, event: Event, fact: ReadFailed) -> None:
         error=fact.error,
         detail=fact.detail,
         failing_since_ms=since_ms,
+        failed_seq=event.seq,
     )
 
 

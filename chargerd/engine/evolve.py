@@ -155,7 +155,10 @@ def _evse_read(draft: Draft, event: Event, read: ChargerRead, address: str, old:
     first_phase = "L1" if name is None else draft.configuration.loadpoints[name].first_phase
     evse = evses.followed(before, read, old, new, draft.t_ms, first_phase)
     # An EVSE that pauses because something is wrong is not somebody at its button.
-    new = structs.replace(new, evse=evse, foreign=new.foreign and not evses.faulty(evse))
+    foreign = new.foreign and old is not None and not evses.faulty(evse)
+    if foreign and old is not None and new.enabled is not None and new.enabled is not old.enabled:
+        foreign = evses.by_hand(draft, address, old, evse, enabled=new.enabled)
+    new = structs.replace(new, evse=evse, foreign=foreign)
     power_w = evses.drawn_w(new)
     if power_w is not None:
         new = structs.replace(new, power_t_ms=draft.t_ms, known_w=power_w)

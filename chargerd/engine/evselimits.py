@@ -99,12 +99,10 @@ def _fault(case: Case) -> Reason | None:
 
 def _begins_elsewhere(case: Case) -> bool:
     """Whether the vehicle or a button has just begun a charge that will be adopted once current flows."""
-    charger, session = case.charger, case.session
+    charger = case.charger
     if charger is None or not charger.foreign or not charger.enabled or not case.settings.adopt or case.site.stopping:
         return False
-    if case.mode not in timeline.ADOPTS or case.t_ms - charger.enabled_t_ms > evses.SETTLE_S * 1000:
-        return False
-    return case.mode == "off" or timeline.plugged_long(case.site, session)
+    return case.mode in timeline.ADOPTS and case.t_ms - charger.enabled_t_ms <= evses.SETTLE_S * 1000
 
 
 def _stray(case: Case) -> Reason | None:

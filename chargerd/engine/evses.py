@@ -23,6 +23,8 @@ EXCESS_A = 1.0  # a vehicle may take so much more than it was told
 FOLLOWS_S = 5.0  # a vehicle takes so long to follow a changed pilot (IEC 61851-1)
 RECENT_S = 120.0  # what was drawn is remembered for so long, to be held against a meter that is read seldom
 AGAIN_MS = 3_600_000  # an EVSE that does not say whether a vehicle is there is tried again after so long
+PLUGGED_S = 120.0  # a charge that begins so soon after plugging in is the EVSE's own doing
+LATE_S = 30.0  # a command may be carried out so late, by a device that hung
 PHASE_TRIES = 2  # a change of phases that does not come about is asked for so often
 Phases = tuple[float | None, float | None, float | None]
 CONNECTED = frozenset("BCD")
@@ -70,7 +72,16 @@ def followed(
         lines=tuple(n for n, a in enumerate(currents) if a is not None and a > FLOWS_A) or old.lines,
         raises=Raises() if gone else raises.seen(old.raises, read.offered_a if after.enabled else None, t_ms),
         held=bool(read.held),
+        plugged_t_ms=_plugged_t_ms(old, read.pilot, t_ms),
     )
+
+
+def _plugged_t_ms(old: Evse, pilot: str | None, t_ms: int) -> int | None:
+    if pilot is None or pilot in FAULTY:
+        return old.plugged_t_ms
+    if pilot not in CONNECTED:
+        return None
+    return t_ms if old.plugged_t_ms is None else old.plugged_t_ms
 
 
 def _turned(of_charger: Phases, first_phase: str) -> Phases:
@@ -125,6 +136,35 @@ def live_phases(currents_a: tuple[float | None, ...], voltages_v: tuple[float | 
         return None
     pairs = zip(currents_a, voltages_v, strict=True)
     return sum(a is not None and a > FLOWS_A and (v is None or v > LIVE_V) for a, v in pairs)
+
+
+def by_hand(draft: Draft, address: str, before: Charger, after: Evse, *, enabled: bool) -> bool:
+    """Whether a change that we did not ask for is somebody's, at the button or in the vehicle, and not the EVSE's own.
+
+    An EVSE that was not read for a while may have been without power, and some come up charging; some begin by themselves when a
+    vehicle is plugged in. So a beginning is somebody's only where it was seen to happen, with the vehicle there for a while and
+    no command of ours under way. A pause is not, when nobody watched because the daemon was not there.
+    """
+    if before.seq < draft.run_seq:
+        return False
+    if not enabled:
+        return True
+    name = draft.by_charger.get(address)
+    if name is None:
+        return False
+    device, max_age_s = draft.devices[address.partition("/")[0]], draft.configuration.device_of(address).max_age_s
+    if max(device.failed_seq, device.back_seq) > before.seq or draft.t_ms - before.t_ms > max_age_s * 1000:
+        return False
+    told_t_ms = max(after.asked_t_ms, after.switched_t_ms or 0)
+    return draft.t_ms - told_t_ms > LATE_S * 1000 and _plugged_long(draft, name, after)
+
+
+def _plugged_long(draft: Draft, name: str, evse: Evse) -> bool:
+    """Whether a vehicle has been there for a while. An EVSE that never says so is taken to have one in its sessions only."""
+    since_t_ms, session = evse.plugged_t_ms, draft.loadpoints[name].session
+    if since_t_ms is None and session is not None:
+        since_t_ms = session.started_t_ms
+    return since_t_ms is not None and draft.t_ms - since_t_ms > PLUGGED_S * 1000
 
 
 def effective(charger: Charger) -> bool:

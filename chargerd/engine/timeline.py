@@ -5,17 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from chargerd.engine import balance, plans
-from chargerd.engine.evses import DRAWS_W, connected, supply_of
+from chargerd.engine.evses import DRAWS_W, SETTLE_S, connected, supply_of
 from chargerd.engine.settings import mode_of, schedule_of, settings_of
 from chargerd.model import windows
 from chargerd.model.events import Body, HoldCleared, LimitSet, ModeSet, PlanSet, ScheduleFired, TargetSet
 from chargerd.model.settings import LoadpointSettings
-from chargerd.model.state import Charger, Session, Site, Sun
+from chargerd.model.state import Charger, Site, Sun
 from chargerd.policies.surplus import given_up
 
 ADOPTS = ("off", "solar")  # modes in which a charge that the vehicle or its button begins is one that somebody wants
 AMPLE_W = 400.0  # more than the least, so that a charge is not led to and fro (S1)
-PLUGGED_S = 120  # a charge that begins so soon after plugging in is the EVSE's own doing
 LATE_MS = 4 * 3_600_000  # a recurring start missed by more than this (daemon down, clock wrong) is left out
 
 
@@ -105,15 +104,11 @@ def _pressed(site: Site, settings: LoadpointSettings, charger: Charger) -> Itera
     """A charge that the vehicle or its button has begun goes on slowly, and one that was paused there stays paused."""
     mode = mode_of(site, settings.name)
     if charger.enabled and charger.known_w > DRAWS_W and mode in ADOPTS and settings.adopt:
-        if mode == "off" or plugged_long(site, site.loadpoints[settings.name].session):
+        # What flows first much later is not what was begun then.
+        if site.t_ms - charger.enabled_t_ms <= SETTLE_S * 1000:
             yield ModeSet(settings.name, "slow", by="device")
     elif charger.enabled is False and mode != "off" and connected(charger.evse):
         yield ModeSet(settings.name, "off", by="device")
-
-
-def plugged_long(site: Site, session: Session | None) -> bool:
-    """Whether a vehicle has been there for a while. Some EVSEs begin by themselves when it is plugged in: not a person."""
-    return session is not None and site.t_ms - session.started_t_ms > PLUGGED_S * 1000
 
 
 def led(site: Site, suns: Mapping[str, Sun], t_ms: int, wall_ms: int) -> Iterator[ModeSet]:

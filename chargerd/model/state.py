@@ -65,6 +65,7 @@ class Evse(Struct, frozen=True, gc=False):
     lines: tuple[int, ...] = ()
     raises: Raises = Raises()
     held: bool = False  # told to charge, and it keeps the vehicle from it for a reason of its own
+    plugged_t_ms: int | None = None  # since when a vehicle has been there; a fault or silence ends nothing
 
 
 class Sun(Struct, frozen=True, gc=False):
@@ -383,6 +384,7 @@ class Device(Struct, frozen=True, gc=False):
     lease_max_s: int | None = None
     proofs: dict[str, Proof] = {}
     testing: str | None = None
+    failed_seq: int = 0  # seq of the last ReadFailed
 
     def proof(self, channel: str) -> Proof | None:
         """What was seen of a socket's timer under the firmware that it has now."""

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import structs
 
-from chargerd.engine import evses
+from chargerd.engine import evses, timeline
 from chargerd.engine.describe import loadpoint_state, problems
 from chargerd.engine.limits import fresh
 from chargerd.engine.step import case_of, close, lease_due, lease_of
@@ -292,6 +292,30 @@ def test_a_loadpoint_that_becomes_another_thing_begins_afresh():
     assert site.ended[-1].outcome == "removed-from-configuration"
     closed = close(site, Event(site.seq + 1, site.at_ms, site.mono_ms, site.boot, "daemon", Tick()))
     assert closed.site.loadpoints["garage"].decided is not None
+
+
+@pytest.mark.parametrize(
+    ("mode", "flows_at_s", "modes"), [("solar", 240, ["slow"]), ("solar", 270, []), ("off", 240, ["slow"])]
+)
+def test_current_that_first_flows_long_after_a_press_is_not_that_press(mode, flows_at_s, modes):
+    """Pressed on a full car: what it takes an hour later, while nobody had to be told anything, is not somebody's wish."""
+    site = believed(home(evse(mode=mode)), ("garage-box", evse_read(0)))
+    for at_s in range(10, flows_at_s, 10):
+        site = then(site, at_s, ("garage-box", evse_read(0, enabled=at_s >= 200)))
+    assert list(timeline.due(site, site.wall_ms)) == []
+    site = then(site, flows_at_s, ("garage-box", evse_read(6)))
+    assert [body.mode for body in timeline.due(site, site.wall_ms) if isinstance(body, ModeSet)] == modes
+
+
+@pytest.mark.parametrize(("pilot", "there_s"), [("F", 0), (None, 0), ("A", 200)])
+def test_a_fault_or_silence_is_no_unplugging_when_it_is_counted_how_long_a_vehicle_is_there(pilot, there_s):
+    """Only a vehicle that was seen to leave has come anew."""
+    site = believed(home(evse()), ("garage-box", evse_read(0)))
+    site = then(site, 100, ("garage-box", evse_read(0, pilot=pilot)))
+    site = then(site, 200, ("garage-box", evse_read(0)))
+    evse_seen = site.chargers["garage-box"].evse
+    assert evse_seen is not None
+    assert evse_seen.plugged_t_ms == clock(there_s)
 
 
 def test_a_box_without_a_meter_is_read_all_the_same():
