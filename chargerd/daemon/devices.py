@@ -133,10 +133,12 @@ class Devices:
             for name, settings in configuration.devices.items()
         }
         gone = [name for name in self._workers if name not in wanted]
+        hanging: dict[str, Worker] = {}
         for name in [n for n, made_of in self._made_of.items() if wanted.get(n) != made_of]:
             worker = self._workers.pop(name)
             worker.stop()
-            worker.join(HANG_S)  # two workers must not talk to one device, unless the old one hangs in it
+            if not worker.join(HANG_S):  # two workers must not talk to one device, unless the old one hangs in it
+                hanging[name] = worker
             del self._made_of[name]
             self._near -= {name}  # one made anew begins at the slow pace and has to be told
         for name, (settings, config, channels) in wanted.items():
@@ -145,6 +147,8 @@ class Devices:
                 driver = make_driver(name, sure, channels, self._credentials, self._clock)
                 self._workers[name] = Worker(Desk(settings, driver), self._clock, self._post)
                 self._made_of[name] = wanted[name]
+                if name in hanging:
+                    hanging[name].replaced_by(self._workers[name])
                 self._workers[name].start()
         return gone
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import queue
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from typing import Any
 
@@ -18,7 +18,7 @@ from msgspec import Struct, structs
 from chargerd.daemon.clock import Clock
 from chargerd.daemon.leasetest import LEASE_S, Wait, prove
 from chargerd.drivers.base import AccessDenied, Driver, DriverError, Reading, UnexpectedAnswer, Unreachable
-from chargerd.model.commands import Command, SetEnabled
+from chargerd.model.commands import Command, SetEnabled, enables
 from chargerd.model.events import (
     Body,
     ChargerRead,
@@ -37,6 +37,7 @@ LOST_MS = 60_000  # a device that misses one or two readings is not yet worth a 
 BACK_OFF = 8.0  # at most this many times the slow reading pace between two attempts
 DENIED_MS = 3_600_000  # a device that refuses our login is asked again only this often: some lock accounts
 DETAIL_CHARS = 200
+REPLACED = "it did not answer when its settings were changed, so what waited for it was dropped"
 
 Post = Callable[[str, Sequence[Body]], None]
 """How a worker hands facts to the main loop: the device's name and the facts, which belong into one batch."""
@@ -177,6 +178,10 @@ class Test(Struct, frozen=True):
     address: str
 
 
+Message = tuple[int, Command] | bool | str | Test | Future[dict[str, Any]]
+"""What a worker can be asked: an order with its number, a pace, "read" or "stop", a test, a recording."""
+
+
 class Worker:
     """A device's own thread. ``order`` and ``pace`` may be called from the main loop at any time."""
 
@@ -184,10 +189,9 @@ class Worker:
         self._desk = desk
         self._clock = clock
         self._post = post
-        self._inbox: queue.SimpleQueue[tuple[int, Command] | bool | str | Test | Future[dict[str, Any]]] = (
-            queue.SimpleQueue()
-        )
+        self._inbox: queue.SimpleQueue[Message] = queue.SimpleQueue()
         self._ending = threading.Event()
+        self._replaced = threading.Event()
         self._thread = threading.Thread(target=self._run, name=f"device-{desk.name}", daemon=True)
 
     def start(self) -> None:
@@ -224,6 +228,37 @@ class Worker:
         self._thread.join(timeout_s)
         return not self._thread.is_alive()
 
+    def replaced_by(self, other: Worker) -> None:
+        """Another worker has the device now, while this one hangs in it: nothing of this one may come after what that one does.
+
+        What waits here and only cuts off goes to the other one, as does what somebody waits for. What would switch on has failed:
+        whether it is still wanted is decided anew. ``other`` is not started yet.
+        """
+        self._replaced.set()
+        for message in self._drained():
+            if isinstance(message, Test | Future):
+                other._inbox.put(message)
+            elif isinstance(message, tuple) and enables(message[1]) is False:
+                other.order(*message)
+            elif isinstance(message, tuple):
+                self._post(self._desk.name, [CommandFailed(message[0], "unreachable", REPLACED, 0)])
+        self._inbox.put("stop")
+
+    def _drained(self) -> Iterator[Message]:
+        while True:
+            try:
+                yield self._inbox.get_nowait()
+            except queue.Empty:
+                return
+
+    def _tell(self, facts: Sequence[Body]) -> None:
+        """What came of an attempt; once replaced only what became of an order: what was read is old, or of another device."""
+        told = [fact for fact in facts if isinstance(fact, CommandDone | CommandFailed | LeaseTested)]
+        if not self._replaced.is_set():
+            self._post(self._desk.name, facts)
+        elif told:
+            self._post(self._desk.name, told)
+
     def _wait(self, wait_ms: int) -> bool:
         return not self._ending.wait(self._clock.real_delay_s(wait_ms))
 
@@ -233,18 +268,18 @@ class Worker:
             try:
                 message = self._inbox.get(timeout=self._clock.real_delay_s(self._desk.due_ms - mono_ms()))
             except queue.Empty:
-                self._post(self._desk.name, self._desk.read(mono_ms))
+                self._tell(self._desk.read(mono_ms))
                 continue
             if message == "stop":  # orders that came before it have been carried out
                 break
             if isinstance(message, bool):
                 self._desk.pace(message, mono_ms())
             elif isinstance(message, Test):
-                self._post(self._desk.name, self._desk.test(message.address, mono_ms, self._wait))
+                self._tell(self._desk.test(message.address, mono_ms, self._wait))
             elif isinstance(message, Future):
                 self._desk.record(message)
             elif isinstance(message, tuple):
-                self._post(self._desk.name, self._desk.apply(*message, mono_ms))
+                self._tell(self._desk.apply(*message, mono_ms))
             elif message == "read":
-                self._post(self._desk.name, self._desk.read(mono_ms))
+                self._tell(self._desk.read(mono_ms))
         self._desk.close()

@@ -22,7 +22,7 @@ from chargerd.daemon.secrets import Credentials
 from chargerd.drivers import kasa, simulated
 from chargerd.drivers.base import AccessDenied
 from chargerd.model.commands import SetEnabled
-from chargerd.model.events import Body, ChargerRead, CommandDone, DeviceAdded, DeviceLost, ReadFailed
+from chargerd.model.events import Body, ChargerRead, CommandDone, CommandFailed, DeviceAdded, DeviceLost, ReadFailed
 from chargerd.model.settings import Configuration, DeviceSettings, MeterSettings, StorageSettings
 from chargerd.model.state import Device, Site
 from tests.house import MONDAY_MS, loadpoint
@@ -230,6 +230,38 @@ def test_an_ending_names_the_workers_that_hang(tmp_path, monkeypatch):
         assert stage.devices.stop() == ["lamp"]
         client.close()
     until(lambda: not workers())
+
+
+def test_an_order_that_waits_for_a_device_that_hangs_does_not_come_after_a_reload(stage, monkeypatch):
+    """Told to switch on while it hung; its settings are changed and it is told to switch off. It stays off."""
+    monkeypatch.setattr("chargerd.daemon.devices.HANG_S", 0.1)
+    hangs, begun, done = threading.Event(), threading.Event(), []
+    read, apply = simulated.Driver.read, simulated.Driver.apply
+
+    def hanging(driver):
+        begun.set()
+        assert hangs.wait(10)
+        return read(driver)
+
+    def applying(driver, command):
+        done.append(command.enabled)
+        apply(driver, command)
+
+    monkeypatch.setattr(simulated.Driver, "apply", applying)
+    with monkeypatch.context() as old:
+        old.setattr(simulated.Driver, "read", hanging)
+        stage.configure(shed=plug())
+        assert begun.wait(5)
+    first = workers()["shed"]
+    stage.devices.order(1, SetEnabled("shed/bike", True, 900))
+    stage.configure(shed=plug(poll_s=600))
+    assert stage.heard("shed", CommandFailed).issued == 1
+    stage.devices.order(2, SetEnabled("shed/bike", False))
+    assert stage.heard("shed", CommandDone).issued == 2
+    hangs.set()
+    first.join(5)
+    assert not first.is_alive()
+    assert done == [False]
 
 
 def test_a_device_that_is_made_anew_is_read_as_fast_as_the_old_one(stage):

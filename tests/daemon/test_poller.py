@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import queue
 import threading
+from concurrent.futures import Future
+from typing import Any
 
 from chargerd.daemon.clock import Clock, real_s
 from chargerd.daemon.poller import Desk, Worker, as_driver_error, without_nonsense
 from chargerd.drivers.base import AccessDenied, UnexpectedAnswer, Unreachable
 from chargerd.model.commands import SetEnabled
 from chargerd.model.events import (
+    Body,
     ChargerRead,
     CommandDone,
     CommandFailed,
@@ -183,6 +187,69 @@ def test_worker_carries_out_orders_between_readings():
     assert done.wait(5)
     assert plug.on
     worker.stop()
+    assert worker.join(5)
+
+
+def test_what_waits_at_a_worker_that_was_replaced_while_it_hung_is_not_carried_out_later():
+    """A reload: what switches on is dropped and said to be, what cuts off is done by the new one, what it read is not told."""
+    said: queue.SimpleQueue[tuple[str, list[Body]]] = queue.SimpleQueue()
+    old, new = Plug(), Plug()
+    old.hangs, new.on = threading.Event(), True
+    done: list[tuple[str, object]] = []
+    for which, plug in (("old", old), ("new", new)):
+        plug.apply = lambda command, which=which: done.append((which, command))  # type: ignore[method-assign]
+    workers = [
+        Worker(Desk(SETTINGS, plug), Clock(), lambda _, facts, which=which: said.put((which, list(facts))))
+        for which, plug in (("old", old), ("new", new))
+    ]
+    workers[0].start()
+    on, off = SetEnabled("plug/a", True, 900), SetEnabled("plug/b", False)
+    recording: Future[dict[str, Any]] = Future()
+    for issued, command in ((1, on), (2, off)):
+        workers[0].order(issued, command)
+    workers[0].record(recording)
+    workers[0].stop()
+    assert not workers[0].join(0.1)
+    workers[0].replaced_by(workers[1])
+    which, (failed,) = said.get(timeout=5)
+    assert isinstance(failed, CommandFailed)
+    assert (which, failed.issued, failed.error) == ("old", 1, "unreachable")
+    workers[1].start()
+    while not any(isinstance(fact, CommandDone) and fact.issued == 2 for fact in said.get(timeout=5)[1]):
+        pass
+    old.hangs.set()
+    for worker in workers:
+        worker.stop()
+        assert worker.join(5)
+    assert done == [("new", off)]
+    assert recording.done()
+    assert old.closed
+    left = []
+    while not said.empty():
+        left.append(said.get())
+    assert [facts for which, facts in left if which == "old"] == []
+
+
+def test_what_a_replaced_worker_was_in_the_middle_of_is_told():
+    """Its outcome only: the daemon waits for it, but the reading behind it is of before."""
+    said: queue.SimpleQueue[list[Body]] = queue.SimpleQueue()
+    plug, begun = Plug(), threading.Event()
+    plug.hangs = threading.Event()
+    apply = plug.apply
+
+    def late(command):
+        begun.set()
+        apply(command)
+
+    plug.apply = late  # type: ignore[method-assign]
+    worker = Worker(Desk(SETTINGS, plug), Clock(), lambda _, facts: said.put(list(facts)))
+    worker.order(5, SetEnabled("plug", True, 900))
+    worker.start()
+    assert begun.wait(5)
+    worker.stop()
+    worker.replaced_by(Worker(Desk(SETTINGS, Plug()), Clock(), lambda *_: None))
+    plug.hangs.set()
+    assert kinds(said.get(timeout=5)) == ["CommandDone"]
     assert worker.join(5)
 
 
