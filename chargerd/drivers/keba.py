@@ -8,7 +8,8 @@ Each value is read on its own, two registers at a time, high word first. Whether
 while a vehicle waits or charges; "not ready" may mean disabled, no vehicle or no card, so then what was told last counts. So it
 does while the station says "interrupted", which it is after a pause of ours, but also when it is too hot or "in suspended mode"
 (guide, register 1000), as after its fail-safe or by another program. No state says that a person has paused it, so none is
-called a pause: it was told to charge, and holds.
+called a pause: it was told to charge, and holds. What was told before this driver began is not known, so whether one that is
+interrupted then is paused is not known either.
 
 A pause is a current of 0, which keeps the session that a person has opened with a card; disabling the station ends it. The
 guide's older version knows no 0, so a box that refuses it, or is charging still when it is told again, is disabled.
@@ -198,7 +199,9 @@ class Driver:
     def _enabled(self, state: int, connected: bool) -> bool | None:
         if state in (READY, CHARGING):
             return True
-        return self._told if self._told is not None or not connected else False
+        if self._told is not None or not connected or state == INTERRUPTED:
+            return self._told
+        return False
 
     def _words(self, state: int) -> str:
         if state >= len(WORDS):

@@ -152,6 +152,8 @@ def by_hand(draft: Draft, address: str, before: Charger, after: Evse, *, enabled
     name = draft.by_charger.get(address)
     if name is None:
         return False
+    if before.enabled is None:
+        return False
     device, max_age_s = draft.devices[address.partition("/")[0]], draft.configuration.device_of(address).max_age_s
     if max(device.failed_seq, device.back_seq) > before.seq or draft.t_ms - before.t_ms > max_age_s * 1000:
         return False

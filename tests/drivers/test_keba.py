@@ -198,6 +198,21 @@ def test_a_station_that_interrupts_by_itself_was_not_paused_by_anybody(garage):
     ]
 
 
+def test_nobody_knows_why_a_station_is_interrupted_before_it_was_told_anything(garage):
+    """After an upgrade in the middle of its being too hot: neither paused nor enabled, until it is told."""
+    box = garage.keba()
+    first = connect(garage, box)
+    first.apply(SetCurrent("garage", 8.0))
+    box.hot = True
+    first.close()
+    driver = connect(garage, box)
+    reading = only(driver.read())
+    assert (reading.enabled, reading.held, reading.pilot, reading.status) == (None, False, "B", "interrupted")
+    driver.apply(SetCurrent("garage", 8.0))
+    reading = only(driver.read())
+    assert (reading.enabled, reading.held) == (True, True)
+
+
 def test_a_station_that_waits_for_its_card_holds(garage):
     """A vehicle is there and may charge; once the card is shown it does. Without a vehicle nothing is held."""
     evse = garage.evse(Car())

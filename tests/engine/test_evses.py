@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import structs
 
-from chargerd.engine import evses, timeline
+from chargerd.engine import VERSION, evses, timeline
 from chargerd.engine.describe import loadpoint_state, problems
 from chargerd.engine.limits import fresh
 from chargerd.engine.step import case_of, close, lease_due, lease_of
@@ -18,6 +18,7 @@ from chargerd.model.events import (
     CommandFailed,
     CommandIssued,
     ConfigLoaded,
+    DaemonStarted,
     Decided,
     Event,
     ModeSet,
@@ -305,6 +306,28 @@ def test_current_that_first_flows_long_after_a_press_is_not_that_press(mode, flo
     assert list(timeline.due(site, site.wall_ms)) == []
     site = then(site, flows_at_s, ("garage-box", evse_read(6)))
     assert [body.mode for body in timeline.due(site, site.wall_ms) if isinstance(body, ModeSet)] == modes
+
+
+@pytest.mark.parametrize(("restarted", "modes"), [(True, []), (False, ["off"])])
+def test_a_pause_that_is_first_seen_after_a_restart_is_nobodys(restarted, modes):
+    """A KEBA that was too hot across an upgrade; its charge goes on when it has cooled down. One that is seen is kept."""
+    conf = home(evse(mode="fast"))
+    site = believed(conf, ("garage-box", evse_read(6)))
+    command = CommandIssued("garage", SetCurrent("garage-box", 16.0), Reason("charging-fast"))
+    site = then(site, 100, ("engine", command))
+    site = then(site, 100, ("garage-box", CommandDone(site.seq)), ("garage-box", evse_read(16)))
+    if restarted:
+        site = then(site, 170, ("daemon", DaemonStarted("1", VERSION, "boot")), ("daemon", ConfigLoaded(conf)))
+    site = then(site, 175, ("garage-box", evse_read(0, enabled=False, offered_a=16.0, status="interrupted")))
+    assert [body.mode for body in timeline.due(site, site.wall_ms) if isinstance(body, ModeSet)] == modes
+
+
+def test_what_was_not_known_to_be_paused_was_not_begun_by_anybody():
+    """A new daemon finds a station interrupted, and it goes on by itself once it has cooled down."""
+    site = believed(home(evse(mode="off")), ("garage-box", evse_read(0)))
+    for at_s, enabled in ((150, None), (200, True)):
+        site = then(site, at_s, ("garage-box", structs.replace(evse_read(10), enabled=enabled)))
+    assert list(timeline.due(site, site.wall_ms)) == []
 
 
 @pytest.mark.parametrize(("pilot", "there_s"), [("F", 0), (None, 0), ("A", 200)])
