@@ -14,7 +14,7 @@ from msgspec import structs
 from chargerd.engine import balance, devices, evses, meters, people, raises, sun
 from chargerd.engine.draft import Draft
 from chargerd.engine.people import reaimed
-from chargerd.engine.sessions import ended, measured, supplied, taken
+from chargerd.engine.sessions import ended, measured, stopped, supplied, taken
 from chargerd.engine.settings import value_of
 from chargerd.model import windows
 from chargerd.model.commands import SetCurrent, SetEnabled, SetPhases
@@ -59,7 +59,7 @@ from chargerd.model.events import (
     Tick,
 )
 from chargerd.model.reasons import word
-from chargerd.model.settings import DAY_MS, address_of
+from chargerd.model.settings import DAY_MS, LoadpointSettings, address_of
 from chargerd.model.state import Charger, Device, Loadpoint, Pending, Site, Unsent, Witness
 
 RETRY_S = (10, 30, 90)  # waits between attempts of a command without effect; the last one repeats
@@ -364,14 +364,32 @@ def _config_loaded(draft: Draft, event: Event, fact: ConfigLoaded) -> None:
         if before is not None and before.kind != settings.kind and name in draft.loadpoints:
             reason = Reason("removed-from-configuration")  # it is another thing now, and nothing of the old one holds
             ended(draft, draft.loadpoints.pop(name), event.at_ms, "removed-from-configuration", reason)
-        loadpoint = draft.loadpoints.get(name, Loadpoint())
-        if settings.kind == "consumer" and loadpoint.taken_wh is None:
-            loadpoint = structs.replace(loadpoint, taken_wh=0.0)
-        overrides = {k: o for k, o in loadpoint.overrides.items() if o.configured == value_of(settings, k)}
-        draft.loadpoints[name] = reaimed(draft, name, structs.replace(loadpoint, overrides=overrides))
+        draft.loadpoints[name] = reaimed(draft, name, _carried(draft, event, before, settings))
     known = {e.entry: e for e in old.schedule}
     fresh = [e.entry for e in new.schedule if known.get(e.entry) != e]
     draft.fired = {**draft.fired, **dict.fromkeys(fresh, event.at_ms + draft.skew_ms)}
+
+
+def _carried(draft: Draft, event: Event, before: LoadpointSettings | None, settings: LoadpointSettings) -> Loadpoint:
+    """What of a loadpoint goes on under another configuration.
+
+    What was set at run time ends where the file now says something else about that very key. Another charger has another
+    vehicle, or none: neither the session nor the mode was meant for that, be it the "off" for the charger that it leaves.
+    """
+    loadpoint = draft.loadpoints.get(settings.name, Loadpoint())
+    if settings.kind == "consumer" and loadpoint.taken_wh is None:
+        loadpoint = structs.replace(loadpoint, taken_wh=0.0)
+    if before is not None and before.charger != settings.charger:
+        loadpoint = ended(draft, loadpoint, event.at_ms, "stopped", stopped("configuration", event.seq))
+        loadpoint = structs.replace(loadpoint, sated=False)
+    if before is not None and (before.charger, before.mode) != (settings.charger, settings.mode):
+        loadpoint = structs.replace(loadpoint, mode=None, mode_by="", mode_until_ms=None)
+    if before is not None and before.target != settings.target:
+        loadpoint = structs.replace(
+            loadpoint, target=None, target_by="", target_once=False, target_until_ms=None, standing_target=None
+        )
+    overrides = {k: o for k, o in loadpoint.overrides.items() if o.configured == value_of(settings, k)}
+    return structs.replace(loadpoint, overrides=overrides)
 
 
 def _clock_stepped(draft: Draft, event: Event, fact: ClockStepped) -> None:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import structs
 
 from chargerd.engine.evolve import clock_at, fold
+from chargerd.engine.settings import mode_of
 from chargerd.model.commands import SetEnabled
 from chargerd.model.events import (
     ChargerRead,
@@ -28,6 +30,7 @@ from chargerd.model.events import (
 )
 from chargerd.model.state import Site
 from tests.house import configuration, loadpoint
+from tests.house_sun import BOX, believed, evse, evse_read, home, then
 
 CONF = configuration(loadpoint("bike"))
 
@@ -152,6 +155,41 @@ def test_reload_with_another_value_ends_the_override_of_that_key_only():
     )
     site = fold(site, events(ConfigLoaded(changed), first=9))
     assert set(site.loadpoints["bike"].overrides) == {"margin_w"}
+
+
+def test_reload_with_another_mode_ends_the_mode_that_somebody_set():
+    """The file says something new about the mode; a reload that says the same of it leaves it."""
+    asked = then(believed(home(evse(mode="solar"))), 10, ("anna", ModeSet("garage", "fast", "anna", until_ms=2**50)))
+    same = then(asked, 20, ("daemon", ConfigLoaded(home(evse(mode="solar", min_current_a=8.0)))))
+    assert (mode_of(same, "garage"), same.loadpoints["garage"].mode_by) == ("fast", "anna")
+    new = then(asked, 20, ("daemon", ConfigLoaded(home(evse(mode="off")))))
+    assert mode_of(new, "garage") == "off"
+    assert new.loadpoints["garage"].mode_until_ms is None
+
+
+def test_reload_with_another_target_ends_the_target_that_somebody_set():
+    """As with any other key; a running charge is aimed anew."""
+    charging = (TargetSet("bike", "full", "anna"), ModeSet("bike", "fast", "anna"))
+    site = fold(Site(), events(*START, *charging))
+    same = fold(site, events(ConfigLoaded(CONF), first=9))
+    assert same.loadpoints["bike"].session.target == "full"
+    changed = configuration(structs.replace(CONF.loadpoints["bike"], target="storage"))
+    new = fold(site, events(ConfigLoaded(changed), first=9)).loadpoints["bike"]
+    assert (new.target, new.target_by, new.session.target) == (None, "", "storage")
+
+
+@pytest.mark.parametrize("charger", ["other-box", "garage-box"])
+def test_loadpoint_that_gets_another_charger_begins_anew_there(charger):
+    """The car at the old one is not there; "off", which was told to the old one as it was left, is not meant for the new."""
+    site = believed(home(evse()), ("garage-box", evse_read(6)))
+    site = then(site, 10, ("daemon", ModeSet("garage", "off", "configuration")))
+    number = site.loadpoints["garage"].session.number
+    site = then(site, 11, ("daemon", ConfigLoaded(home(evse(charger=charger)))))
+    site = then(site, 12, (charger, BOX), (charger, evse_read(0)))
+    kept = charger == "garage-box"
+    assert mode_of(site, "garage") == ("off" if kept else "solar")
+    assert (site.loadpoints["garage"].session.number == number) is kept
+    assert [session.outcome for session in site.ended] == ([] if kept else ["stopped"])
 
 
 def test_loadpoint_that_is_no_longer_configured_ends_its_session():
