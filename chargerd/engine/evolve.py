@@ -6,7 +6,7 @@ From outside it is a pure function: the state given is never changed, and a fold
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from msgspec import structs
@@ -59,9 +59,10 @@ from chargerd.model.events import (
     Tick,
 )
 from chargerd.model.reasons import word
-from chargerd.model.settings import DAY_MS, LoadpointSettings, address_of
+from chargerd.model.settings import DAY_MS, Configuration, LoadpointSettings, address_of
 from chargerd.model.state import Charger, Device, Loadpoint, Pending, Site, Unsent, Witness
 
+LONGEST_DAY_MS = 25 * 3_600_000  # the one on which summer time ends
 RETRY_S = (10, 30, 90)  # waits between attempts of a command without effect; the last one repeats
 
 
@@ -107,8 +108,8 @@ def _charger_read(draft: Draft, event: Event, read: ChargerRead) -> None:
     if old is None:
         charger = Charger(
             seq, event.at_ms, t_ms, enabled, power_w, read.voltage_v, read.current_a, read.energy_wh,
-            read.lease_s, read.timer, t_ms, foreign=enabled is True, power_t_ms=t_ms, known_w=power_w or 0.0,
-            measured_at_ms=read.measured_at_ms,
+            read.lease_s, read.timer, t_ms, foreign=enabled is True and _starts_charge(draft, address), power_t_ms=t_ms,
+            known_w=power_w or 0.0, measured_at_ms=read.measured_at_ms,
         )  # fmt: skip
         draft.chargers[address] = charger
         if read.pilot is not None or read.offered_a is not None:
@@ -147,6 +148,12 @@ def _charger_read(draft: Draft, event: Event, read: ChargerRead) -> None:
         elif loadpoint.taken_wh is not None:
             taken_wh = loadpoint.taken_wh + taken(old, charger)
             draft.loadpoints[name] = structs.replace(loadpoint, taken_wh=taken_wh)
+
+
+def _starts_charge(draft: Draft, address: str) -> bool:
+    """Whether a charger that is on when it is first seen has a battery on it, which is charged then. Else nobody has pressed."""
+    name = draft.by_charger.get(address)
+    return name is None or draft.configuration.loadpoints[name].kind == "battery"
 
 
 def _evse_read(draft: Draft, event: Event, read: ChargerRead, address: str, old: Charger | None, new: Charger) -> None:
@@ -324,7 +331,9 @@ def _nothing(draft: Draft, event: Event, fact: object) -> None:
 
 
 def _tick(draft: Draft, event: Event, fact: Tick) -> None:
-    if draft.at_ms + draft.skew_ms >= draft.midnight_ms:
+    wall_ms = draft.at_ms + draft.skew_ms
+    # A midnight that is far ahead was reckoned while the clock was wrong.
+    if not draft.midnight_ms - LONGEST_DAY_MS <= wall_ms < draft.midnight_ms:
         _day_begins(draft)
     if draft.sunny:
         draft.sky, suns = sun.advanced(draft, draft.t_ms)
@@ -355,6 +364,7 @@ def _config_loaded(draft: Draft, event: Event, fact: ConfigLoaded) -> None:
     if new.meters != old.meters:  # what moved the wrong way may have been turned
         draft.meters = {a: structs.replace(meter, witness=Witness()) for a, meter in draft.meters.items()}
     draft.configuration, draft.config_seq, draft.config_at_ms = new, event.seq, event.at_ms
+    led = draft.by_charger
     draft.by_charger = {settings.charger: name for name, settings in new.loadpoints.items()}
     draft.sunny = balance.order(new)
     draft.devices = {name: draft.devices.get(name, Device()) for name in new.devices}
@@ -365,6 +375,7 @@ def _config_loaded(draft: Draft, event: Event, fact: ConfigLoaded) -> None:
             reason = Reason("removed-from-configuration")  # it is another thing now, and nothing of the old one holds
             ended(draft, draft.loadpoints.pop(name), event.at_ms, "removed-from-configuration", reason)
         draft.loadpoints[name] = reaimed(draft, name, _carried(draft, event, before, settings))
+    _rewired(draft, old, led)
     known = {e.entry: e for e in old.schedule}
     fresh = [e.entry for e in new.schedule if known.get(e.entry) != e]
     draft.fired = {**draft.fired, **dict.fromkeys(fresh, event.at_ms + draft.skew_ms)}
@@ -390,6 +401,24 @@ def _carried(draft: Draft, event: Event, before: LoadpointSettings | None, setti
         )
     overrides = {k: o for k, o in loadpoint.overrides.items() if o.configured == value_of(settings, k)}
     return structs.replace(loadpoint, overrides=overrides)
+
+
+def _rewired(draft: Draft, old: Configuration, led: Mapping[str, str]) -> None:
+    """Forget of each charger what followed from the loadpoint that led it: on which phases of the house it draws, who pressed."""
+    for address, charger in draft.chargers.items():
+        names = ((old, led.get(address, "")), (draft.configuration, draft.by_charger.get(address, "")))
+        was, now = (configuration.loadpoints.get(name) for configuration, name in names)
+        if was == now or (was and now and _place(was) == _place(now)):
+            continue
+        evse = charger.evse
+        if evse is not None:
+            evse = structs.replace(evse, lines=(), recent=(), currents_a=(None, None, None))
+        foreign = charger.foreign and _starts_charge(draft, address)
+        draft.chargers[address] = structs.replace(charger, evse=evse, foreign=foreign)
+
+
+def _place(settings: LoadpointSettings) -> tuple[str, str, str]:
+    return settings.name, settings.kind, settings.first_phase
 
 
 def _clock_stepped(draft: Draft, event: Event, fact: ClockStepped) -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -12,6 +15,7 @@ from chargerd.engine.settings import mode_of
 from chargerd.model.commands import SetEnabled
 from chargerd.model.events import (
     ChargerRead,
+    ClockStepped,
     CommandDone,
     CommandIssued,
     ConfigLoaded,
@@ -30,7 +34,7 @@ from chargerd.model.events import (
 )
 from chargerd.model.state import Site
 from tests.house import configuration, loadpoint
-from tests.house_sun import BOX, believed, evse, evse_read, home, then
+from tests.house_sun import BOX, believed, consumer, evse, evse_read, home, then
 
 CONF = configuration(loadpoint("bike"))
 
@@ -208,6 +212,65 @@ def test_schedule_added_and_removed_at_run_time():
     site = fold(site, events(ScheduleRemoved("weekly", "anna"), ScheduleRemoved("from-file", "anna"), first=5))
     assert site.added_schedule == ()
     assert site.removed_schedule == ("from-file",)
+
+
+@pytest.mark.parametrize("off_by_s", [86_400, 366 * 86_400])
+def test_a_clock_that_was_ahead_once_does_not_stop_the_days(off_by_s):
+    """Set a day or a year ahead and back again: what is taken today counts from a midnight that is at most a day ahead."""
+    site = then(believed(home(consumer(on_above_w=2000.0))), 1, ("daemon", Tick()))
+    for n, by_s in enumerate((off_by_s, -off_by_s)):
+        at_ms = site.at_ms + 1000 + max(0, by_s) * 1000
+        for body in (ClockStepped(by_s * 1000), Tick()):
+            site = fold(site, [Event(site.seq + 1, at_ms, 2000 + n * 1000, 1, "daemon", body)])
+    assert 0 < site.midnight_ms - site.wall_ms <= 25 * 3_600_000
+
+
+def test_midnight_of_the_longest_day_is_not_too_far_ahead():
+    """25 hours on the day that summer time ends: at its first moment it begins once, and not at each tick."""
+    first_ms = round(datetime(2024, 10, 27, tzinfo=ZoneInfo("Europe/Berlin")).timestamp() * 1000)
+    site = believed(home(consumer(on_above_w=2000.0)), ("shed", ChargerRead("rod", enabled=True, power_w=3600.0)))
+    for at_s in (0, 10):
+        at_ms = first_ms + at_s * 1000
+        read, mono_ms = ChargerRead("rod", enabled=True, power_w=3600.0), 1000 + at_s * 1000
+        for source, body in (("shed", read), ("daemon", Tick())):
+            site = fold(site, [Event(site.seq + 1, at_ms, mono_ms, 1, source, body)])
+    rod = site.loadpoints["rod"]
+    assert rod.taken_wh - rod.dawn_wh == pytest.approx(10.0)
+
+
+def test_a_consumer_that_is_on_when_it_is_first_seen_is_nobodys_press():
+    """Nor one on a socket that was pressed before it was a consumer's: the sun decides. A battery's is charged and cut off."""
+    on = ChargerRead("rod", enabled=True, power_w=2000.0)
+    rod = consumer(on_above_w=2000.0)
+    first = believed(home(rod), ("shed", on))
+    assert not first.chargers["shed/rod"].foreign
+    bike = structs.replace(loadpoint("bike"), charger="shed/rod")
+    assert believed(home(bike), ("shed", on)).chargers["shed/rod"].foreign
+    unnamed = believed(home(structs.replace(rod, charger="shed/other")), ("shed", on))
+    assert not then(unnamed, 1, ("daemon", ConfigLoaded(home(rod)))).chargers["shed/rod"].foreign
+    assert then(unnamed, 1, ("daemon", ConfigLoaded(home(bike)))).chargers["shed/rod"].foreign
+    pressed = then(then(first, 10, ("shed", ChargerRead("rod", enabled=False))), 20, ("shed", on))
+    assert pressed.chargers["shed/rod"].foreign
+
+
+@pytest.mark.parametrize(
+    ("changed", "kept"), [({}, True), ({"min_current_a": 8.0}, True), ({"first_phase": "L2"}, False)]
+)
+def test_a_charger_that_is_connected_otherwise_is_not_known_by_its_old_phases(changed, kept):
+    """A fuse counts it on all that it may use until it is read again, and not on the phase that it had."""
+    site = believed(home(evse(first_phase="L1"), evse("b", first_phase="L3")))
+    for at_s in (0, 10):
+        site = then(site, at_s, ("garage-box", evse_read(10)), ("b-box", evse_read(10)))
+    before = site.chargers
+    new = home(evse(**{"first_phase": "L1"} | changed), evse("b", first_phase="L3"))
+    site = then(site, 20, ("daemon", ConfigLoaded(new)))
+    assert site.chargers["b-box"] == before["b-box"]
+    seen = site.chargers["garage-box"].evse
+    assert (seen == before["garage-box"].evse) is kept
+    if not kept:
+        assert (seen.lines, seen.recent, seen.currents_a) == ((), (), (None, None, None))
+    site = then(site, 30, ("garage-box", evse_read(10)))
+    assert site.chargers["garage-box"].evse.lines == ((0,) if kept else (1,))
 
 
 def test_lease_counts_from_when_the_command_went_out():
