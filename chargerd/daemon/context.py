@@ -13,6 +13,7 @@ from msgspec import Struct
 from chargerd import __version__
 from chargerd.daemon.times import BadTime, clock_text, local_text, parse_time, utc_text
 from chargerd.model.events import Event
+from chargerd.model.reasons import duration
 from chargerd.model.settings import Profile
 from chargerd.model.state import Session, Site
 from chargerd.protocol.framing import CallError
@@ -174,3 +175,15 @@ def chosen(names: list[str] | None, site: Site, when: str = "") -> list[str]:
         if name not in site.configuration.loadpoints:
             raise no_loadpoint(name, site, when)
     return [name for name in site.configuration.loadpoints if not names or name in names]
+
+
+def unheard(site: Site, address: str, now_ms: int) -> tuple[str, ...]:
+    """A note that a request does not arrive at once, because the device does not answer; none where it does."""
+    device = address.partition("/")[0]
+    found = site.devices[device]
+    if found.failing_since_ms is None or found.reachable:
+        return ()
+    for_s = max(0, now_ms - found.failing_since_ms) / 1000
+    return (
+        f"{device} has not answered for {duration(for_s)}: it is told when it does, and goes on as it is until then.",
+    )

@@ -13,7 +13,7 @@ from msgspec import Struct, structs
 
 from chargerd.config import times
 from chargerd.config.profiles import order_faults
-from chargerd.daemon.context import no_entry, no_loadpoint, zone_of
+from chargerd.daemon.context import no_entry, no_loadpoint, unheard, zone_of
 from chargerd.daemon.times import BadTime, clock_text, parse_end
 from chargerd.engine import plans
 from chargerd.engine.describe import mode_of, schedule_of, settings_of, target_of
@@ -127,7 +127,10 @@ def _mode(who: Who) -> Asked:
         then = then or f", to {target} (until below {power(stop_w)})"
     fact = ModeSet(name, mode, who.by, until_ms, who.request, from_pct)
     dropped = mode == "off" and point.plan is not None
-    notes = (f"Its plan, {_plan_text(who, point.plan)}, is dropped.",) if dropped and point.plan is not None else ()
+    notes: tuple[str, ...] = (
+        (f"Its plan, {_plan_text(who, point.plan)}, is dropped.",) if dropped and point.plan is not None else ()
+    )
+    notes += unheard(who.site, settings_of(who.site, name).charger, who.now_ms)
     return Asked((fact,), f"{name}: {mode}{who.until_text(until_ms)}{then}.", notes)
 
 
@@ -152,7 +155,8 @@ def _sunny_mode(who: Who, name: str, mode: str, until_ms: int | None) -> Asked:
     if blind:
         notes.append("No meter at the grid connection is configured, so nobody knows what the sun leaves over.")
     if settings.kind == "evse" and until_ms is None:
-        notes.append("It stays so until the vehicle is unplugged.")
+        notes.append("It stays so until the vehicle is disconnected.")
+    notes += unheard(who.site, settings.charger, who.now_ms)
     fact = ModeSet(name, mode, who.by, until_ms, who.request)
     return Asked((fact,), f"{name}: {mode}{who.until_text(until_ms)}{then}{what}.", tuple(notes))
 

@@ -78,7 +78,10 @@ class Gen2:
         )
 
     def set_current(self, current_a: float) -> None:
-        """Set the current, then let it charge, so that it never begins with more. What is so already is not sent again."""
+        """Set the current, then let it charge, so that it never begins with more. What is so already is not sent again.
+
+        But a pause: whoever asks for it anew has seen current flow although the charger says that it is paused.
+        """
         control = self._asked("/control")
         if current_a:
             if self._max_a is None:
@@ -87,7 +90,7 @@ class Gen2:
             wanted_a = stepped(self._http.name, current_a, step_a=STEP_A, low_a=MIN_CURRENT_A, high_a=high_a)
             if control.number("current_set") != wanted_a:
                 self._set("current_set", wanted_a)
-        if control.flag("charge_pause") is not (current_a <= 0):
+        if current_a <= 0 or control.flag("charge_pause") is not False:
             self._set("charge_pause", 0 if current_a > 0 else 1)
 
     def set_phases(self, phases: int) -> None:

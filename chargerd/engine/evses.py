@@ -142,7 +142,7 @@ def by_hand(draft: Draft, address: str, before: Charger, after: Evse, *, enabled
     """Whether a change that we did not ask for is somebody's, at the button or in the vehicle, and not the EVSE's own.
 
     An EVSE that was not read for a while may have been without power, and some come up charging; some begin by themselves when a
-    vehicle is plugged in. So a beginning is somebody's only where it was seen to happen, with the vehicle there for a while and
+    vehicle is connected. So a beginning is somebody's only where it was seen to happen, with the vehicle there for a while and
     no command of ours under way. A pause is not, when nobody watched because the daemon was not there.
     """
     if before.seq < draft.run_seq:

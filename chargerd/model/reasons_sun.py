@@ -205,7 +205,7 @@ LINES: dict[str, tuple[str, str, str, str]] = {
         "it had been begun at the charger or the vehicle",
     ),
     # ways in which a session ends
-    "disconnected": ("the vehicle was unplugged", "idle", "", "the vehicle had been unplugged"),
+    "disconnected": ("the vehicle was disconnected", "idle", "", "the vehicle had been disconnected"),
 }
 
-OUTCOMES = {"disconnected": "unplugged", "full-or-refused": "took nothing more"}
+OUTCOMES = {"disconnected": "disconnected", "full-or-refused": "took nothing more"}

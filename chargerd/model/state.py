@@ -337,7 +337,7 @@ class Loadpoint(Struct, frozen=True, gc=False):
     stored: int = 0  # charges to storage since somebody asked for that target
     sun: Sun | None = None  # of one that may follow the sun
     sated: bool = (
-        False  # it took nothing more, or did not follow: not offered again until it is unplugged or somebody asks
+        False  # it took nothing more, or did not follow: not offered again until it is disconnected or somebody asks
     )
     taken_wh: float | None = None  # all that a consumer, which has no sessions, has taken so far
     dawn_wh: float = 0.0  # what its session, or the consumer, had taken when the day began

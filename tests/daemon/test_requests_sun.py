@@ -1,6 +1,7 @@
 """What people may ask of EVSEs and consumers, and what they are told that these do not have."""
 
 import pytest
+from msgspec import structs
 
 from chargerd.daemon.answers import answer
 from chargerd.daemon.requests import Asked, facts_for
@@ -46,7 +47,21 @@ def test_every_mode_of_an_evse_says_what_it_does(home, mode, text):
     """And that it goes with the vehicle."""
     told = asked(home, "SetMode", name="garage", mode=mode)
     assert told.facts == (ModeSet("garage", mode, "anna"),)
-    assert (told.text, told.notes) == (text, ("It stays so until the vehicle is unplugged.",))
+    assert (told.text, told.notes) == (text, ("It stays so until the vehicle is disconnected.",))
+
+
+def test_whoever_asks_for_a_charger_that_does_not_answer_is_told_so(home):
+    """Off is recorded, and the car goes on until the charger hears of it."""
+    device = home.run.site.configuration.loadpoints["garage"].charger
+    now_ms = home.clock.now_ms()
+    for reachable in (False, True):
+        gone = structs.replace(home.run.site.devices[device], failing_since_ms=now_ms - 12_000, reachable=reachable)
+        site = structs.replace(home.run.site, devices={**home.run.site.devices, device: gone})
+        told = facts_for("SetMode", complete("SetMode", name="garage", mode="off"), site, "anna", now_ms)
+        assert [note for note in told.notes if "has not answered for 12 s: it is told when" in note] == list(
+            told.notes[1:]
+        )
+        assert len(told.notes) == (1 if reachable else 2)
 
 
 def test_a_mode_with_an_end_says_what_comes_after_it(home):

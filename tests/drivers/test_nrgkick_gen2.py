@@ -125,14 +125,21 @@ def test_a_pause_leaves_the_current_alone(garage):
 
 
 def test_what_is_so_already_is_not_sent_again(garage):
-    """The same command twice, and a pause of what is paused: settings in a charger's memory wear out."""
+    """The same command twice: settings in a charger's memory wear out."""
     charger = garage.gen2()
     driver = connect(garage, charger)
-    driver.apply(SetCurrent("garage", 0.0))
-    assert charger.commands == []
     for _ in range(2):
         driver.apply(SetCurrent("garage", 8.0))
     assert charger.commands == [{"current_set": "8"}, {"charge_pause": "0"}]
+
+
+def test_a_pause_is_sent_again_although_it_is_said_to_be_so(garage):
+    """Wish 26: it says that it is paused, current flows all the same, and it is told to pause until that ends."""
+    charger = garage.gen2()
+    driver = connect(garage, charger)
+    for _ in range(2):
+        driver.apply(SetCurrent("garage", 0.0))
+    assert charger.commands == [{"charge_pause": "1"}, {"charge_pause": "1"}]
 
 
 def test_phases_are_switched(garage):

@@ -53,7 +53,7 @@ COMMANDS = {
         add,
         method="SetMode",
         more="On a plug, fast begins a charging session that ends at the target; the mode is off again after it. "
-        "On an EVSE a mode stays until the vehicle is unplugged: solar follows what the sun leaves over, min-solar takes the "
+        "On an EVSE a mode stays until the vehicle is disconnected: solar follows what the sun leaves over, min-solar takes the "
         "smallest current at least, slow and fast take no notice of the sun. A consumer knows off, solar and fast.",
     )
 }
