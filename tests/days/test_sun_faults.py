@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Iterable
 from itertools import pairwise
 
 import pytest
@@ -397,11 +398,11 @@ def test_a_reading_from_a_cache_does_not_have_a_command_repeated(tmp_path):
     assert day.site.chargers["garage-box"].attempts == 0
 
 
-def random_day(folder, seed: int) -> SunDay:
+def random_day(folder, seed: int, kinds: Iterable[str] = KINDS, *, load_w: float = 6000) -> SunDay:
     """Random sun, load, modes and faults of any device at any time, with restarts of the daemon."""
     dice = random.Random(seed)
     sky = sun.clouds(sun.clear_sky(dice.uniform(2000, 9000)), seed, depth=0.9)
-    load = sun.clouds(sun.steady(dice.uniform(300, 6000)), seed + 1, depth=0.9)
+    load = sun.clouds(sun.steady(dice.uniform(300, load_w)), seed + 1, depth=0.9)
     phases = dice.choice([1, 3])
     box = Box(Car(phases=dice.choice([1, 2, 3]), capacity_wh=dice.choice([8000, 1e6])), max_phases=phases)
     stores = HouseBattery(10_000, soc_pct=dice.uniform(10, 100)) if dice.random() < 0.5 else None
@@ -426,7 +427,7 @@ def random_day(folder, seed: int) -> SunDay:
     while at_s < 12 * HOUR:
         at_s += dice.uniform(30, 900)
         day.until(at_s)
-        spoil(day, dice.choice(channels), dice.choice([{}, {}, *KINDS.values()]))
+        spoil(day, dice.choice(channels), dice.choice([{}, {}, *(KINDS[kind] for kind in kinds)]))
         throw = dice.random()
         if throw < 0.15:
             day.ask("garage", dice.choice(["off", "solar", "min-solar", "slow", "fast"]))
