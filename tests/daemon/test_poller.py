@@ -71,6 +71,22 @@ def test_first_reading_says_what_the_device_is():
     assert plug is None
 
 
+def test_what_a_device_is_is_told_also_where_its_first_reading_fails():
+    """It is asked once; lost, a plug would be switched on without the lease that it can keep."""
+    plug = Plug()
+    desk = Desk(SETTINGS, plug)
+    answers, read = [UnexpectedAnswer("half of it")], plug.read
+
+    def reads():
+        if answers:
+            raise answers.pop()
+        return read()
+
+    plug.read = reads
+    assert kinds(desk.read(lambda: 0)) == ["DeviceAdded", "ReadFailed"]
+    assert kinds(desk.read(lambda: 30_000)) == ["ChargerRead"]
+
+
 def test_fast_pace_begins_at_once():
     """Near the cut-off the next reading is at most ten seconds away."""
     desk = Desk(SETTINGS, Plug())
