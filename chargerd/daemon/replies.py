@@ -8,6 +8,7 @@ from typing import Any
 from chargerd.config.load import ConfigError, Loaded
 from chargerd.daemon.leasetest import MARGIN_S
 from chargerd.daemon.requests import device_failed
+from chargerd.daemon.sentences import alone
 from chargerd.model.commands import Command, SetCurrent, SetEnabled, SetPhases
 from chargerd.model.events import Body, ChargerRead, Event, LeaseTestBegun, MeterRead, ReadFailed, StorageRead
 from chargerd.model.settings import address_of
@@ -22,10 +23,11 @@ def changed(
     done: bool,
     notes: Sequence[str] = (),
     commands: Sequence[Command] = (),
+    site: Site | None = None,
     seq: int | None = None,
 ) -> dict[str, Any]:
-    """The reply to a change: whether it was one, and for a rehearsal the commands that would follow."""
-    told = [{"kind": "command", "device": command.device, "text": _told(command)} for command in commands]
+    """The reply to a change: whether it was one, and for a rehearsal the commands that would follow in this state."""
+    told = [{"kind": "command", "device": command.device, "text": _told(command, site or Site())} for command in commands]
     return {"text": text, "changed": done, "commands": told, "notes": list(notes), "seq": seq}
 
 
@@ -34,7 +36,7 @@ def entry(method: str, name: str | None) -> dict[str, Any]:
     return {"entry": name} if method in ("AddSchedule", "RemoveSchedule") else {}
 
 
-def _told(command: Command) -> str:
+def _told(command: Command, site: Site) -> str:
     match command:
         case SetPhases():
             return f"use {'1 phase' if command.phases == 1 else f'{command.phases} phases'}"
@@ -42,7 +44,7 @@ def _told(command: Command) -> str:
             what = f"offer {command.current_a:g} A" if command.enabled else "pause"
         case SetEnabled():
             what = "switch on" if command.enabled else "switch off"
-    return f"{what}, off by itself after {command.lease_s} s unless told again" if command.lease_s else what
+    return f"{what}, {alone(command, site)} after {command.lease_s} s unless told again" if command.lease_s else what
 
 
 def reading(device: str, facts: Sequence[Body], took_ms: int, site: Site) -> dict[str, Any]:

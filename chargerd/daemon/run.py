@@ -352,9 +352,9 @@ class Daemon:
         facts = [(change.by, fact) for fact in asked.facts]
         if parameters.get("dry_run"):
             commands = self._recorder.rehearse(facts, self._moment())
-            return replies.changed(asked.text, done=False, notes=asked.notes, commands=commands) | replies.entry(
-                change.method, asked.entry
-            )
+            return replies.changed(
+                asked.text, done=False, notes=asked.notes, commands=commands, site=site
+            ) | replies.entry(change.method, asked.entry)
         seq, notes = None, asked.notes
         if facts:
             outcome = self._recorder.request(facts, self._moment()) if self._recorder.writable() else None

@@ -14,6 +14,7 @@ from chargerd.model import events as e
 from chargerd.model.commands import Command, SetCurrent, SetEnabled, SetPhases
 from chargerd.model.reasons import OUTCOMES, duration, energy, power, sentence, shown
 from chargerd.model.settings import address_of
+from chargerd.model.state import Site
 
 
 class Said(NamedTuple):
@@ -204,26 +205,41 @@ def _decided(_event: e.Event, fact: e.Decided, context: Context) -> Said:
 
 
 def _command(_event: e.Event, fact: e.CommandIssued, context: Context) -> Said:
-    return Said("command", fact.loadpoint, command_text(fact.command), sentence(fact.reason, context.zone))
+    return Said(
+        "command", fact.loadpoint, command_text(fact.command, context.site), sentence(fact.reason, context.zone)
+    )
 
 
-def command_text(command: Command) -> str:
-    """A command in words: "on, off by itself after 15 min", "off", "10 A", "1 phase"."""
+def command_text(command: Command, site: Site) -> str:
+    """A command in words: "on, off by itself after 15 min", "off", "10 A, goes to 6 A by itself after 10 min", "1 phase"."""
     match command:
         case SetPhases():
-            return "1 phase" if command.phases == 1 else f"{command.phases} phases"
+            return _phases(command)
         case SetCurrent():
             what = f"{command.current_a:g} A" if command.enabled else "paused"
         case SetEnabled():
             what = "on" if command.enabled else "off"
-    return what if command.lease_s is None else f"{what}, off by itself after {duration(command.lease_s)}"
+    return what if command.lease_s is None else f"{what}, {alone(command, site)} after {duration(command.lease_s)}"
+
+
+def alone(command: Command, site: Site) -> str:
+    """What a charger does when the lease of a command has run out: an EVSE pauses, or goes back to a current of its own."""
+    if isinstance(command, SetEnabled):
+        return "off by itself"
+    device = site.devices.get(command.device.partition("/")[0])
+    falls_to_a = None if device is None else device.lease_current_a
+    return f"goes to {falls_to_a:g} A by itself" if falls_to_a else "pauses by itself"
+
+
+def _phases(command: SetPhases) -> str:
+    return "1 phase" if command.phases == 1 else f"{command.phases} phases"
 
 
 def doing(command: Command) -> str:
     """A command as it is carried out: "switching on", "offering 10 A"."""
     match command:
         case SetPhases():
-            return f"switching to {command_text(command)}"
+            return f"switching to {_phases(command)}"
         case SetCurrent():
             return f"offering {command.current_a:g} A" if command.enabled else "pausing"
         case SetEnabled():

@@ -82,7 +82,7 @@ def loadpoint_row(context: Context, name: str) -> dict[str, Any]:
     reason, held = reason_of(site, name, context.now_ms), loadpoint.hold or site.hold
     limit = None if loadpoint.decided is None else loadpoint.decided.limit
     session = loadpoint.session or loadpoint.last_session
-    off_in_s = safety_of(site, name).off_in_s
+    safety = safety_of(site, name)
     return {
         "kind": "loadpoint",
         "name": name,
@@ -108,7 +108,8 @@ def loadpoint_row(context: Context, name: str) -> dict[str, Any]:
         "charger": settings.charger,
         "profile": settings.profile.name,
         "reachable": device.reachable,
-        "lease_s": None if off_in_s is None else round(off_in_s),
+        "lease_s": None if safety.off_in_s is None else round(safety.off_in_s),
+        "lease_current_a": None if safety.off_in_s is None else safety.falls_to_a,
         "vehicle": None if settings.kind == "battery" or not settings.profile.name else settings.profile.name,
         "today_wh": today_wh(context, name),
         **evse_fields(loadpoint, charger if state != "unknown" else None),

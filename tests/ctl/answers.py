@@ -84,6 +84,7 @@ def loadpoint(name: str, **changes: Any) -> dict[str, Any]:
         "profile": "rad-48v",
         "reachable": True,
         "lease_s": 900,
+        "lease_current_a": None,
         "vehicle": None,
         "today_wh": 311.4,
         "set_enabled": True,

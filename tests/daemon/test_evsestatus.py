@@ -3,13 +3,17 @@
 import pytest
 from msgspec import structs
 
+from chargerd.daemon.answers import answer
 from chargerd.daemon.evsestatus import limits_text
+from chargerd.daemon.replies import changed
+from chargerd.daemon.sentences import said
 from chargerd.daemon.status import loadpoint_row, status
 from chargerd.engine.settings import settings_of
-from chargerd.model.events import ModeSet
+from chargerd.model.commands import SetCurrent
+from chargerd.model.events import CommandIssued, ModeSet
 from chargerd.model.settings import CircuitSettings
 from chargerd.sim.car import Box, Car
-from tests.daemon.hub import context
+from tests.daemon.hub import complete, context
 from tests.sunny import Home, with_point
 
 
@@ -153,3 +157,24 @@ def test_a_refused_command_is_told_in_the_words_of_the_evse(tmp_path):
     assert problem["text"].startswith("refused its last command: the EVSE cannot offer ")
     assert status(context(home), None)["problems"] == []
     home.run.kill()
+
+
+@pytest.mark.parametrize(("falls_to_a", "does"), [(6.0, "goes to 6 A"), (0.0, "pauses")])
+def test_what_an_evse_does_alone_is_told_the_same_way_everywhere(tmp_path, falls_to_a, does):
+    """Its timer may end the charge or only lower it: status, the log, a rehearsal and failsafe say which."""
+    home = Home(tmp_path, lease="unproven", lease_current_a=falls_to_a)
+    home.until(1200)
+    here = context(home)
+    row, (safe, _) = loadpoint_row(here, "garage"), answer("GetFailsafe", complete("GetFailsafe"), here)["chargers"]
+    told = [event for event in home.all(CommandIssued) if isinstance(event.body.command, SetCurrent)]
+    issued = next(event for event in told if event.body.command.current_a > 6)
+    logged = said(issued, here)
+    (rehearsed,) = changed("", done=False, commands=[issued.body.command], site=home.run.site)["commands"]
+    home.run.kill()
+    assert row["lease_current_a"] == safe["falls_to_a"] == falls_to_a
+    assert row["lease_s"] > 0
+    assert safe["text"].startswith(f"{does} in ")
+    assert logged is not None
+    assert f" A, {does} by itself after " in logged.text
+    assert f" A, {does} by itself after " in rehearsed["text"]
+    assert "off by itself" not in logged.text + rehearsed["text"]

@@ -7,6 +7,7 @@ from chargerd.model import events as e
 from chargerd.model.codec import TYPES as KINDS
 from chargerd.model.commands import SetEnabled
 from chargerd.model.settings import MeterSettings, StorageSettings
+from chargerd.model.state import Site
 from chargerd.protocol.types import TYPES as OBJECTS
 from tests.daemon.hub import context
 from tests.house import Day, configuration, loadpoint
@@ -150,5 +151,5 @@ def test_every_kind_of_event_is_among_them(here):
 
 def test_command_without_a_lease_promises_none():
     """Only what the plug will really do by itself is said."""
-    assert command_text(SetEnabled("shed/bike-1", True)) == "on"
-    assert command_text(SetEnabled("shed/bike-1", False)) == "off"
+    assert command_text(SetEnabled("shed/bike-1", True), Site()) == "on"
+    assert command_text(SetEnabled("shed/bike-1", False), Site()) == "off"

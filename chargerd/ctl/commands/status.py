@@ -248,8 +248,10 @@ def _vehicle(loadpoint: dict[str, Any]) -> str:
 
 def _lease(loadpoint: dict[str, Any]) -> str:
     """Empty for a charger that is off: there is nothing to cut off."""
+    falls_to_a = loadpoint["lease_current_a"]
     if loadpoint["lease_s"] is not None:
-        return f"off by itself after {duration(loadpoint['lease_s'])} without chargerd"
+        does = f"goes to {falls_to_a:g} A" if falls_to_a else "off" if falls_to_a is None else "pauses"
+        return f"{does} by itself after {duration(loadpoint['lease_s'])} without chargerd"
     if loadpoint["loadpoint_kind"] == "evse":
         return "none: offers this current on if chargerd dies   chargerctl failsafe" if loadpoint["enabled"] else ""
     return "none: stays on if chargerd dies   chargerctl failsafe" if loadpoint["enabled"] else ""

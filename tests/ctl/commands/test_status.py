@@ -96,3 +96,11 @@ def test_how_long_a_mode_lasts_is_told_as_the_reply_to_its_setting_does(
     """What was asked for at an EVSE ends with the vehicle; what is configured, and a consumer's mode, do not."""
     row = {**GARAGE, "mode": "solar", "mode_by": by, "mode_until_local": until, "loadpoint_kind": kind}
     assert f"Mode      : {text}" in one(row, "2026-05-11T14:12:03+02:00", 100).splitlines()
+
+
+@pytest.mark.parametrize(("falls_to_a", "does"), [(6.0, "goes to 6 A"), (0.0, "pauses"), (None, "off")])
+def test_what_a_charger_does_without_chargerd_is_told_as_it_is(falls_to_a: float | None, does: str) -> None:
+    """A plug goes off; an EVSE pauses, or charges on with the current of its fail-safe."""
+    row = {**GARAGE, "lease_s": 540, "lease_current_a": falls_to_a}
+    line = f"Lease     : {does} by itself after 9 min without chargerd"
+    assert line in one(row, "2026-05-11T14:12:03+02:00", 100).splitlines()
