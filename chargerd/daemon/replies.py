@@ -27,7 +27,9 @@ def changed(
     seq: int | None = None,
 ) -> dict[str, Any]:
     """The reply to a change: whether it was one, and for a rehearsal the commands that would follow in this state."""
-    told = [{"kind": "command", "device": command.device, "text": _told(command, site or Site())} for command in commands]
+    told = [
+        {"kind": "command", "device": command.device, "text": _told(command, site or Site())} for command in commands
+    ]
     return {"text": text, "changed": done, "commands": told, "notes": list(notes), "seq": seq}
 
 

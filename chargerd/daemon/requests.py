@@ -482,7 +482,7 @@ def failed() -> CallError:
 def device_failed(name: str, detail: str, unwatched: Iterable[str]) -> CallError:
     """A device that was to be read now has not answered as it should."""
     points = ", ".join(unwatched)
-    means = f"{points} stays as it is and is not watched." if points else "No loadpoint depends on it."
+    means = f"{points} stays as it is and is not watched." if points else "No loadpoint charges through it."
     return CallError("DeviceFailed", f"{name}: {detail}", means, "Look: chargerctl device list")
 
 

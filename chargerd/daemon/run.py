@@ -446,7 +446,8 @@ class Daemon:
         """Leave everything in the state that the configuration wants, then end."""
         self._notify.notify("STOPPING=1")
         self._take([("daemon", DaemonStopping("told to stop"))])
-        deadline_s = real_s() + STOP_S
+        pauses = [device.pause_s for device in self.site().devices.values()]
+        deadline_s = real_s() + STOP_S + max(pauses, default=0.0)
         while (self._orders_out or left_on(self.site())) and real_s() < deadline_s:
             try:
                 message = self._queue.get(timeout=min(1.0, max(0.01, deadline_s - real_s())))

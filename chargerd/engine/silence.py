@@ -134,7 +134,8 @@ def _against(seen: Witness) -> str:
 
 def _silent(site: Site, last: Meter | Storage | None, device: str, t_ms: int) -> tuple[str, str, int | None]:
     if last is None or last.seq < site.run_seq:
-        return "meter-silent", f"{device} answers, and says nothing of it", None
+        says = "answers, and says nothing of it" if site.devices[device].reachable else "does not answer"
+        return "meter-silent", f"{device} {says}", None
     if _read_lately(site, last, device, t_ms):
         return "meter-silent", "is read, and does not say its power", None
     return "meter-silent", f"has said nothing for {duration((t_ms - last.t_ms) / 1000)}", last.at_ms

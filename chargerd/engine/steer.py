@@ -29,7 +29,7 @@ def commands(case: Case, granted: Granted, lease_s: int | None, *, lease_due: bo
     down = isinstance(command, SetCurrent) and lowers(command, offered_a) and not _pausing(charger)
     if waits and not (down and charger.pending is not None and charger.pending.command != command):
         return  # what lowers does not wait for word of what raises
-    if case.t_ms < ready_ms(case) and not case.site.stopping:
+    if case.t_ms < ready_ms(case):
         return  # also when it lowers: a command that comes too soon is lost, and then nothing is lower
     if not lease_due and _repeats(charger.evse, command) and case.t_ms < _again_ms(charger, charger.evse, command):
         return
@@ -52,8 +52,10 @@ def _wanted(
     if grant.enabled is None:
         if not lease_due or charger.enabled is not True or not evse.asked_a:
             return None
-        # Never more than it offers: a person may have lowered it, or its lease has run out.
-        return SetCurrent(address, min(evse.asked_a, evse.offered_a or evse.asked_a), lease_s)
+        # What it offers: a person may have changed it, or its lease has run out. More than that only a person may ask for.
+        held = case.site.hold is not None or case.loadpoint.hold is not None
+        shown_a = evse.offered_a or evse.asked_a
+        return SetCurrent(address, shown_a if held else min(evse.asked_a, shown_a), lease_s)
     if not grant.enabled:
         stray = evse.stray_t_ms is not None and case.t_ms - evse.stray_t_ms >= STRAY_S * 1000
         return SetCurrent(address, 0.0) if charger.enabled is not False or stray else None

@@ -85,7 +85,7 @@ def test_a_device_that_does_not_answer_is_an_error_which_names_who_is_not_watche
     assert caught.value.parameters["means"].startswith("bike, trike ")
     with pytest.raises(CallError, match="garage: access-denied") as caught:
         replies.reading("garage", [ReadFailed("access-denied")], 5000, SITE)
-    assert caught.value.parameters["means"] == "No loadpoint depends on it."
+    assert caught.value.parameters["means"] == "No loadpoint charges through it."
 
 
 def test_a_check_names_every_mistake_with_its_place():

@@ -483,7 +483,7 @@ def test_refusals_of_the_daemon_say_what_becomes_of_the_charging():
     assert "disk full" in str(not_recorded("disk full"))
     assert ending().short == "Busy"
     assert device_failed("shed", "silent", ["bike"]).parameters["means"] == "bike stays as it is and is not watched."
-    assert device_failed("shed", "silent", []).parameters["means"] == "No loadpoint depends on it."
+    assert device_failed("shed", "silent", []).parameters["means"] == "No loadpoint charges through it."
 
 
 def test_holding_a_charge_says_that_nothing_will_cut_it_off(tmp_path):

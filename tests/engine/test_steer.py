@@ -10,6 +10,7 @@ from chargerd.engine.limits import Granted
 from chargerd.engine.step import case_of
 from chargerd.model.commands import SetCurrent, SetPhases
 from chargerd.model.events import CommandDone, CommandIssued, Reason, SetPoint
+from chargerd.model.state import Hold
 from tests.house_sun import BOX, believed, clock, evse, evse_read, home, then
 
 BOX_NAME = "garage-box"
@@ -56,11 +57,23 @@ def test_up_down_or_off_waits_for_the_devices_pause(grant):
     assert steer.ready_ms(case_of(site, "garage", clock(6), clock(6))) == clock(15)
 
 
-def test_at_the_end_of_the_daemon_nothing_waits():
-    """There is no later."""
+def test_the_last_command_waits_for_the_pause_of_the_device_too():
+    """What comes too soon is lost, and there is no later: the daemon's end waits for it."""
     site = believed(home(evse()), (BOX_NAME, evse_read(6)), devices=structs.replace(BOX, pause_s=10.0))
     site = structs.replace(told(site, 5, SetCurrent(BOX_NAME, 10), read=evse_read(10)), stopping=True)
-    assert due(site, 6, OFF) == [SetCurrent(BOX_NAME, 0)]
+    assert due(site, 14.9, OFF) == []
+    assert due(site, 15, OFF) == [SetCurrent(BOX_NAME, 0)]
+
+
+def test_on_hold_a_lease_is_renewed_with_what_a_person_has_set_at_the_charger():
+    """Hands off: 10 A were asked, somebody has made 16 A of them, and 16 A they stay."""
+    leased = structs.replace(BOX, lease="proven")
+    site = told(believed(home(evse()), (BOX_NAME, evse_read(6)), devices=leased), 5, SetCurrent(BOX_NAME, 10, 900))
+    site = then(site, 500, (BOX_NAME, evse_read(16)))
+    kept = SetPoint()
+    assert due(site, 500, kept, lease_due=True)[0].current_a == 10
+    held = structs.replace(site, hold=Hold("anna", site.at_ms))
+    assert due(held, 500, kept, lease_due=True)[0].current_a == 16
 
 
 def test_what_was_asked_is_not_asked_again_before_it_can_show():
