@@ -35,6 +35,20 @@ def test_asked_offered_and_measured_stand_side_by_side(home):
     assert (row["target"], row["target_text"], row["charger_status"]) == ("", "", "charging")
 
 
+def test_asked_offered_and_taken_are_three_things(home):
+    """S1-35: told to offer 6 A it still offers 15, by its reading, and the car takes 10 of them."""
+    home.box.car.max_current_a = 10.0
+    home.until(1900)
+    row = loadpoint_row(context(home), "garage")
+    assert (row["set_current_a"], row["offered_a"], row["current_l1_a"]) == (15.0, 15.0, 10.0)
+    home.evse.fault.slow_s = 30.0
+    home.ask("garage", "slow")
+    home.until(1910)
+    row = loadpoint_row(context(home), "garage")
+    assert (row["set_current_a"], row["offered_a"], row["current_l1_a"]) == (6.0, 15.0, 10.0)
+    assert row["power_w"] == pytest.approx(2280, abs=40)
+
+
 def test_energy_is_told_with_its_part_of_sun_and_its_cost(home):
     """All but the first seconds came from the sun, priced at what feeding it in would have brought: 8 ct, not 30."""
     row = loadpoint_row(context(home), "garage")

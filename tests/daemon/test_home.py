@@ -3,6 +3,7 @@
 import pytest
 from msgspec import structs
 
+from chargerd.ctl.commands.status import flow_parts
 from chargerd.daemon.home import flows_text
 from chargerd.daemon.status import devices, status
 from chargerd.protocol.table import METHODS
@@ -38,6 +39,21 @@ def test_every_flow_is_there_and_adds_up(home):
     assert (pv["status"], pv["temperature_c"], pv["dc_power_w"]) == ("producing", 40.0, 5600.0)
     (battery,) = reply["storages"]
     assert (battery["soh_pct"], battery["status"], battery["capacity_wh"]) == (100.0, "charging", 10_000.0)
+
+
+def test_clouds_are_told_while_they_come_and_go_and_for_some_minutes_after(home):
+    """S1-35: from 6 kW to 2 and back every half minute; seven minutes after the last one the sky is clear again."""
+    for n in range(10):
+        home.sun_w = 2000.0 if n % 2 else 6000.0
+        home.until(1830 + 30 * n)
+    flows = status(context(home), None)["flows"]
+    assert flows["cloudy"] is True
+    assert ", clouds" in flow_parts(flows)[0]
+    home.sun_w = 6000.0
+    home.until(2100 + 5 * 60)
+    assert status(context(home), None)["flows"]["cloudy"] is True
+    home.until(2100 + 12 * 60)
+    assert status(context(home), None)["flows"]["cloudy"] is False
 
 
 def test_what_is_not_read_is_null_and_has_no_age(home):

@@ -118,6 +118,55 @@ mode = "slow"
 """
 
 
+def test_a_connect_box_is_told_one_thing_per_change_and_never_two_within_ten_seconds(garage, tmp_path):
+    """S1-22: a limit and a pause right after the start: the box would lose them, so the last word waits until it hears it."""
+    box = garage.gen1(garage.evse(Car()))
+    house = House(tmp_path)
+    configure(tmp_path, "gen1", box, "slow")
+    try:
+        house.ready()
+        house.until(lambda: not box.evse.paused)
+        assert "error" not in house.ask("SetSetting", name="car", values={"min_current_a": 8})
+        assert "error" not in house.ask("SetMode", name="car", mode="off")
+        house.until(lambda: box.evse.paused)
+    finally:
+        house.close()
+    told = [json.loads(put.body)["Values"] for put in box.puts]
+    assert [values["ChargingStatus"]["Charging"] for values in told] == [True, False]
+    first, second = box.puts
+    assert second.at_s - first.at_s >= 10
+
+
+@pytest.mark.parametrize("kind", ["gen2", "keba"])
+def test_what_is_asked_while_a_charger_is_gone_arrives_when_it_is_back(garage, tmp_path, kind):
+    """S1-23, S1-25: no power for a while; off is asked meanwhile, and it is the same session that is paused."""
+    charger = getattr(garage, kind)(garage.evse(Car()))
+    house = House(tmp_path)
+    configure(tmp_path, kind, charger, "slow", "timeout_s = 0.5\nmax_age_s = 5")
+
+    def car() -> dict[str, Any]:
+        found: list[dict[str, Any]] = house.ask("GetStatus")["parameters"]["loadpoints"]
+        return found[0]
+
+    try:
+        house.ready()
+        house.until(lambda: not charger.evse.paused and car()["state"] == "charging")
+        session = car()["session"]["number"]
+        charger.stop()
+        house.until(lambda: car()["state"] == "unknown")
+        assert "error" not in house.ask("SetMode", name="car", mode="off")
+        assert not charger.evse.paused, "nobody could tell it"
+        charger.start()
+        house.until(lambda: charger.evse.power_w() == 0)
+        assert (car()["mode"], car()["session"]["number"]) == ("off", session)
+        assert "error" not in house.ask("SetMode", name="car", mode="slow")
+        house.until(lambda: charger.evse.power_w() > 0)
+        assert car()["session"]["number"] == session
+        assert "Traceback" not in house.journal()
+    finally:
+        house.close()
+
+
 def test_a_value_that_is_refused_is_told_in_the_words_of_whoever_refuses_and_changes_nothing(garage, tmp_path):
     """S1-34: the charger's app allows no other current, and later a person asks for one that no EVSE has."""
     why = "Charging current is locked by the app"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -164,4 +165,31 @@ def test_a_charge_outlives_a_battery_that_says_nothing_for_a_while(
         house.until(lambda: any(problem["subject"] == "house" for problem in status(house)["problems"]))
         battery.discharge_w, roof.batteries = -1500.5, [battery]
         house.until(lambda: charging(box))
+    assert "Traceback" not in house.journal()
+
+
+def test_another_program_that_takes_the_only_connection_stops_the_sun_and_nothing_else(
+    house: House, roof: SimulatedSolarEdge, box: SimulatedGen2
+) -> None:
+    """S1-03: with sun it pauses, slowly it charges, and when the other has gone it goes on with sun by itself."""
+    aged = house.config.read_text().replace("poll_fast_s = 1\n", "poll_fast_s = 1\nmax_age_s = 5\n", 1)
+    house.config.write_text(aged)
+    house.ready()
+    house.until(lambda: charging(box))
+    roof.behaviour.kicks = True
+    before = roof.server.connections
+    with socket.create_connection((roof.host, roof.port)) as other:
+        house.until(lambda: roof.server.connections > before)
+        roof.behaviour.kicks = False
+        house.until(lambda: roof.server.refused > 0)
+        house.until(lambda: status(house)["loadpoints"][0]["reason"]["code"] == "sun-unknown" and not charging(box))
+        assert "error" not in house.ask("SetMode", name="car", mode="slow")
+        house.until(lambda: charging(box) and box.evse.offered_a == 6)
+        assert "error" not in house.ask("SetMode", name="car", mode="solar")
+        house.until(lambda: not charging(box))
+        other.setblocking(False)
+        with pytest.raises(BlockingIOError):  # still there, and nobody has told it anything
+            other.recv(1)
+    house.until(lambda: charging(box))
+    assert status(house)["loadpoints"][0]["mode"] == "solar"
     assert "Traceback" not in house.journal()

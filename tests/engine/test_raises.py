@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import pytest
+
 from chargerd.engine import raises
-from chargerd.model.state import Raises
+from chargerd.model.commands import SetCurrent
+from chargerd.model.events import CommandDone, CommandFailed, CommandIssued, Reason
+from chargerd.model.state import Raises, Site
+from tests.house_sun import believed, evse, evse_read, home, then
 
 
 def tried(before: Raises, at_s: int, *, offered_a: float = 8, told_a: float = 16, again_s: int = 10) -> Raises:
@@ -65,3 +70,36 @@ def test_one_that_does_not_say_what_it_offers_is_not_judged():
     """Nobody knows."""
     found = raises.told(Raises(), 6, 16, 0)
     assert raises.seen(found, None, 60_000) == found
+
+
+def asked(site: Site, at_s: float, *, refused: bool) -> Site:
+    """Told to offer 16 A, which it refuses, or takes and does not do; and read with 6 A for half a minute."""
+    site = then(site, at_s, ("engine", CommandIssued("garage", SetCurrent("garage-box", 16.0), Reason("test"))))
+    word = CommandFailed(site.seq, "unexpected-answer", "locked") if refused else CommandDone(site.seq)
+    site = then(site, at_s + 1, ("garage-box", word))
+    for late_s in (10, 20, 30):
+        site = then(site, at_s + late_s, ("garage-box", evse_read(6)))
+    return site
+
+
+@pytest.mark.parametrize("refused", [True, False])
+def test_what_is_refused_is_said_and_is_no_raise_that_was_ignored(refused):
+    """Three times: one that says no is not one that stays where it is without a word."""
+    site = believed(home(evse(mode="fast")), ("garage-box", evse_read(6)))
+    for n in range(3):
+        site = asked(site, 100 * (n + 1), refused=refused)
+    known = site.chargers["garage-box"].evse
+    assert known is not None
+    assert raises.given_up(known.raises) is not refused
+    assert bool(known.refused) is refused
+
+
+def test_its_limit_goes_with_the_vehicle():
+    """It may have been the cable: the next one is offered all again."""
+    site = believed(home(evse(mode="fast")), ("garage-box", evse_read(6)))
+    for n in range(3):
+        site = asked(site, 100 * (n + 1), refused=False)
+    fault = then(site, 400, ("garage-box", evse_read(pilot="F")))
+    assert raises.given_up(fault.chargers["garage-box"].evse.raises), "a fault is no leaving"
+    site = then(site, 400, ("garage-box", evse_read(pilot="A")))
+    assert site.chargers["garage-box"].evse.raises == Raises()

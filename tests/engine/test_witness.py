@@ -8,9 +8,9 @@ import pytest
 from msgspec import structs
 
 from chargerd.engine import meters
-from chargerd.model.events import ConfigLoaded, MeterRead
+from chargerd.model.events import ConfigLoaded, MeterRead, StorageRead
 from chargerd.model.state import Site
-from tests.house_sun import believed, clock, evse, evse_read, grid_read, home, then
+from tests.house_sun import believed, clock, evse, evse_read, grid_read, home, house_battery, then
 
 LEVELS_A = (0.0, 10.0, 0.0, 16.0, 0.0, 12.0)
 MADE_W = 2000.0
@@ -101,6 +101,29 @@ def test_a_house_battery_that_nobody_meters_may_take_a_step_on_itself():
     """The grid stays near 0 W then, whatever the car does; that is no meter that is broken."""
     site = led(lambda _, at_s: 20.0 + at_s % 7)
     assert believes(site, last_s(site))
+
+
+@pytest.mark.parametrize("behind", [True, False])
+def test_a_house_battery_that_is_metered_and_takes_a_step_on_itself_clears_the_meter(behind):
+    """It gives what the car takes, and the house goes on buying 900 W: at the panels' inverter, or at one of its own."""
+    storage = house_battery() if behind else house_battery(device="cellar")
+    conf = home(evse(mode="fast"), storage=storage)
+    conf = structs.replace(
+        conf, devices={**conf.devices, "cellar": structs.replace(conf.devices["home"], name="cellar")}
+    )
+    site = believed(conf)
+    for at_s in range(0, 600, 10):
+        current_a = LEVELS_A[at_s // 60 % 2]
+        given_w = 230 * current_a
+        facts = [
+            ("home", MeterRead(channel="inverter", power_w=MADE_W + given_w * behind)),
+            (storage.device, StorageRead(channel="battery1", power_w=given_w, soc_pct=70.0)),
+            ("garage-box", evse_read(current_a)),
+            ("home", grid_read(900.0 + at_s % 7)),
+        ]
+        site = then(site, at_s, *facts)
+    assert believes(site, last_s(site))
+    assert site.meters["home/meter1"].witness.kind == ""
 
 
 def test_small_steps_and_readings_far_apart_say_nothing():
