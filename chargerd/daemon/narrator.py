@@ -11,7 +11,7 @@ from chargerd.daemon.sentences import doing
 from chargerd.engine.describe import refusal
 from chargerd.engine.silence import asleep, without_sun
 from chargerd.model import events as e
-from chargerd.model.commands import SetCurrent, SetPhases
+from chargerd.model.commands import Command, SetCurrent, SetPhases
 from chargerd.model.reasons import ALARMS, OUTCOMES, duration, energy, sentence
 from chargerd.model.settings import address_of
 from chargerd.model.state import Site
@@ -129,14 +129,23 @@ def _command(event: e.Event, fact: e.CommandIssued, site: Site, zone: tzinfo) ->
     fields: dict[str, object] = {"device": command.device, "reason": code, "seq": event.seq}
     if code == "lease-renewal" and not isinstance(command, SetPhases):
         return Line(DETAIL, f"{fact.loadpoint}: renewing the lease for {command.lease_s} s", fields)
-    what, said = doing(command), sentence(fact.reason, zone)
-    text = said if said.startswith(what) else f"{what}, {said}"
+    text = _doing_because(command, fact.reason, zone)
     charger = site.chargers.get(command.device)
     if isinstance(command, SetCurrent) and command.enabled and charger is not None and charger.enabled:
         return Line(
             DETAIL, f"{fact.loadpoint}: {text}", fields
         )  # another current, many times an hour on a day with clouds
     return Line(NOTICE, f"{fact.loadpoint}: {text}", fields, always=True)
+
+
+def _doing_because(command: Command, reason: e.Reason, zone: tzinfo) -> str:
+    """What is done and why, nothing twice: the sentence of a pause begins with "paused"."""
+    what, said = doing(command), sentence(reason, zone)
+    if reason.code == "changing-phases":
+        return what if isinstance(command, SetPhases) else f"{what}, {said.partition(':')[0]}"
+    if what == "pausing":
+        said = said.removeprefix("paused: ").removeprefix("paused, and ")
+    return said if said.startswith(what) else f"{what}, {said}"
 
 
 def _failed(event: e.Event, fact: e.CommandFailed, _site: Site, _zone: tzinfo) -> Line:

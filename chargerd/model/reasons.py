@@ -38,7 +38,7 @@ REASONS: dict[str, Text] = {
         "to charge it all the same: chargerctl target {loadpoint} full --once",
     ),
     "no-charger": Text(
-        "no power flows after {attempts} tries: no charger or no battery on the plug, or one of them is dead",
+        "no power flows after {attempts:try}: no charger or no battery on the plug, or one of them is dead",
         "no charger",
         "check the charger's lamp and the socket, then chargerctl mode {loadpoint} fast",
     ),
@@ -60,7 +60,7 @@ REASONS: dict[str, Text] = {
     # policy threshold: the ways out
     "cutoff-reached": Text("cut off: below {stop_w} for {below_s}", "finished"),
     "energy-reached": Text("cut off: {energy_wh} taken, which brings it from {from_pct} to storage level", "finished"),
-    "cutoff-counted": Text("cut off: {readings} readings below {stop_w}", "finished"),
+    "cutoff-counted": Text("cut off: {readings:reading} below {stop_w}", "finished"),
     "plateau-reached": Text("cut off: full, power has kept to {power_w} for {flat_s}", "finished"),
     "step-reached": Text(
         "cut off: full, power fell to {power_w} in one step and stayed there for {flat_s}", "finished"
@@ -98,17 +98,17 @@ REASONS: dict[str, Text] = {
         "feel whether the pack is warm; a worn pack does this. Begin again: chargerctl mode {loadpoint} fast",
     ),
     "restart-pulses": Text(
-        "the charger has come up from rest {pulses} times in {within_s}: full and pulsing, or a pack that cuts in and out",
+        "the charger has come up from rest {pulses:time} in {within_s}: full and pulsing, or a pack that cuts in and out",
         "stopped",
         "look at the curve: chargerctl log {loadpoint} --all; begin again: chargerctl mode {loadpoint} fast",
     ),
     "storage-cycles": Text(
-        "charged to storage {cycles} times already; {allowed} are allowed",
+        "charged to storage {cycles:time} already; {allowed} are allowed",
         "stored",
         "to allow as many again: chargerctl target {loadpoint} storage",
     ),
     "no-effect": Text(
-        "the charger was switched on {attempts} times and stays off",
+        "the charger was switched on {attempts:time} and stays off",
         "fault",
         "chargerctl device read {device}; is the plug's button stuck or its schedule switched on in the app?",
     ),
@@ -125,13 +125,13 @@ REASONS: dict[str, Text] = {
         "the log cannot be written, so nothing is switched on", "paused", "make room: df -h /var/lib/chargerd"
     ),
     "starts-used-up": Text(
-        "switched on {starts} times in 24 h; {allowed} are allowed",
+        "switched on {starts:time} in 24 h; {allowed} are allowed",
         "paused",
         "chargerctl set {loadpoint} max_starts_per_day={more}",
     ),
     "minimum-off-time": Text("switched off {off_s} ago; stays off for {min_off_s} at least", "waiting"),
     "minimum-on-time": Text("switched on {on_s} ago; stays on for {min_on_s} at least", "charging"),
-    "retry-later": Text("the plug did not follow {attempts} times; tried again at {retry_at_ms}", "waiting"),
+    "retry-later": Text("the charger did not follow {attempts:time}; tried again at {retry_at_ms}", "waiting"),
     # ways a session ends that nobody's policy chose
     "stopped": Text("stopped by {by}", "off"),
     "switched-off-elsewhere": Text("switched off at the plug or in its app", "off"),
@@ -148,7 +148,7 @@ PAST: dict[str, str] = {
     "waiting-for-power": "it had been on for {on_s} and the charger was yet to draw power",
     "setup-pulse": "no power had come on try {attempt} of {attempts}, and it was off for a moment",
     "above-start-level": "it drew {power_w}, less than the {start_w} a pack must draw to be charged to {target}",
-    "no-charger": "no power had come after {attempts} tries: no charger or no battery on the plug, or one of them dead",
+    "no-charger": "no power had come after {attempts:try}: no charger or no battery on the plug, or one of them dead",
     "no-battery": "the charger drew only {power_w}: no battery was connected",
     "charging-to-cutoff": "it drew {power_w} and was to stop below {stop_w}",
     "confirming-cutoff": "it drew {power_w}, had been below {stop_w} for {below_s}, and is cut off after {confirm_s} of that",
@@ -157,7 +157,7 @@ PAST: dict[str, str] = {
     "no-reading": "the charger had not been read yet",
     "cutoff-reached": "it had been below {stop_w} for {below_s} and was cut off",
     "energy-reached": "{energy_wh} had been taken, which brought it from {from_pct} to storage level",
-    "cutoff-counted": "{readings} readings had been below {stop_w} and it was cut off",
+    "cutoff-counted": "{readings:reading} had been below {stop_w} and it was cut off",
     "plateau-reached": "power had kept to {power_w} for {flat_s}, which is full, and it was cut off",
     "step-reached": "power had fallen to {power_w} in one step and stayed there for {flat_s}, which is full",
     "battery-removed": "power had fallen from {before_w} to {power_w} at once: the battery had been taken off",
@@ -167,9 +167,9 @@ PAST: dict[str, str] = {
     "power-limit": "it drew {power_w}, more than this charger can ({limit_w})",
     "foreign-pack": "power kept to {plateau_w} where this pack's charges had kept to {usual_w}",
     "taper-stalled": "power had been falling for {falling_s} and was still {power_w}, not below {stop_w}",
-    "restart-pulses": "the charger had come up from rest {pulses} times in {within_s}",
-    "storage-cycles": "it had been charged to storage {cycles} times, and {allowed} were allowed",
-    "no-effect": "the charger had been switched on {attempts} times and stayed off",
+    "restart-pulses": "the charger had come up from rest {pulses:time} in {within_s}",
+    "storage-cycles": "it had been charged to storage {cycles:time}, and {allowed} were allowed",
+    "no-effect": "the charger had been switched on {attempts:time} and stayed off",
     "stopping": "chargerd was ending and the charger's own timer took over for {lease_s}",
     "stopping-off": "chargerd was ending and nothing else would have ended this charge",
     "held": "{by} held it: chargerd watched and sent nothing",
@@ -177,10 +177,10 @@ PAST: dict[str, str] = {
     "outside-window": "it was outside its hours, which were to begin at {opens_at_ms}",
     "observing": "chargerd had just started and looked before it switched anything on",
     "not-recorded": "the log could not be written, so nothing was switched on",
-    "starts-used-up": "it had been switched on {starts} times in 24 h, and {allowed} were allowed",
+    "starts-used-up": "it had been switched on {starts:time} in 24 h, and {allowed} were allowed",
     "minimum-off-time": "it had been switched off {off_s} before and stays off for {min_off_s} at least",
     "minimum-on-time": "it had been switched on {on_s} before and stays on for {min_on_s} at least",
-    "retry-later": "the plug had not followed {attempts} times and was to be tried again at {retry_at_ms}",
+    "retry-later": "the charger had not followed {attempts:time} and was to be tried again at {retry_at_ms}",
     "stopped": "{by} had stopped it",
     "switched-off-elsewhere": "it had been switched off at the plug or in its app",
     "removed-from-configuration": "the configuration no longer named it",
@@ -239,7 +239,19 @@ def word(reason: Reason) -> str:
 
 def _filled(template: str, values: Mapping[str, Scalar], zone: tzinfo) -> str:
     names = [name for _, name, _, _ in string.Formatter().parse(template) if name]
-    return template.format(**{name: shown(name, values.get(name), zone) for name in names})
+    return template.format(**{name: _Shown(shown(name, values.get(name), zone)) for name in names})
+
+
+class _Shown(str):
+    """A value's text. With a noun behind the colon of its field it counts that: "{tries:try}" is "1 try", "2 tries"."""
+
+    __slots__ = ()
+
+    def __format__(self, noun: str) -> str:
+        if not noun:
+            return str(self)
+        many = f"{noun[:-1]}ies" if noun.endswith("y") else f"{noun}s"
+        return f"{self!s} {noun if self == '1' else many}"
 
 
 def shown(name: str, value: Scalar, zone: tzinfo = UTC) -> str:

@@ -53,10 +53,10 @@ LINES: dict[str, tuple[str, str, str, str]] = {
         "it went down to one phase, with {share_w} to use",
     ),
     "changing-phases": (
-        "changing to {phases} phases: a pause, the switch, and on again",
+        "changing to {phases:phase}: a pause, the switch, and on again",
         "charging",
         "",
-        "it was changing to {phases} phases",
+        "it was changing to {phases:phase}",
     ),
     "sun-gone": (
         "paused: {borrowed_wh} were borrowed and the sun gives {share_w}",
@@ -149,16 +149,16 @@ LINES: dict[str, tuple[str, str, str, str]] = {
         "it needed at least {least_w}, and {circuit} allowed {limit_w}",
     ),
     "phases-rest": (
-        "phases stay as they are until {again_at_ms}; they were changed {changes} times in the last day",
+        "phases stay as they are until {again_at_ms}; they were changed {changes:time} in the last day",
         "charging",
         "chargerctl set {loadpoint} phase_pause_s=… or max_switches_per_day=…",
-        "phases were kept as they were; they had been changed {changes} times in a day",
+        "phases were kept as they were; they had been changed {changes:time} in a day",
     ),
     "raise-ignored": (
-        "told to offer {told_a} A, {tries} times, and the charger stays at {current_a} A",
+        "told to offer {told_a} A, {tries:time}, and the charger stays at {current_a} A",
         "charging",
         "look for a limit in the charger's own settings; to try again: chargerctl mode {loadpoint} {mode}",
-        "the charger was told to offer {told_a} A, {tries} times, and stayed at {current_a} A",
+        "the charger was told to offer {told_a} A, {tries:time}, and stayed at {current_a} A",
     ),
     "ramping": ("going up in steps, {allowed_a} A now", "charging", "", "it was going up in steps, at {allowed_a} A"),
     "house-battery-spared": (
@@ -168,10 +168,10 @@ LINES: dict[str, tuple[str, str, str, str]] = {
         "the house battery had given more than {limit_w} for charging",
     ),
     "vehicle-sated": (
-        "the vehicle takes nothing after {tries} tries: full, or it does not want to",
+        "the vehicle takes nothing after {tries:try}: full, or it does not want to",
         "finished",
         "look at the vehicle; to try again: chargerctl mode {loadpoint} fast",
-        "the vehicle took nothing after {tries} tries",
+        "the vehicle took nothing after {tries:try}",
     ),
     "not-drawing": (
         "offered {current_a} A, and the vehicle takes nothing",
@@ -181,7 +181,7 @@ LINES: dict[str, tuple[str, str, str, str]] = {
     ),
     "waking": ("offered anew, try {attempt} of {attempts}", "waiting", "", "it was being offered anew"),
     "charging-unasked": (
-        "paused, and current flows all the same; told {attempts} times",
+        "paused, and current flows all the same; told {attempts:time}",
         "fault",
         "stop it at the charger or the vehicle; chargerctl device read {device}",
         "it was paused, and current flowed all the same",

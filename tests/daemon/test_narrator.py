@@ -6,13 +6,15 @@ from contextlib import closing
 from datetime import UTC
 from pathlib import Path
 
+import pytest
+
 from chargerd.daemon import narrator
 from chargerd.daemon.history import History
 from chargerd.daemon.journal import ACT, DETAIL, INFO, NOTICE, WARNING
 from chargerd.daemon.news import news_of
 from chargerd.engine.evolve import fold
 from chargerd.model import events as e
-from chargerd.model.commands import SetCurrent, SetEnabled
+from chargerd.model.commands import SetCurrent, SetEnabled, SetPhases
 from chargerd.model.events import DeviceLost, Event, RecordingLost
 from chargerd.model.state import Site
 from chargerd.sim.homes import BATTERY, INVERTER, METER
@@ -148,3 +150,23 @@ def test_a_mode_whose_time_is_over_is_as_configured_again():
     assert over is not None
     assert asked is not None
     assert (over.text, asked.text) == ("garage: as configured again, the time is over", "garage: off")
+
+
+@pytest.mark.parametrize(
+    ("command", "reason", "text"),
+    [
+        (
+            SetCurrent("box", 0.0),
+            e.Reason("sun-gone", {"share_w": 300.0, "borrowed_wh": 60.0}),
+            "pausing, 60 Wh were borrowed and the sun gives 300 W",
+        ),
+        (SetCurrent("box", 0.0), e.Reason("changing-phases", {"phases": 1}), "pausing, changing to 1 phase"),
+        (SetPhases("box", 1), e.Reason("changing-phases", {"phases": 1}), "switching to 1 phase"),
+        (SetCurrent("box", 0.0), e.Reason("stopped", {"by": "anna"}), "pausing, stopped by anna"),
+    ],
+)
+def test_nothing_is_said_twice_of_a_command(command, reason, text):
+    """The sentence of a pause begins with "paused", that of a change of phases with the change."""
+    told = narrator.line(Event(7, 0, 0, 1, "engine", e.CommandIssued("garage", command, reason)), Site(), UTC)
+    assert told is not None
+    assert told.text == f"garage: {text}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import string
 from collections.abc import Iterator
 from pathlib import Path
@@ -267,3 +268,30 @@ def test_past_sentence_stands_after_because():
     """In the past tense, with its numbers."""
     reason = Reason("cutoff-reached", {"stop_w": 90.0, "below_s": 40.0})
     assert past(reason) == "it had been below 90 W for 40 s and was cut off"
+
+
+@pytest.mark.parametrize(
+    ("code", "values", "text"),
+    [
+        ("changing-phases", {"phases": 1}, "changing to 1 phase: a pause, the switch, and on again"),
+        ("changing-phases", {"phases": 3}, "changing to 3 phases: a pause, the switch, and on again"),
+        (
+            "phases-rest",
+            {"changes": 1, "again_at_ms": 0},
+            "phases stay as they are until 00:00; they were changed 1 time in",
+        ),
+        ("vehicle-sated", {"tries": 1}, "the vehicle takes nothing after 1 try: full"),
+        ("vehicle-sated", {"tries": 3}, "the vehicle takes nothing after 3 tries: full"),
+        ("retry-later", {"attempts": 2, "retry_at_ms": 0}, "the charger did not follow 2 times; tried again at 00:00"),
+        ("vehicle-sated", {}, "the vehicle takes nothing after ? tries"),
+    ],
+)
+def test_one_is_one_and_more_are_many(code, values, text):
+    """And a charger that does not follow is not called a plug: it may be an EVSE."""
+    assert sentence(Reason(code, values)).startswith(text)
+
+
+@pytest.mark.parametrize("text", [*(text.sentence for text in REASONS.values()), *PAST.values()])
+def test_no_sentence_counts_in_the_plural_only(text):
+    """A number is followed by its noun only through the colon of its field, which knows one from many."""
+    assert not re.search(r"[{](attempts|tries|changes|phases|starts|pulses|cycles|readings)[}] [a-z]+s\b", text)
