@@ -443,7 +443,7 @@ class Site(Struct, frozen=True, gc=False):
     meters: dict[str, Meter] = {}  # by address
     storages: dict[str, Storage] = {}  # by address
     sky: Sky = Sky()
-    sunny: tuple[str, ...] = ()  # loadpoints that may follow the sun, in the order in which they are served
+    sunny: tuple[str, ...] = ()  # loadpoints that may follow the sun, as they are written
     by_charger: dict[str, str] = {}  # address of a charger → the loadpoint that has it
     hold: Hold | None = None
     sinks: dict[str, Unsent] = {}  # those that cannot be told anything just now
