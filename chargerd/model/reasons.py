@@ -137,7 +137,7 @@ REASONS: dict[str, Text] = {
     "switched-off-elsewhere": Text("switched off at the plug or in its app", "off"),
     "removed-from-configuration": Text("the configuration no longer names this loadpoint", "off"),
     # commands that are not switching
-    "lease-renewal": Text("renewing the plug's own cut-off timer", "charging"),
+    "lease-renewal": Text("renewing the charger's own timer", "charging"),
 }
 
 REASONS |= {code: Text(sentence, word, step) for code, (sentence, word, step, _) in reasons_sun.LINES.items()}
@@ -184,7 +184,7 @@ PAST: dict[str, str] = {
     "stopped": "{by} had stopped it",
     "switched-off-elsewhere": "it had been switched off at the plug or in its app",
     "removed-from-configuration": "the configuration no longer named it",
-    "lease-renewal": "the plug's own cut-off timer was being renewed",
+    "lease-renewal": "the charger's own timer was being renewed",
 }
 """The same sentences about a past moment, to stand after "because"."""
 PAST |= {code: past for code, (_, _, _, past) in reasons_sun.LINES.items()}
@@ -203,7 +203,7 @@ OUTCOMES: dict[str, str] = {
     "taper-stalled": "power did not come down in time",
     "restart-pulses": "the charger started again and again",
     "storage-cycles": "stored often enough",
-    "fault": "the plug did not follow",
+    "fault": "the charger did not follow",
     "stopped": "stopped by a person",
     "removed-from-configuration": "no longer configured",
     **reasons_sun.OUTCOMES,
