@@ -57,11 +57,15 @@ def after(offset_s: float, by: str, place: Path) -> After:
 
 
 def main() -> None:
-    bench = Bench(__doc__ or "", BY)
+    bench = Bench(__doc__ or "", BY, timed=False)
     with folder() as place:
         found = [after(offset_s, bench.options.by, Path(place)) for offset_s in OFFSETS_S]
+    with folder() as place:
+        s1 = [after(offset_s, "s1", Path(place)) for offset_s in OFFSETS_S]
     bench.at_most("step-s", max(one.back_s for one in found), BACK_S, "s of import after 3 kW of load, worst of ten")
     bench.at_most("step-wh", fmean(one.imported_wh for one in found), IMPORTED_WH, "Wh imported after it, mean of ten")
+    over = fmean(one.imported_wh for one in found) / fmean(one.imported_wh for one in s1)
+    bench.at_most("step-over-s1", over, 1.0, "of the energy that S1's rule imports after it")
     bench.done()
 
 

@@ -11,7 +11,7 @@ PV_SHARE, DIFFERENCE = 0.97, 0.01
 
 
 def main() -> None:
-    bench = Bench(__doc__ or "", BY)
+    bench = Bench(__doc__ or "", BY, timed=False)
     days = composed(bench.traces, every=bench.every_day)[:: 1 if bench.every_day else 2]
     alone = track(days, WITHOUT, bench.options.by)
     beside = track(days, WITH, bench.options.by)
