@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 from chargerd.daemon.context import Context, no_loadpoint
 from chargerd.daemon.status import because, known_text, loadpoint_row, moment_fields, reason_row, target_text
-from chargerd.engine.describe import mode_of, settings_of, target_of
+from chargerd.engine.describe import mode_of, safety_of, settings_of, target_of
 from chargerd.engine.limits import Case, fresh
 from chargerd.engine.step import case_of
 from chargerd.engine.why import Change, Found, find, obstacles
@@ -130,9 +130,25 @@ def _lines(
     ]
 
 
-def _thing(context: Context, name: str) -> str:
-    """What the loadpoint's charger is called."""
-    return "the EVSE" if context.site.configuration.loadpoints[name].kind == "evse" else "the plug"
+class Thing(NamedTuple):
+    """What a loadpoint's charger is called, and what it does when it is on and cannot be reached ("": it is off)."""
+
+    name: str = "the plug"
+    alone: str = ""
+
+
+PLUG = Thing()
+
+
+def _thing(context: Context, name: str) -> Thing:
+    safety = safety_of(context.site, name)
+    alone = ""
+    if safety.on and safety.off_in_s is None:
+        alone = "nothing can switch it off then"
+    elif safety.on:
+        ends = f"lowers it to {safety.falls_to_a:g} A" if safety.falls_to_a else "ends it"
+        alone = f"its own timer {ends}"
+    return Thing("the EVSE" if safety.evse else "the plug", alone)
 
 
 def _wanted(context: Context, name: str) -> str:
@@ -191,7 +207,7 @@ def _read_text(row: dict[str, Any]) -> str:
     return f"{on}{drawn}, {duration(row['read_age_s'])} ago"
 
 
-def _limits(context: Context, found: tuple[Change, ...], blocked: tuple[Reason, ...], thing: str) -> str:
+def _limits(context: Context, found: tuple[Change, ...], blocked: tuple[Reason, ...], thing: Thing) -> str:
     """The limits that speak, each in its own words; if none does, those that are next to."""
     if blocked:
         return " · ".join(sentence(reason, context.zone) for reason in blocked)
@@ -202,7 +218,7 @@ def _limits(context: Context, found: tuple[Change, ...], blocked: tuple[Reason, 
     return "none reached" + (f"; nearest: {nearest}" if nearest else "")
 
 
-def _would(context: Context, found: Found, blocked: tuple[Reason, ...], state: str | None, thing: str) -> str:
+def _would(context: Context, found: Found, blocked: tuple[Reason, ...], state: str | None, thing: Thing) -> str:
     """The changes in words, one for each input, the smallest first; and how far time was followed if not to its end."""
     text = _would_now(context, found.changes, blocked, state, thing)
     if found.looked_until_ms is None:
@@ -211,7 +227,7 @@ def _would(context: Context, found: Found, blocked: tuple[Reason, ...], state: s
 
 
 def _would_now(
-    context: Context, found: tuple[Change, ...], blocked: tuple[Reason, ...], state: str | None, thing: str
+    context: Context, found: tuple[Change, ...], blocked: tuple[Reason, ...], state: str | None, thing: Thing
 ) -> str:
     if found:
         texts = [change_text(context, change, thing) for change in _told(found)[:SHOWN]]
@@ -230,30 +246,42 @@ def _told(found: tuple[Change, ...]) -> list[Change]:
     return [c for c in found if c.input not in GROWN or c.verdict.reason.code not in by_time]
 
 
-def change_text(context: Context, change: Change, thing: str = "the plug") -> str:
+def change_text(context: Context, change: Change, thing: Thing = PLUG) -> str:
     """A change as it stands after "if"; an input without words of its own goes by its name."""
     name, before, after = change.input, change.before, change.after
-    if name == "enabled" and thing == "the EVSE":
+    if name == "enabled" and thing.name == "the EVSE":
         return f"somebody has it {'charge' if after else 'pause'} at the EVSE or the vehicle"
     kept = f" for {duration(change.kept_ms / 1000)}" if change.kept_ms else ""
     if (name, after) in TURNS:
-        return TURNS[name, after].replace("the plug", thing) + kept
+        return TURNS[name, after].replace("the plug", thing.name) + kept
     if name == "answers":
-        return f"{thing} does not answer{kept} ({_then(change)})"
+        return f"{thing.name} does not answer{kept} ({thing.alone or _then(change)})"
     if name in ("mode", "target"):
         return f"{name} becomes {after}{kept}"
     assert isinstance(after, int | float)
     if name == "time":
         return f"{context.clock(int(after))} comes and nothing else changes ({_then(change)})"
     assert isinstance(before, int | float)
+    if name == "load_a":
+        more = "" if change.verdict.word == "charging" else f" ({_then(change)})"
+        return f"the house takes {before - after:g} A less{more}"
     value = _shown(name, after)
     if name.startswith("set."):
-        return f"{name[4:]} is set {'below' if after < before else 'above'} {value}{kept}"
+        return _set_text(name[4:], before, after, value) + (
+            f", after {duration(change.kept_ms / 1000)}" if kept else ""
+        )
     if name in GROWN:
         return f"{GROWN[name]} {value}"
     spoken = name.removeprefix("session.").rpartition("_")[0].replace("_", " ")
     way = "falls to" if after == 0 else "falls below" if after < before else "rises above"
     return f"{spoken} {way} {value}{kept} ({_then(change)})"
+
+
+def _set_text(key: str, before: float, after: float, value: str) -> str:
+    """A setting that people can give: whole steps by their value, others by what they have to get beyond."""
+    if after != round(after, 1):
+        return f"{key} is set {'below' if after < before else 'above'} {value}"
+    return f"{key} is set to {value}" + (f" or {'less' if after < before else 'more'}" if after else "")
 
 
 def _then(change: Change) -> str:
@@ -265,10 +293,12 @@ def _then(change: Change) -> str:
 def _shown(name: str, value: float) -> str:
     if name.endswith("_ms"):
         return duration(value / 1000)
+    if name.endswith("_a"):
+        return f"{value:g} A"
     return f"{value:.3g} h" if name.endswith("_h") else shown(name, value)
 
 
-def _change(context: Context, change: Change, thing: str) -> dict[str, Any]:
+def _change(context: Context, change: Change, thing: Thing) -> dict[str, Any]:
     at_ms = int(change.after) if change.input == "time" and isinstance(change.after, int | float) else None
     verdict = change.verdict
     return {

@@ -171,6 +171,22 @@ class World:
                 meters[address], made_w = structs.replace(meter, power_w=power_w, same_t_ms=self.case.t_ms), 0.0
         return structs.replace(site, meters=meters)
 
+    def with_load(self, name: str, more_a: float) -> Site:
+        """The state in which a meter shows so much more or less current taken on each phase."""
+        site, settings = self.site, self.site.configuration.meters[name]
+        address = address_of(settings.device, settings.channel)
+        meter = site.meters.get(address)
+        if meter is None or meter.power_w is None:
+            return site
+        sign = -1.0 if settings.invert else 1.0
+        more_w = [sign * more_a * (volts or evses.NOMINAL_V) for volts in meter.voltages_v]
+        powers = tuple(None if w is None else w + more for w, more in zip(meter.powers_w, more_w, strict=True))
+        currents = tuple(None if a is None else max(0.0, abs(a) + more_a) for a in meter.currents_a)
+        known = [n for n in range(3) if powers[n] is not None or currents[n] is not None] or [0]
+        power_w = meter.power_w + sum(more_w[n] for n in known)
+        shown = structs.replace(meter, power_w=power_w, powers_w=powers, currents_a=currents, same_t_ms=self.case.t_ms)
+        return structs.replace(site, meters={**site.meters, address: shown})
+
     def with_level(self, soc_pct: float) -> Site:
         """The state in which every house battery has another level."""
         storages = {key: structs.replace(one, soc_pct=soc_pct) for key, one in self.site.storages.items()}

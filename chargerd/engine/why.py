@@ -7,12 +7,14 @@ outwards, then by halves; what comes back is the smallest change that was found,
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from functools import partial
 
 from msgspec import Struct, structs
 
 from chargerd.engine import limits, timeline
+from chargerd.engine.evselimits import fitted
 from chargerd.engine.imagine import BY, SO_FAR, Imagined, Verdict, World, leads
 from chargerd.engine.settings import in_force, mode_of, policy_of, target_of
 from chargerd.engine.step import case_of, judge
@@ -28,13 +30,14 @@ from chargerd.model.events import (
     SetPoint,
     TargetSet,
 )
-from chargerd.model.settings import ADJUSTABLE, MODES, TARGETS, LoadpointSettings, Profile, Scalar
+from chargerd.model.settings import ADJUSTABLE, MODES, SUN_MODES, TARGETS, LoadpointSettings, Profile, Scalar
 from chargerd.model.state import Session, Site
 
 RESOLUTION = 1 / 256
 """A number is found to this share of its change, whole numbers exactly, time to the second."""
 FINEST = 1 / 8192  # … but no finer than this share of the value itself
 KEPT_MS = 300_000  # a value that has not turned the decision after this long is said not to
+FUSE = "circuit-limit"
 HORIZON_MS = 8 * 86_400_000  # a weekly start comes within it
 MOST_STEPS = 300  # time is followed in no more steps than this; a week of hours and starts needs a few dozen
 SECOND_MS = 1000
@@ -58,8 +61,9 @@ class Change(Struct, frozen=True, gc=False):
     """One input that would have to be otherwise, and what is decided then.
 
     ``input`` is a value of the charger's reading ("power_w"), a sum of the session ("session.energy_wh"), a setting
-    ("set.max_h"), or one of time, mode, target, hold, windows, enabled, answers, recording, stopping. ``before`` and
-    ``after`` are its values; for "time" ``after`` is the moment, UTC. ``kept_ms`` is how long it has to stay so.
+    ("set.max_h"), or one of time, mode, target, hold, windows, enabled, answers, recording, stopping, load_a (what else a
+    fuse carries on each phase, against now; it need not turn the decision, only lift the limit). ``before`` and ``after``
+    are its values; for "time" ``after`` is the moment, UTC. ``kept_ms`` is how long it has to stay so.
     ``distance``: below 1 for what happens by itself, by its share; from 1 on for what somebody has to do.
     """
 
@@ -95,10 +99,15 @@ def changes(site: Site, name: str, now_ms: int, state: str | None = None) -> tup
 def obstacles(site: Site, name: str, now_ms: int, *, on: bool = False) -> tuple[Reason, ...]:
     """Every limit that speaks at this moment against what the policy wants; with ``on`` against switching on."""
     case = case_of(site, name, site.t_ms + max(0, now_ms - site.wall_ms), now_ms)
-    decision, _ = judge(case, policy_of(site, name))
+    decision, granted = judge(case, policy_of(site, name))
     if on:
         decision = Decision(SetPoint(enabled=True), decision.reason, decision.memory)
-    return limits.speaking(case, decision)
+        granted = limits.grant(case, decision)
+        granted = granted if case.supply is None else fitted(case, granted)
+    found = limits.speaking(case, decision)
+    if granted.limit is None or granted.limit.code in {reason.code for reason in found}:
+        return found
+    return (*found, granted.limit)  # one that an EVSE alone has, which may only lower its current
 
 
 class _Search:
@@ -130,8 +139,11 @@ class _Search:
         if self.world.settings.kind == "battery":
             found += [*self._read(), *self._added_up()]
         else:
-            found += self._left_over()
-        found += [*self._asked(), *self._stood_otherwise(), *self._set()]
+            found += [*self._left_over(), *self._room_made()]
+        found += [*self._asked(), *self._stood_otherwise()]
+        if self.world.settings.kind != "battery" and any(change.input == "time" for change in found):
+            self.kept_ms = 0  # nobody sets a delay to have it end a second sooner than it does
+        found += self._set()
         return tuple(sorted(found, key=lambda change: (change.distance, change.input)))
 
     # Time
@@ -224,17 +236,33 @@ class _Search:
         """The sun leaves more or less over, or the house battery is fuller or emptier."""
         world = self.world
         surplus_w = world.surplus_w()
-        if surplus_w is None or self.read is None:
+        if surplus_w is None or self.read is None or mode_of(world.site, world.name) not in SUN_MODES:
             return
         upward = [surplus_w + more_w for more_w in SURPLUS_W]
         downward = [surplus_w - more_w for more_w in SURPLUS_W]
-        yield from self._nearest("surplus_w", surplus_w, (downward, upward), self._with_surplus, whole=False)
+        for change in self._nearest("surplus_w", surplus_w, (downward, upward), self._with_surplus, whole=False):
+            if change.verdict.reason.code != FUSE:  # nobody's sun: a house that takes as much as blows the fuse
+                yield change
         levels = [storage.soc_pct for storage in world.site.storages.values()]
         if len(levels) == 1 and levels[0] is not None:
             soc_pct = levels[0]
             fuller = [pct for pct in (soc_pct + 5, soc_pct + 20, 100.0) if soc_pct < pct <= 100]
             emptier = [pct for pct in (soc_pct - 5, soc_pct - 20, 0.0) if 0 <= pct < soc_pct]
             yield from self._nearest("house_battery_pct", soc_pct, (emptier, fuller), self._with_level, whole=False)
+
+    def _room_made(self) -> Iterator[Change]:
+        """What else is on the fuse that lowers this one takes less: so that the fuse is not what speaks any more."""
+        world, reason = self.world, self.world.now.reason
+        circuit = world.site.configuration.circuits.get(str(reason.values.get("circuit")))
+        if reason.code != FUSE or circuit is None or not circuit.meter:
+            return
+        for less_a in range(1, math.ceil(circuit.max_current_a) + 1):
+            verdict = world.verdict(world.with_load(circuit.meter, -float(less_a)), 0)
+            there = self.state is None or leads(verdict, self.state)
+            if there and (verdict.reason.code != FUSE or self.wanted(verdict)):
+                share = less_a / circuit.max_current_a
+                yield Change("load_a", 0.0, -float(less_a), 0, verdict, share)
+                return
 
     def _with_surplus(self, surplus_w: float) -> Imagined:
         return self.world.with_surplus(surplus_w), (), self.read
@@ -269,14 +297,31 @@ class _Search:
             size = max(abs(value), (highest - lowest) / 1024)
             upward = [v for v in (value + size, highest) if value < v <= highest]
             downward = [v for v in (value - size / 2, lowest) if lowest <= v < value]
-            yield from self._nearest(
+            for change in self._nearest(
                 f"set.{key}",
                 value,
                 (downward, upward),
                 partial(self._setting, key),
                 whole=key in _WHOLE,
                 nearest=1.0,
-            )
+            ):
+                yield from self._settable(key, change, lowest, highest)
+
+    def _settable(self, key: str, change: Change, lowest: float, highest: float) -> Iterator[Change]:
+        """The change in a whole step of what people set, or can be offered to a car; a battery's figures are fine ones."""
+        before, after = change.before, change.after
+        if self.world.settings.kind == "battery" or not isinstance(before, int | float) or not isinstance(after, float):
+            yield change
+            return
+        supply = self.world.case.supply
+        step = supply.step_a if supply is not None and key.endswith("_a") else 1.0
+        steps = math.floor(after / step + 1e-9) if after < before else math.ceil(after / step - 1e-9)
+        stepped = min(max(round(steps * step, 3), lowest), highest)
+        turned = self.world.kept(self._setting(key, stepped), self.wanted, change.kept_ms)
+        if turned is not None:
+            yield structs.replace(change, after=stepped, verdict=turned[0])
+        else:
+            yield change
 
     def _nearest(
         self,

@@ -270,7 +270,7 @@ def shown(name: str, value: Scalar, zone: tzinfo = UTC) -> str:
         return duration(value)
     if name.endswith("_pct"):
         return f"{value:.0f} %"
-    return f"{value:g}"
+    return f"{round(value, 1):g}" if name.endswith("_a") else f"{value:g}"
 
 
 def power(power_w: float) -> str:

@@ -177,7 +177,7 @@ TYPES: dict[str, Fields] = {
         "kind": ("string", '"change"'),
         "input": (
             "string",
-            "power_w, session.energy_wh, set.max_h, time, mode, target, hold, windows, enabled, answers, …",
+            "power_w, session.energy_wh, set.max_h, time, mode, target, hold, windows, enabled, answers, load_a, …",
         ),
         "from": ("object", "its value now: a number, a text or null"),
         "to": ("object", "the value at which the decision turns"),

@@ -46,7 +46,7 @@ def test_what_would_change_it_is_short_and_in_the_order_of_smallness(day):
     """Five at most; the reply has all of them with their numbers."""
     reply = why(context(day), "bike-1")
     assert lines(day)["Would change if"].split(" · ") == [
-        "the plug does not answer for 3 min (switched off)",
+        "the plug does not answer for 3 min (its own timer ends it)",
         "power falls below 90 W for 40 s (finished)",
         "07:01 comes and nothing else changes (stopped)",
         "it has taken 1.1 kWh",
@@ -63,7 +63,7 @@ def test_what_would_change_it_is_short_and_in_the_order_of_smallness(day):
 def test_limits_that_would_be_next_are_named_while_none_is_reached(day):
     """The nearest two."""
     assert lines(day)["Limits"] == (
-        "none reached; nearest: the plug does not answer for 3 min (switched off) · "
+        "none reached; nearest: the plug does not answer for 3 min (its own timer ends it) · "
         "07:01 comes and nothing else changes (stopped)"
     )
 

@@ -5,9 +5,10 @@ from msgspec import structs
 
 from chargerd.daemon.why import why
 from chargerd.model.decision import Decision, Memory, View
-from chargerd.model.settings import Configuration
+from chargerd.model.settings import CircuitSettings, Configuration
 from chargerd.policies import POLICIES
 from chargerd.protocol.table import METHODS
+from chargerd.protocol.types import TYPES
 from chargerd.sim.homes import METER
 from tests.daemon.hub import context
 from tests.protocol.conform import wrong_fields
@@ -135,3 +136,107 @@ def test_time_that_cannot_be_followed_to_its_end_is_said_to_be(home, monkeypatch
     assert would.startswith("if surplus rises above")
     assert would.endswith("(what time alone brings was followed until 13:35 only)")  # 300 steps of 7 s
     assert len(moments) < 2000
+
+
+L1_PER_A = 2 * 230.0  # half of what the house takes is on L1
+
+
+def fused(tmp_path, load_w: float, mode: str = "fast") -> Home:
+    """A car that may have 15 A behind a fuse of 20 A, no sun, and so much in the house half an hour later."""
+    circuits = {"main": CircuitSettings("main", 20, meter="grid", guaranteed_current_a=6)}
+    home = Home(tmp_path, structs.replace(with_point("garage", circuit="main", mode=mode), circuits=circuits))
+    home.battery.max_charge_w = home.battery.max_discharge_w = 0.0
+    home.sun_w = 0.0
+    home.until(1800)
+    home.load_w = load_w
+    home.until(2400)
+    return home
+
+
+def less_a(home: Home) -> float:
+    """How much less the house would have to take on its fuse, by why."""
+    change = next(c for c in why(context(home), "garage")["changes"] if c["input"] == "load_a")
+    assert wrong_fields(change, TYPES["Change"]) == []
+    assert change["text"].startswith(f"the house takes {-change['to']:g} A less")
+    return change["from"] - change["to"]
+
+
+def test_a_fuse_that_lowers_a_car_is_named_and_the_house_may_take_less(tmp_path):
+    """5 kW leave less than the car may have: the fuse is the limit, and what lifts it is a house that takes less, not the sun."""
+    home = fused(tmp_path, 5000.0)
+    told = lines(why(context(home), "garage"))
+    assert told["Limits"].startswith("the fuse main leaves ")
+    assert "the house takes" in told["Would change if"]
+    assert "surplus" not in told["Would change if"]
+    offered_a = home.run.site.chargers["box"].evse.offered_a
+    home.load_w -= less_a(home) * L1_PER_A
+    home.until(3000)
+    assert home.run.site.chargers["box"].evse.offered_a > offered_a
+    home.run.kill()
+
+
+def test_a_paused_car_begins_when_the_house_takes_as_much_less_as_was_said(tmp_path):
+    """An amp less than that is not enough."""
+    home = fused(tmp_path, 13_000.0)
+    assert home.run.site.chargers["box"].enabled is False
+    needed_a = less_a(home)
+    home.load_w -= (needed_a - 1.1) * L1_PER_A
+    home.until(3300)
+    assert home.run.site.chargers["box"].enabled is False
+    home.load_w -= 1.5 * L1_PER_A
+    home.until(4200)
+    assert home.run.site.chargers["box"].enabled is True
+    home.run.kill()
+
+
+def test_a_fuse_whose_meter_is_silent_is_a_limit_too(tmp_path):
+    """No "none reached" beside a sentence that names one."""
+    home = fused(tmp_path, 500.0)
+    home.meters.fault(METER).silent = True
+    home.until(2700)
+    told = lines(why(context(home), "garage"))
+    home.run.kill()
+    assert told["Limits"] == "the meter of main is not read: no more than the guaranteed 6 A"
+
+
+def test_a_car_that_charges_fast_is_not_told_of_the_sun(tmp_path):
+    """No surplus turns it, whatever it is; the current that is named can be set, and who would switch it off is nobody."""
+    home = Home(tmp_path, with_point("garage", mode="fast"))
+    home.until(1800)
+    changes = why(context(home), "garage")["changes"]
+    home.run.kill()
+    assert "surplus_w" not in {change["input"] for change in changes}
+    assert "house_battery_pct" not in {change["input"] for change in changes}
+    texts = {change["input"]: change["text"] for change in changes}
+    assert texts["set.min_current_a"] == "min_current_a is set to 16 A or more"
+    assert texts["answers"] == "the EVSE does not answer for 61 s (nothing can switch it off then)"
+
+
+@pytest.mark.parametrize(
+    ("falls_to_a", "alone"), [(6.0, "its own timer lowers it to 6 A"), (0.0, "its own timer ends it")]
+)
+def test_what_an_unreachable_evse_does_is_its_own_timers_doing(tmp_path, falls_to_a, alone):
+    """Nobody reaches it, so nobody switches it off."""
+    home = Home(tmp_path, with_point("garage", mode="fast"), lease="proven", lease_current_a=falls_to_a)
+    home.until(1800)
+    texts = [change["text"] for change in why(context(home), "garage")["changes"] if change["input"] == "answers"]
+    home.run.kill()
+    assert texts == [f"the EVSE does not answer for 61 s ({alone})"]
+
+
+def test_settings_are_named_by_values_that_can_be_set(tmp_path):
+    """Whole watts and seconds, nothing below 0, and no delay that would end a second before it ends anyway."""
+    home = Home(tmp_path, with_point("garage", start_delay_s=900.0))
+    home.sun_w = 1000.0
+    home.until(1800)
+    home.sun_w = 3000.0
+    home.until(2400)
+    rod, car = why(context(home), "rod")["changes"], why(context(home), "garage")["changes"]
+    home.run.kill()
+    assert {change["input"] for change in car} >= {"time", "set.start_delay_s"}
+    for change in (*rod, *car):
+        if change["input"].startswith("set."):
+            assert change["to"] == round(change["to"])
+            assert change["to"] >= 0
+            assert "set below" not in change["text"]
+    assert [change["held_s"] for change in car if change["input"] == "set.start_delay_s"] == [0]
