@@ -241,7 +241,7 @@ class _Search:
         upward = [surplus_w + more_w for more_w in SURPLUS_W]
         downward = [surplus_w - more_w for more_w in SURPLUS_W]
         for change in self._nearest("surplus_w", surplus_w, (downward, upward), self._with_surplus, whole=False):
-            if change.verdict.reason.code != FUSE:  # nobody's sun: a house that takes as much as blows the fuse
+            if change.verdict.reason.code not in (FUSE, "circuit-blind"):  # more than a house takes, not less sun
                 yield change
         levels = [storage.soc_pct for storage in world.site.storages.values()]
         if len(levels) == 1 and levels[0] is not None:

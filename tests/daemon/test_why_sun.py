@@ -179,6 +179,7 @@ def test_a_paused_car_begins_when_the_house_takes_as_much_less_as_was_said(tmp_p
     """An amp less than that is not enough."""
     home = fused(tmp_path, 13_000.0)
     assert home.run.site.chargers["box"].enabled is False
+    assert "surplus_w" not in {change["input"] for change in why(context(home), "garage")["changes"]}
     needed_a = less_a(home)
     home.load_w -= (needed_a - 1.1) * L1_PER_A
     home.until(3300)
