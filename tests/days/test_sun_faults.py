@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterable
+from collections.abc import Collection, Mapping
 from itertools import pairwise
 
 import pytest
@@ -398,8 +398,16 @@ def test_a_reading_from_a_cache_does_not_have_a_command_repeated(tmp_path):
     assert day.site.chargers["garage-box"].attempts == 0
 
 
-def random_day(folder, seed: int, kinds: Iterable[str] = KINDS, *, load_w: float = 6000) -> SunDay:
-    """Random sun, load, modes and faults of any device at any time, with restarts of the daemon."""
+def random_day(
+    folder,
+    seed: int,
+    kinds: Mapping[str, dict[str, object]] = KINDS,
+    *,
+    spoils: Collection[str] = ("meter1", "inverter", "battery1", "box"),
+    load_w: float = 6000,
+    dead_s: int = 120,
+) -> SunDay:
+    """Random sun, load, modes and faults of any device at any time, with restarts of the daemon after up to ``dead_s``."""
     dice = random.Random(seed)
     sky = sun.clouds(sun.clear_sky(dice.uniform(2000, 9000)), seed, depth=0.9)
     load = sun.clouds(sun.steady(dice.uniform(300, load_w)), seed + 1, depth=0.9)
@@ -422,12 +430,12 @@ def random_day(folder, seed: int, kinds: Iterable[str] = KINDS, *, load_w: float
         switches=phases == 3,
         pause_s=dice.choice([0.0, 10.0]),
     )
-    channels = ["meter1", "inverter", "box"] + (["battery1"] if stores else [])
+    channels = [channel for channel in spoils if stores or channel != "battery1"]
     at_s = 9.0 * HOUR
     while at_s < 12 * HOUR:
         at_s += dice.uniform(30, 900)
         day.until(at_s)
-        spoil(day, dice.choice(channels), dice.choice([{}, {}, *(KINDS[kind] for kind in kinds)]))
+        spoil(day, dice.choice(channels), dice.choice([{}, {}, *kinds.values()]))
         throw = dice.random()
         if throw < 0.15:
             day.ask("garage", dice.choice(["off", "solar", "min-solar", "slow", "fast"]))
@@ -435,7 +443,7 @@ def random_day(folder, seed: int, kinds: Iterable[str] = KINDS, *, load_w: float
             day.plug_in("garage", None if dice.random() < 0.5 else Car(phases=1, capacity_wh=1e6))
         elif throw < 0.35:
             day.run.kill()
-            day.clock.mono += dice.randrange(120_000)
+            day.clock.mono += dice.randrange(dead_s * 1000)
             day.begin()
         elif throw < 0.4:
             day.evses["garage"].press()

@@ -164,6 +164,20 @@ def test_phases_are_those_on_which_current_flows_after_a_minute():
         assert site.chargers["garage-box"].evse.live == (None if n < 6 else 2)
 
 
+@pytest.mark.parametrize(
+    ("first_phase", "volts"),
+    [("L1", (231.0, 235.0, 0.0)), ("L2", (0.0, 231.0, 235.0)), ("L3", (235.0, 0.0, 231.0))],
+)
+def test_voltages_are_turned_with_the_currents(first_phase, volts):
+    """S1-10: its L1 hangs on another phase of the house, and its third wire on none: two phases are live, whichever they are."""
+    said = {"voltage_l1_v": 231.0, "voltage_l2_v": 235.0, "voltage_l3_v": 0.0}
+    site = believed(home(evse(first_phase=first_phase)), ("garage-box", evse_read(10.0, phases=2, **said)))
+    seen = site.chargers["garage-box"].evse
+    assert seen.voltages_v == volts
+    assert tuple(current_a > 0 for current_a in seen.currents_a) == tuple(v > 0 for v in volts)
+    assert evses.live_phases(seen.currents_a, seen.voltages_v) == 2
+
+
 def test_a_ghost_of_a_voltage_is_no_phase():
     """S1-10: 125 V were seen on a phase that is not connected."""
     assert evses.live_phases((10.0, 10.0, 10.0), (230.0, 230.0, 125.0)) == 2

@@ -32,6 +32,7 @@ def test_a_threshold_of_0_does_not_leave_out_the_battery():
     settings = structs.replace(plug().settings, on_above_w=0.0, min_storage_pct=60.0)
     seen = plug(-200, settings=settings, has_storage=True)
     assert on(structs.replace(seen, soc_pct=59.0)) is False
+    assert on(structs.replace(seen, soc_pct=60.0)) is False, "it has to be above it"
     assert on(structs.replace(seen, soc_pct=61.0)) is True
     assert on(seen) is False, "a level that is not known is not enough"
 
