@@ -121,7 +121,6 @@ def test_a_charger_that_goes_and_comes_is_worth_one_line_each(tmp_path):
         day.evses["garage"].fault.silent = fault
         day.until(day.now_s() + 10 * MIN)
     lines = [line(event, day.site, UTC) for event in day.all(DeviceLost) + day.all(DeviceBack)]
-    texts = [one.text for one in lines if one is not None]
     lost, back = (one.text for one in lines if one is not None)
     assert lost.startswith("garage-box: no answer for 75 s; garage not watched")
     assert back == "garage-box: back after 11 min"
