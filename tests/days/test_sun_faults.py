@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from itertools import pairwise
 
 import pytest
@@ -404,6 +404,7 @@ def random_day(
     kinds: Mapping[str, dict[str, object]] = KINDS,
     *,
     spoils: Collection[str] = ("meter1", "inverter", "battery1", "box"),
+    asks: Sequence[str] = ("off", "solar", "min-solar", "slow", "fast"),
     load_w: float = 6000,
     dead_s: int = 120,
 ) -> SunDay:
@@ -438,7 +439,7 @@ def random_day(
         spoil(day, dice.choice(channels), dice.choice([{}, {}, *kinds.values()]))
         throw = dice.random()
         if throw < 0.15:
-            day.ask("garage", dice.choice(["off", "solar", "min-solar", "slow", "fast"]))
+            day.ask("garage", dice.choice(asks))
         elif throw < 0.25:
             day.plug_in("garage", None if dice.random() < 0.5 else Car(phases=1, capacity_wh=1e6))
         elif throw < 0.35:
