@@ -60,6 +60,7 @@ from chargerd.protocol.framing import CallError
 from chargerd.store.errors import LogError
 
 GATHER_S = 0.2  # readings that arrive this close together share a transaction
+NOTIFY_S = 0.2  # a service manager that does not listen keeps charging from nothing longer than this
 STOP_S = 10.0  # how long an ending waits for devices to take their last command; a kasa call may take 7.5 s
 IDLE_S = 10.0  # the loop looks around at least this often, also without a watchdog
 
@@ -172,7 +173,7 @@ class Daemon:
         for number, what in ((signal.SIGTERM, "stop"), (signal.SIGINT, "stop"), (signal.SIGHUP, "reload")):
             signal.signal(number, self._told(what))
         self._say_status()
-        self._notify.notify("READY=1")
+        self._ready()
         count = len(loaded.configuration.loadpoints)
         if basis is not None:
             self._journal.say(
@@ -414,7 +415,15 @@ class Daemon:
             self._take_over(loaded, self.site().configuration.adopted, "reload")
             self._adopter.follow(loaded)
             self._journal.say(NOTICE, "configuration read again", files=" ".join(loaded.configuration.files))
+        self._ready()
+
+    def _ready(self) -> None:
+        """Tell the service manager, however long that takes; notices after it may get lost where it does not listen."""
+        if self._notify.socket is not None:
+            self._notify.socket.settimeout(None)
         self._notify.notify("READY=1")
+        if self._notify.socket is not None:
+            self._notify.socket.settimeout(NOTIFY_S)
 
     def _take_over(self, files: Loaded, adopted: tuple[Adopted, ...], by: str) -> None:
         """From here on this is what counts: the files, and what is adopted beside them."""

@@ -202,6 +202,6 @@ def test_limits_that_are_sent_along_stay_in_the_first_generation(garage):
 def test_a_box_without_bluetooth_says_so(garage):
     """To every question about that charger, and about one that it does not know."""
     box = garage.gen1()
-    assert requests.get(url(box, "settings").replace("55", "66"), timeout=2).status_code == 404
+    assert requests.get(url(box, "settings").replace("44:55", "44:66"), timeout=2).status_code == 404
     box.linked = False
     assert requests.get(url(box, "measurements"), timeout=2).json() == {"Message": "No content found for this request"}
