@@ -75,7 +75,8 @@ class Desk:
                 self._added = added
             readings = [without_nonsense(reading) for reading in self._driver.read()]
         except Exception as error:  # whatever a driver lets through is an answer that nobody expected
-            return [*facts, *self._failed(as_driver_error(error), now_ms())]  # what it is was told once, and is kept
+            failed = self._failed(as_driver_error(error), now_ms())
+            return failed if self._added is None else [*facts, *failed]  # who is not asked again has to be told of now
         at_ms = now_ms()
         if self._lost and self._silent_since_ms is not None:
             facts.append(DeviceBack(at_ms - self._silent_since_ms))

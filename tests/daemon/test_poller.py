@@ -85,6 +85,9 @@ def test_what_a_device_is_is_told_also_where_its_first_reading_fails():
     plug.read = reads
     assert kinds(desk.read(lambda: 0)) == ["DeviceAdded", "ReadFailed"]
     assert kinds(desk.read(lambda: 30_000)) == ["ChargerRead"]
+    desk, answers[:] = Desk(SETTINGS, plug), [Unreachable("no answer")]
+    assert kinds(desk.read(lambda: 0)) == ["ReadFailed"], "it is asked again, and said to answer when it does"
+    assert kinds(desk.read(lambda: 30_000)) == ["DeviceAdded", "ChargerRead"]
 
 
 def test_fast_pace_begins_at_once():
