@@ -55,4 +55,10 @@ def test_two_hundred_kills_lose_no_promised_event(tmp_path: Path, seed: int):
             checked = max(1, log.last_seq + 1)
     with Log(path) as log:
         assert list(log.damages()) == []
+        assert log.sealed_seq > 0, "no life was long enough to seal anything"
+        before = list(log.read())
+        while log.seal(before[-1].at_ms):
+            pass
+        assert list(log.read()) == before
         assert log.sealed_seq > log.last_seq // 2
+        assert log.verify_chain(1) is None
