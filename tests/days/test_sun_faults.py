@@ -233,14 +233,12 @@ def test_a_silent_charger_is_no_charger_that_takes_nothing(tmp_path):
     assert max(current_a for _, current_a in day.told("b")) <= 8
 
 
-@pytest.mark.parametrize(("channel", "factor"), [("meter1", -1.0), ("meter1", -10.0), ("battery1", 10.0)])
-def test_at_night_nothing_is_left_over_whatever_is_said(tmp_path, channel, factor):
-    """More than the panels make cannot be: with a meter at them, no other has the car charge in the dark."""
-    conf = home(evse(), storage=house_battery())
+@pytest.mark.parametrize("factor", [-1.0, -10.0])
+def test_at_night_nothing_is_left_over_whatever_the_grid_meter_says(tmp_path, factor):
+    """More than the panels make cannot be: with a meter at them, an oven on a meter that is turned starts no car in the dark."""
     boxes = {"garage": Box(Car(phases=1, capacity_wh=1e6), max_phases=1)}
-    stores = HouseBattery(10_000, soc_pct=60)
-    day = SunDay(tmp_path, conf, pv=sun.steady(0), load=sun.steady(2500), battery=stores, boxes=boxes, from_s=HOUR)
-    spoil(day, channel, {"factor": factor})
+    day = SunDay(tmp_path, home(evse()), pv=sun.steady(0), load=sun.steady(2500), boxes=boxes, from_s=HOUR)
+    spoil(day, "meter1", {"factor": factor})
     day.until(2 * HOUR)
     assert day.told() == []
 
@@ -263,9 +261,11 @@ def test_a_house_battery_whose_sign_is_wrong_is_denied_by_its_own_level(tmp_path
 
 
 def test_a_charger_that_exaggerates_gets_no_more_for_it(tmp_path):
-    """It says ten times what the car takes, and that would be sun to be had: it is what it offers at most."""
+    """It says ten times what the car takes, and that would be sun to be had: it is what it offers at most. No panels are metered."""
     boxes = {"garage": Box(Car(phases=1, capacity_wh=1e6), max_phases=1)}
-    day = SunDay(tmp_path, home(evse()), pv=sun.steady(2000), boxes=boxes, from_s=10 * HOUR)
+    conf = home(evse())
+    conf = structs.replace(conf, meters={"grid": conf.meters["grid"]})
+    day = SunDay(tmp_path, conf, pv=sun.steady(2000), boxes=boxes, from_s=10 * HOUR)
     spoil(day, "box", KINDS["tenfold"])
     day.until(11 * HOUR)
     assert max(current_a for _, current_a in day.told()) <= 8
