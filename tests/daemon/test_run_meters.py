@@ -11,14 +11,7 @@ from chargerd.sim.wire.solaredge import Inverter, SimulatedSolarEdge
 from tests.daemon.test_run import House
 from tests.sim.wire.modbus import running
 
-ROOF = """
-[device.roof]
-driver = "replayed"
-path = "{path}"
-repeat = true
-poll_s = 1
-poll_fast_s = 1
-
+METERS = """
 [meter.grid]
 device = "roof"
 channel = "meter1"
@@ -33,6 +26,14 @@ role = "pv"
 device = "roof"
 channel = "battery1"
 """
+ROOF = """
+[device.roof]
+driver = "replayed"
+path = "{path}"
+repeat = true
+poll_s = 1
+poll_fast_s = 1
+"""
 ROWS = "".join(
     f'{{"t_s": {second}, "reading": "meter", "channel": "meter1", "power_w": {-1200 - second}}}\n'
     f'{{"t_s": {second}, "reading": "meter", "channel": "inverter", "power_w": 4500, "status": "producing"}}\n'
@@ -46,7 +47,7 @@ def house(tmp_path: Path) -> Iterator[House]:
     """The strip with its bike, and a roof that is played from a file."""
     house = House(tmp_path)
     (tmp_path / "roof.jsonl").write_text(ROWS)
-    house.config.write_text(house.config.read_text() + ROOF.format(path=tmp_path / "roof.jsonl"))
+    house.config.write_text(house.config.read_text() + ROOF.format(path=tmp_path / "roof.jsonl") + METERS)
     yield house
     house.close()
 

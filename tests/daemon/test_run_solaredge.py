@@ -13,6 +13,7 @@ from chargerd.sim.wire.evse import Car
 from chargerd.sim.wire.nrgkick import SimulatedGen2
 from chargerd.sim.wire.solaredge import Meter, SimulatedSolarEdge
 from tests.daemon.test_run import House
+from tests.daemon.test_run_meters import METERS
 from tests.sim.wire import garage as garages
 from tests.sim.wire.modbus import running
 
@@ -23,20 +24,6 @@ host = "127.0.0.1"
 port = {port}
 poll_s = 1
 poll_fast_s = 1
-
-[meter.grid]
-device = "roof"
-channel = "meter1"
-role = "grid"
-
-[meter.pv]
-device = "roof"
-channel = "inverter"
-role = "pv"
-
-[storage.house]
-device = "roof"
-channel = "battery1"
 
 [device.box]
 driver = "nrgkick"
@@ -90,7 +77,7 @@ def roof(box: SimulatedGen2) -> Iterator[SimulatedSolarEdge]:
 def house(tmp_path: Path, roof: SimulatedSolarEdge, box: SimulatedGen2) -> Iterator[House]:
     """A daemon that knows both."""
     house = House(tmp_path)
-    house.config.write_text(SUNNY.format(port=roof.port, host=box.host, box=box.port))
+    house.config.write_text(SUNNY.format(port=roof.port, host=box.host, box=box.port) + METERS)
     yield house
     house.close()
 

@@ -261,7 +261,7 @@ def test_a_house_battery_whose_sign_is_wrong_is_denied_by_its_own_level(tmp_path
 
 
 def test_a_charger_that_exaggerates_gets_no_more_for_it(tmp_path):
-    """It says ten times what the car takes, and that would be sun to be had: it is what it offers at most. No panels are metered."""
+    """It says ten times what the car takes, as if that were sun: what it offers at most counts. No panels are metered here."""
     boxes = {"garage": Box(Car(phases=1, capacity_wh=1e6), max_phases=1)}
     conf = home(evse())
     conf = structs.replace(conf, meters={"grid": conf.meters["grid"]})
