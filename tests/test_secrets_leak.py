@@ -23,6 +23,7 @@ from chargerd.store import snapshots
 from chargerd.store.reader import open_reader
 from tests.daemon.lives import live
 from tests.drivers.test_kasa_faults import locked_plug
+from tests.patience import WAIT_S
 from tests.sim.wire.bench import Bench
 from tests.sim.wire.garage import garage
 
@@ -85,7 +86,7 @@ def configure(home: Path, host: str, port: int = 9999) -> None:
 def answer(home: Path, method: str, parameters: dict[str, Any]) -> bytes:
     """What the running daemon answers to anybody who asks, as it goes over the wire."""
     with socket.socket(socket.AF_UNIX) as client:
-        client.settimeout(10)
+        client.settimeout(WAIT_S)
         client.connect(str(home / "run" / "monitor"))
         client.sendall(call(method, parameters))
         messages, came = Messages(REPLY_LIMIT), b""

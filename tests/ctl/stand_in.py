@@ -16,6 +16,7 @@ from chargerd.protocol.framing import INTERFACE, CallError, Messages, encode
 from chargerd.protocol.table import METHODS
 from chargerd.protocol.varlink import checked
 from tests.ctl.answers import REPLIES
+from tests.patience import WAIT_S
 
 Answer = dict[str, Any] | CallError | bytes | list[Any] | tuple[Any, ...] | Callable[[dict[str, Any]], Any]
 
@@ -51,7 +52,7 @@ class StandIn:
             listener.close()
             os.unlink(self.folder / name)
         for thread in self._threads:
-            thread.join(5)
+            thread.join(WAIT_S)
             assert not thread.is_alive()
 
     @property
@@ -70,7 +71,7 @@ class StandIn:
 
     def _converse(self, name: str, peer: socket.socket) -> None:
         messages = Messages()
-        peer.settimeout(10)
+        peer.settimeout(WAIT_S)
         while True:
             data = peer.recv(65536)
             if not data:

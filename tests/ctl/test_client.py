@@ -17,6 +17,7 @@ from chargerd.protocol.framing import CallError, encode
 from tests.ctl.answers import REPLIES, answer, status
 from tests.ctl.conftest import Run
 from tests.ctl.stand_in import Answer, StandIn
+from tests.patience import WAIT_S, within
 
 HALF = encode({"parameters": status()})[:400]
 
@@ -69,10 +70,9 @@ def test_an_answer_of_another_shape_is_exit_3(folder: Path, run: Run, missing: s
 
 def test_no_socket_is_exit_3_at_once(run: Run) -> None:
     """Without a daemon nobody waits."""
-    start = time.monotonic()
-    code, out, err = run("status")
+    with within(1):
+        code, out, err = run("status")
     assert (code, out) == (3, "")
-    assert time.monotonic() - start < 1
     assert "no such socket" in three_lines(err)[0]
     assert "systemctl start chargerd" in err
 
@@ -86,10 +86,10 @@ def test_a_socket_without_a_daemon_is_refused_after_a_few_tries(folder: Path) ->
     """A socket file that nobody listens on is an error when patience ends."""
     _left_behind(folder)
     start = time.monotonic()
-    with pytest.raises(Failure, match="connection refused") as caught:
+    with within(2), pytest.raises(Failure, match="connection refused") as caught:
         Client(str(folder), patience_s=0.3).ask("GetStatus")
     assert caught.value.code == 3
-    assert 0.3 <= time.monotonic() - start < 2
+    assert time.monotonic() - start >= 0.3
 
 
 def test_a_daemon_that_restarts_is_waited_for(folder: Path, run: Run) -> None:
@@ -110,7 +110,7 @@ def test_a_daemon_that_restarts_is_waited_for(folder: Path, run: Run) -> None:
     thread = threading.Timer(0.3, restart)  # long after the first try, long before the last
     thread.start()
     assert run("status", "--check") == (0, "", "")
-    thread.join(5)
+    thread.join(WAIT_S)
 
 
 def test_a_change_is_asked_again_under_the_same_id(folder: Path, run: Run) -> None:

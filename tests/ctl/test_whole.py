@@ -26,6 +26,7 @@ from chargerd.model.state import Site
 from chargerd.protocol.framing import CallError
 from tests.days.test_days import flaky
 from tests.house import Day, configuration, loadpoint
+from tests.patience import WAIT_S
 
 ROOT = Path(__file__).parents[2]
 HOUR = 3600
@@ -237,7 +238,7 @@ def test_half_a_character_is_refused_and_harms_nobody(terminal):
     """A lone surrogate on either socket is a bad message; the server answers the next question as before."""
     for method in ("GetStatus", "SetMode"):
         with socket.socket(socket.AF_UNIX) as client:
-            client.settimeout(10)
+            client.settimeout(WAIT_S)
             client.connect(str(terminal.folder / "control"))
             names = {"names": ["\\ud800"]} if method == "GetStatus" else {"name": "\\ud800", "mode": "fast"}
             text = json.dumps({"method": f"io.chargerd.{method}", "parameters": names}).replace("\\\\", "\\")

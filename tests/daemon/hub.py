@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
 from pathlib import Path
-from time import monotonic, sleep
 from typing import Any
 
 from chargerd.config.profiles import shipped
@@ -25,8 +24,7 @@ from chargerd.protocol.framing import REPLY_LIMIT, CallError, Messages, encode
 from chargerd.protocol.table import METHODS
 from chargerd.protocol.varlink import checked
 from tests.house import Day
-
-PATIENT_S = 10.0  # a test that waits longer than this has failed
+from tests.patience import WAIT_S
 
 
 class Household:
@@ -106,7 +104,7 @@ class Client:
         self.socket.connect(
             str(folder / name)
         )  # waits while the queue is full; with a time-out it would give up at once
-        self.socket.settimeout(PATIENT_S)
+        self.socket.settimeout(WAIT_S)
         self._messages = Messages(REPLY_LIMIT)
 
     def __enter__(self) -> Client:
@@ -145,14 +143,6 @@ class Client:
         reply = self.receive()
         assert reply is not None
         return str(reply["error"]).rpartition(".")[2]
-
-
-def eventually(true: Callable[[], object]) -> None:
-    """Wait until something is so, with a deadline."""
-    end_s = monotonic() + PATIENT_S
-    while not true():
-        assert monotonic() < end_s, "it never became so"
-        sleep(0.005)
 
 
 def descriptors() -> int:

@@ -26,7 +26,7 @@ from chargerd.model.state import Site
 from chargerd.sim import world
 from chargerd.sim.wire.kasa import SimulatedPlug
 from chargerd.store.reader import open_reader
-from tests.daemon.hub import eventually
+from tests.patience import until
 
 ROOT = Path(__file__).parents[2]
 EVERYBODY = "127.255.255.255"
@@ -88,10 +88,7 @@ class Street:
 
     def until(self, condition) -> None:
         """Wait until something holds, with a deadline."""
-        end_s = time.monotonic() + 30
-        while not condition():
-            assert time.monotonic() < end_s, self.journal()
-            time.sleep(0.2)
+        until(condition, self.journal, look_s=0.2)
 
     def journal(self) -> str:
         """What the daemon has said."""
@@ -214,7 +211,7 @@ def test_it_looks_at_once_and_then_every_so_often(tmp_path: Path):
     made.look(site)
     assert 590 < made.wait_s() <= 600
     made.look(site)
-    eventually(lambda: ended)
+    until(lambda: ended)
     assert len(ended) == 1
     (tmp_path / "none.toml").write_text("")
     made.follow(load([tmp_path / "none.toml"], load_driver=drivers.load, driver_kinds=drivers.MODULES))

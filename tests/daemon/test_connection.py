@@ -6,6 +6,7 @@ import struct
 
 from chargerd.daemon.connection import PATIENCE, Connection, Step, peer_of
 from chargerd.protocol.framing import CallError, Messages, encode
+from tests.patience import WAIT_S
 
 
 def pair() -> tuple[Connection, socket.socket]:
@@ -58,7 +59,7 @@ def test_answer_too_long_to_send_becomes_an_error():
     """Sixteen megabytes are the most; above that the client is told to ask for less."""
     connection, client = pair()
     with connection.socket, client:
-        client.settimeout(5)
+        client.settimeout(WAIT_S)
         connection.reply({"text": "x" * 17_000_000})
         assert connection.flush()
         messages = Messages()

@@ -26,6 +26,7 @@ from chargerd.model.events import Body, ChargerRead, CommandDone, CommandFailed,
 from chargerd.model.settings import Configuration, DeviceSettings, MeterSettings, StorageSettings
 from chargerd.model.state import Device, Site
 from tests.house import MONDAY_MS, loadpoint
+from tests.patience import WAIT_S, until
 from tests.sim.wire.bench import Bench
 
 LOGIN = {"username": Credential(credential="user"), "password": Credential(credential="pass")}
@@ -60,7 +61,7 @@ class Stage:
 
     def heard(self, wanted: str, kind: type[Body]) -> Body:
         """The next fact of a kind that a device posts."""
-        end = time.monotonic() + 5
+        end = time.monotonic() + WAIT_S
         while time.monotonic() < end:
             name, facts = self.posted.get(timeout=max(0.01, end - time.monotonic()))
             found = [fact for fact in facts if isinstance(fact, kind)]
@@ -81,14 +82,6 @@ def stage(tmp_path: Path) -> Iterator[Stage]:
 def workers() -> dict[str, threading.Thread]:
     """Names of the devices whose threads live, and the thread of each."""
     return {t.name.removeprefix("device-"): t for t in threading.enumerate() if t.name.startswith("device-")}
-
-
-def until(condition: Callable[[], bool]) -> None:
-    """Wait until something holds, five seconds at most."""
-    end = time.monotonic() + 5
-    while not condition():
-        assert time.monotonic() < end
-        time.sleep(0.01)
 
 
 # Drivers
@@ -222,7 +215,7 @@ def test_an_ending_names_the_workers_that_hang(tmp_path, monkeypatch):
     monkeypatch.setattr("chargerd.daemon.devices.HANG_S", 0.1)
     stage = Stage(tmp_path)
     with socket.create_server(("127.0.0.1", 0)) as silent:
-        silent.settimeout(5)
+        silent.settimeout(WAIT_S)
         port = silent.getsockname()[1]
         stage.configure(shed=plug(), lamp=kasa.Driver.Config(driver="kasa", host="127.0.0.1", port=port, timeout_s=1))
         stage.heard("shed", ChargerRead)
@@ -251,7 +244,7 @@ def test_an_order_that_waits_for_a_device_that_hangs_does_not_come_after_a_reloa
     with monkeypatch.context() as old:
         old.setattr(simulated.Driver, "read", hanging)
         stage.configure(shed=plug())
-        assert begun.wait(5)
+        assert begun.wait(WAIT_S)
     first = workers()["shed"]
     stage.devices.order(1, SetEnabled("shed/bike", True, 900))
     stage.configure(shed=plug(poll_s=600))
@@ -259,7 +252,7 @@ def test_an_order_that_waits_for_a_device_that_hangs_does_not_come_after_a_reloa
     stage.devices.order(2, SetEnabled("shed/bike", False))
     assert stage.heard("shed", CommandDone).issued == 2
     hangs.set()
-    first.join(5)
+    first.join(WAIT_S)
     assert not first.is_alive()
     assert done == [False]
 
@@ -319,7 +312,7 @@ def test_a_remembered_plug_is_found_where_it_has_moved_and_its_successor_is_left
             loadpoints={"a": structs.replace(loadpoint("a"), charger="shed")},
         )  # fmt: skip
         devices.configure(home, {"shed": config}, {"shed": "50:C7:BF:00:00:96"})
-        _, facts = posted.get(timeout=10)
+        _, facts = posted.get(timeout=WAIT_S)
         (failed,) = facts
         assert isinstance(failed, ReadFailed)
         assert "is 'heater' (50:C7:BF:00:00:95), not '50:C7:BF:00:00:96'" in failed.detail

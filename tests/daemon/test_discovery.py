@@ -16,8 +16,9 @@ from chargerd.drivers.base import Found, FoundSocket
 from chargerd.model.settings import Configuration, DeviceSettings, LoadpointSettings, Profile
 from chargerd.model.state import Device, Site
 from chargerd.protocol.framing import CallError
-from tests.daemon.hub import Client, Household, eventually, serving
+from tests.daemon.hub import Client, Household, serving
 from tests.house import Day, configuration, loadpoint
+from tests.patience import until
 from tests.sim.wire.bench import Bench
 
 EVERYBODY = "127.255.255.255"
@@ -91,7 +92,7 @@ def test_two_who_ask_for_the_same_share_a_search(hub: Household, bench: Bench, f
     asked = {"networks": [f"{EVERYBODY}:{plug.port}"], "seconds": 2}
     with serving(folder, hub), Client(folder, "control") as early, Client(folder, "control") as late:
         early.send("Discover", asked, more=True)
-        eventually(lambda: hub.searches and hub.searches[0].found)
+        until(lambda: hub.searches and hub.searches[0].found)
         late.send("Discover", asked, more=True)
         lasts = []
         for client in (early, late):
@@ -110,13 +111,13 @@ def test_another_search_meanwhile_is_refused_plainly(hub: Household, folder: Pat
     other = {"networks": ["127.0.0.75"], "seconds": 1}
     with serving(folder, hub), Client(folder, "control") as early, Client(folder, "control") as late:
         early.send("Discover", silent, more=True)
-        eventually(lambda: hub.searches)
+        until(lambda: hub.searches)
         late.send("Discover", other, more=True)
         reply = late.receive()
         assert reply is not None
         assert reply["error"] == "io.chargerd.Refused"
         assert reply["parameters"]["message"].startswith("a search on 127.0.0.74 is running, for 1 s more")
-        eventually(lambda: hub.searches[0].over)
+        until(lambda: hub.searches[0].over)
         late.send("Discover", other, more=True)
         begun = late.receive()
     assert begun is not None
@@ -129,7 +130,7 @@ def test_a_client_that_goes_away_costs_nothing(hub: Household, folder: Path):
         with Client(folder, "control") as client:
             client.send("Discover", {"networks": ["127.0.0.76"], "seconds": 1}, more=True)
             assert client.receive() is not None
-        eventually(lambda: hub.searches[0].over)
+        until(lambda: hub.searches[0].over)
         with Client(folder, "control") as client:
             assert client.ask("GetStatus")["kind"] == "status"
     assert hub.reported == []
@@ -143,7 +144,7 @@ def test_a_mistake_in_a_search_is_reported_and_ends_it(monkeypatch: pytest.Monke
     ended = threading.Event()
     search = discovery.begin((EVERYBODY,), 1, ended.set)
     assert ended.wait(60)
-    eventually(lambda: search.over)
+    until(lambda: search.over)
     assert "broke off" in search.notes[0]
     assert len(reported) == 1
 

@@ -11,6 +11,7 @@ import pytest
 
 from chargerd.daemon.journal import INFO, NOTICE, WARNING, Journal
 from chargerd.daemon.journald import Journald, is_journal
+from tests.patience import WAIT_S
 
 
 class Listener:
@@ -19,7 +20,7 @@ class Listener:
     def __init__(self, path: Path) -> None:
         self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self.socket.bind(str(path))
-        self.socket.settimeout(5)
+        self.socket.settimeout(WAIT_S)
 
     def entry(self) -> list[tuple[str, str]]:
         """The next entry, from the datagram or from the file that came in its place."""

@@ -22,6 +22,7 @@ from chargerd.model.events import (
     ReadFailed,
 )
 from chargerd.model.settings import DeviceSettings
+from tests.patience import WAIT_S
 
 SETTINGS = DeviceSettings("plug", "simulated", poll_s=30, poll_fast_s=10)
 
@@ -183,12 +184,12 @@ def test_device_that_hangs_delays_nobody():
     assert "hanging" not in seen
     for worker in workers:
         worker.stop()
-    assert workers[1].join(5)
+    assert workers[1].join(WAIT_S)
     begun = real_s()
     assert not workers[0].join(0.1)
     assert real_s() - begun < 2
     hanging.hangs.set()
-    assert workers[0].join(5)
+    assert workers[0].join(WAIT_S)
     assert sound.closed
 
 
@@ -203,10 +204,10 @@ def test_worker_carries_out_orders_between_readings():
     worker = Worker(Desk(DeviceSettings("plug", "simulated", poll_s=3600), plug), Clock(), post)
     worker.start()
     worker.order(1, SetEnabled("plug", True, 900))
-    assert done.wait(5)
+    assert done.wait(WAIT_S)
     assert plug.on
     worker.stop()
-    assert worker.join(5)
+    assert worker.join(WAIT_S)
 
 
 def test_what_waits_at_a_worker_that_was_replaced_while_it_hung_is_not_carried_out_later():
@@ -230,16 +231,16 @@ def test_what_waits_at_a_worker_that_was_replaced_while_it_hung_is_not_carried_o
     workers[0].stop()
     assert not workers[0].join(0.1)
     workers[0].replaced_by(workers[1])
-    which, (failed,) = said.get(timeout=5)
+    which, (failed,) = said.get(timeout=WAIT_S)
     assert isinstance(failed, CommandFailed)
     assert (which, failed.issued, failed.error) == ("old", 1, "unreachable")
     workers[1].start()
-    while not any(isinstance(fact, CommandDone) and fact.issued == 2 for fact in said.get(timeout=5)[1]):
+    while not any(isinstance(fact, CommandDone) and fact.issued == 2 for fact in said.get(timeout=WAIT_S)[1]):
         pass
     old.hangs.set()
     for worker in workers:
         worker.stop()
-        assert worker.join(5)
+        assert worker.join(WAIT_S)
     assert done == [("new", off)]
     assert recording.done()
     assert old.closed
@@ -264,12 +265,12 @@ def test_what_a_replaced_worker_was_in_the_middle_of_is_told():
     worker = Worker(Desk(SETTINGS, plug), Clock(), lambda _, facts: said.put(list(facts)))
     worker.order(5, SetEnabled("plug", True, 900))
     worker.start()
-    assert begun.wait(5)
+    assert begun.wait(WAIT_S)
     worker.stop()
     worker.replaced_by(Worker(Desk(SETTINGS, Plug()), Clock(), lambda *_: None))
     plug.hangs.set()
-    assert kinds(said.get(timeout=5)) == ["CommandDone"]
-    assert worker.join(5)
+    assert kinds(said.get(timeout=WAIT_S)) == ["CommandDone"]
+    assert worker.join(WAIT_S)
 
 
 def test_a_number_that_is_none_is_unknown():

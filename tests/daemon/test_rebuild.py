@@ -18,6 +18,7 @@ from chargerd.store.log import Log
 from tests.daemon.lives import live
 from tests.daemon.test_start import HOME
 from tests.house import Day, configuration, loadpoint
+from tests.patience import WAIT_S
 
 
 def _day(folder: Path) -> tuple[Path, Site]:
@@ -64,11 +65,11 @@ def test_a_log_that_cannot_be_folded_says_why_and_a_stop_is_heeded(tmp_path: Pat
     answers: queue.SimpleQueue[Rebuilt] = queue.SimpleQueue()
     thread = Rebuild(tmp_path / "none.db", Site(), answers.put)
     thread.start()
-    assert "cannot be read" in answers.get(timeout=5).error
+    assert "cannot be read" in answers.get(timeout=WAIT_S).error
     stopped = Rebuild(tmp_path / "none.db", Site(), answers.put)
     stopped.stop()
     stopped.start()
-    stopped.join(timeout=5)
+    stopped.join(timeout=WAIT_S)
     assert answers.empty()
 
 

@@ -23,6 +23,7 @@ from chargerd.protocol.framing import REPLY_LIMIT, Messages, call
 from chargerd.sim import world
 from chargerd.sim.wire.kasa import SimulatedStrip
 from chargerd.store.reader import open_reader
+from tests.patience import WAIT_S
 
 ROOT = Path(__file__).parents[2]
 CONFIGURATION = """\
@@ -78,7 +79,7 @@ class House:
         self.hear("READY=1")
         return process
 
-    def hear(self, wanted: str, seconds: float = 20) -> str:
+    def hear(self, wanted: str, seconds: float = WAIT_S) -> str:
         """Wait for a notice to the service manager that contains this."""
         end = time.monotonic() + seconds
         while time.monotonic() < end:
@@ -95,7 +96,7 @@ class House:
         except TimeoutError:
             return
 
-    def until(self, condition: Any, seconds: float = 20) -> None:
+    def until(self, condition: Any, seconds: float = WAIT_S) -> None:
         """Wait until something holds; notices are taken in meanwhile."""
         end = time.monotonic() + seconds
         while not condition():
@@ -105,7 +106,7 @@ class House:
     def ask(self, method: str, where: str = "control", **parameters: Any) -> dict[str, Any]:
         """Ask over a socket; the reply, or the error."""
         with socket.socket(socket.AF_UNIX) as client:
-            client.settimeout(15)
+            client.settimeout(WAIT_S)
             client.connect(str(self.folder / "run" / where))
             client.sendall(call(method, parameters))
             messages = Messages(REPLY_LIMIT)
@@ -442,7 +443,7 @@ def test_starts_while_no_device_answers_and_says_so(house):
     house.strip = SimulatedStrip(sockets, now_s=time.time, host="127.0.0.1", port=port)
     house.child = house.strip.child("battery_1")
     house.strip.start()
-    house.until(house.on, 60)
+    house.until(house.on)
 
 
 def test_journal_that_is_gone_costs_nothing(house):

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import signal
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.daemon.test_run import House
+from tests.patience import until
 
 
 @pytest.fixture
@@ -26,9 +26,6 @@ def test_a_service_manager_that_does_not_listen_stops_nothing(house: House) -> N
     for _ in range(12):
         assert "error" not in house.ask("ReadDevice", name="shed")
     house.ask("SetMode", name="bike", mode="fast")
-    deadline = time.monotonic() + 20
-    while not house.on():
-        assert time.monotonic() < deadline, house.journal()
-        time.sleep(0.05)
+    until(house.on, house.journal)
     process.send_signal(signal.SIGTERM)
     assert process.wait(40) == 0

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import Future
 from pathlib import Path
 
@@ -21,6 +21,7 @@ from chargerd.model.events import Body, ModeSet, PlanFired, SinkBack, SinkLost
 from chargerd.sinks.notify import Sink
 from tests.days.test_days import flaky
 from tests.house import Day, configuration, loadpoint
+from tests.patience import until
 from tests.sinks.servers import PASSWORD, Post, address, mail_server
 
 HOUR = 3600
@@ -81,14 +82,6 @@ class House:
         self.reported.append(error)
 
 
-def eventually(what: Callable[[], object]) -> None:
-    """Wait until it is so, twenty seconds at most."""
-    end_s = time.monotonic() + 20
-    while not what():
-        assert time.monotonic() < end_s, "it has not come to be so"
-        time.sleep(0.01)
-
-
 @pytest.fixture(autouse=True)
 def quick(monkeypatch):
     """Looks at the log and tries again without long waits; the library's own pause between two mails is left out."""
@@ -127,7 +120,7 @@ def text(post: Post, number: int = -1) -> str:
 
 def begun(house: House) -> None:
     """The sink has looked at the log once."""
-    eventually((house.day.path.parent / "sink-mail.json").exists)
+    until((house.day.path.parent / "sink-mail.json").exists)
 
 
 def test_end_of_a_charge_is_told_with_what_it_took(home):
@@ -137,10 +130,10 @@ def test_end_of_a_charge_is_told_with_what_it_took(home):
     begun(house)
     house.day.charge("bike-1")
     house.day.until(4 * HOUR)
-    eventually(lambda: post.mails)
+    until(lambda: post.mails)
     house.day.charge("bike-2")
     house.day.until(5 * HOUR)
-    eventually(lambda: len(post.mails) == 2)
+    until(lambda: len(post.mails) == 2)
     assert subjects(post) == ["bike-1: reached its target", "bike-2: no power at all"]
     assert "cut off: below 90 W" in text(post, 0)
     assert "148 Wh in" in text(post, 0)
@@ -156,7 +149,7 @@ def test_only_what_is_wanted_is_told(home):
     house.day.until(4 * HOUR)
     house.day.charge("bike-2")
     house.day.until(5 * HOUR)
-    eventually(lambda: post.mails)
+    until(lambda: post.mails)
     assert subjects(post) == ["bike-2: no power at all"]
 
 
@@ -168,12 +161,12 @@ def test_wrong_password_is_one_alarm_and_everything_is_told_once_it_is_right(hom
     begun(house)
     house.day.charge("bike-1")
     house.day.until(4 * HOUR)
-    eventually(lambda: house.said)
+    until(lambda: house.said)
     house.day.charge("bike-2")
     house.day.until(5 * HOUR)
     assert house.day.last("bike-1").outcome == "finished"
     house.password(PASSWORD)
-    eventually(lambda: len(post.mails) == 2)
+    until(lambda: len(post.mails) == 2)
     assert subjects(post) == ["bike-1: reached its target", "bike-2: no power at all"]
     lost, back = house.said
     assert isinstance(lost, SinkLost)
@@ -195,11 +188,11 @@ def test_server_that_is_down_for_a_day_gets_one_mail_with_all_of_it(home):
     post.full = True
     later = house.again()
     later.follow()
-    eventually(lambda: later.said)
+    until(lambda: later.said)
     assert isinstance(later.said[0], SinkLost)
     assert later.said[0].error == "unreachable"
     post.full = False
-    eventually(lambda: post.mails)
+    until(lambda: post.mails)
     later.sinks.stop()
     assert subjects(post) == ["5 things since Mon 2024-03-04 00:04"]
     assert text(post).count("bike-2: no power flows after 3 tries") == 5
@@ -212,13 +205,13 @@ def test_sink_goes_on_where_it_was_after_a_restart(home):
     begun(house)
     house.day.charge("bike-2")
     house.day.until(HOUR)
-    eventually(lambda: len(post.mails) == 1)
+    until(lambda: len(post.mails) == 1)
     house.sinks.stop()
     house.day.charge("bike-1")
     house.day.until(4 * HOUR)
     later = house.again()
     later.follow()
-    eventually(lambda: len(post.mails) == 2)
+    until(lambda: len(post.mails) == 2)
     later.sinks.stop()
     assert subjects(post) == ["bike-2: no power at all", "bike-1: reached its target"]
 
@@ -236,9 +229,9 @@ def test_what_was_taken_before_the_server_filled_up_is_not_told_again(home):
     post.room = 1
     later = house.again()
     later.follow()
-    eventually(lambda: later.said)
+    until(lambda: later.said)
     post.room = 2
-    eventually(lambda: len(post.mails) == 2)
+    until(lambda: len(post.mails) == 2)
     later.sinks.stop()
     assert subjects(post) == ["bike-2: no power at all", "bike-1: reached its target"]
 
@@ -251,20 +244,20 @@ def test_cursor_that_cannot_be_written_floods_nobody_with_the_same_mail(home):
     (house.day.path.parent / "sink-mail.new").mkdir()  # nothing can be written under that name
     house.day.charge("bike-2")
     house.day.until(HOUR)
-    eventually(lambda: post.mails)
+    until(lambda: post.mails)
     house.day.charge("bike-1")
     house.day.until(4 * HOUR)
-    eventually(lambda: "bike-1: reached its target" in subjects(post))
+    until(lambda: "bike-1: reached its target" in subjects(post))
     assert subjects(post) == ["bike-2: no power at all", "bike-1: reached its target"]
     (house.day.path.parent / "sink-mail.new").rmdir()
     house.day.charge("bike-2")
     house.day.until(5 * HOUR)
-    eventually(lambda: len(post.mails) == 3)
+    until(lambda: len(post.mails) == 3)
     house.sinks.stop()
     (house.day.path.parent / "sink-mail.json").read_text()
     later = house.again()
     later.follow(report="sessions")
-    eventually(lambda: len(post.mails) == 4)
+    until(lambda: len(post.mails) == 4)
     later.sinks.stop()
     assert subjects(post)[3].startswith("Home: ")  # told from where the disk was free again
 
@@ -275,14 +268,14 @@ def test_mistake_of_ours_is_an_alarm_and_does_not_end_the_telling(home):
     house.follow()
     begun(house)
     house.mistaken = True
-    eventually(lambda: house.said)
+    until(lambda: house.said)
     assert isinstance(house.said[0], SinkLost)
     assert str(house.reported[0]) == "a mistake of ours"
     house.day.charge("bike-2")
     house.day.until(HOUR)
     house.mistaken = False
-    eventually(lambda: post.mails)
-    eventually(lambda: len(house.said) == 2)
+    until(lambda: post.mails)
+    until(lambda: len(house.said) == 2)
     assert isinstance(house.said[1], SinkBack)
     assert subjects(post) == ["bike-2: no power at all"]
 
@@ -295,10 +288,10 @@ def test_sink_that_is_configured_anew_knows_that_it_was_lost(home):
     post.full = True
     house.day.charge("bike-2")
     house.day.until(HOUR)
-    eventually(lambda: house.said)
+    until(lambda: house.said)
     house.follow(tell=["alarm"])
     post.full = False
-    eventually(lambda: len(house.said) == 2)
+    until(lambda: len(house.said) == 2)
     assert isinstance(house.said[1], SinkBack)
     assert subjects(post) == ["bike-2: no power at all"]
 
@@ -313,7 +306,7 @@ def test_reload_that_changes_a_sink_changes_what_it_tells(home):
     house.day.until(4 * HOUR)
     house.day.charge("bike-2")
     house.day.until(5 * HOUR)
-    eventually(lambda: post.mails)
+    until(lambda: post.mails)
     assert subjects(post) == ["bike-2: no power at all"]
     house.sinks.configure({})
     assert not house.sinks.test("mail", Future())
@@ -328,14 +321,14 @@ def test_refused_login_is_not_knocked_at_again_and_again(home, monkeypatch):
     begun(house)
     house.day.charge("bike-2")
     house.day.until(HOUR)
-    eventually(lambda: house.said)
+    until(lambda: house.said)
     house.password(PASSWORD)
     time.sleep(0.3)
     assert post.mails == []
     reply: Future[dict[str, object]] = Future()
     assert house.sinks.test("mail", reply)
     reply.result(10)
-    eventually(lambda: len(post.mails) == 2)
+    until(lambda: len(post.mails) == 2)
     assert subjects(post) == ["chargerd: a test", "bike-2: no power at all"]
 
 
@@ -347,7 +340,7 @@ def test_sink_that_was_lost_before_a_restart_says_when_it_is_back(home):
     begun(house)
     house.day.charge("bike-2")
     house.day.until(HOUR)
-    eventually(lambda: house.said)
+    until(lambda: house.said)
     assert house.said == [SinkBack()]
     assert len(post.mails) == 1
 
@@ -361,10 +354,10 @@ def test_report_waits_until_what_it_reports_is_on_the_disk(home):
     house.day.charge("bike-2")
     house.day.until(HOUR)
     looks = house.looks
-    eventually(lambda: house.looks > looks + 6)  # a round looks at most twice
+    until(lambda: house.looks > looks + 6)  # a round looks at most twice
     assert post.mails == []
     house.ahead = 0
-    eventually(lambda: post.mails)
+    until(lambda: post.mails)
     assert subjects(post) == ["Home: 1 charge, 0 Wh"]
 
 
@@ -375,7 +368,7 @@ def test_plan_that_was_missed_is_an_alarm_and_one_that_goes_on_is_no_news(home):
     begun(house)
     house.day.run.ask(PlanFired("bike-1", "hold"), PlanFired("bike-1", "over", reached=True), by="engine")
     house.day.run.ask(PlanFired("bike-2", "over"), by="engine")
-    eventually(lambda: post.mails)
+    until(lambda: post.mails)
     house.sinks.stop()
     assert len(post.mails) == 1
     assert "bike-2" in text(post)
@@ -389,7 +382,7 @@ def test_sink_is_not_told_of_its_own_failures(home):
     begun(house)
     house.day.run.ask(SinkLost("unreachable"), by="mail")
     house.day.run.ask(SinkLost("unreachable"), by="chat")
-    eventually(lambda: post.mails)
+    until(lambda: post.mails)
     house.sinks.stop()
     assert len(post.mails) == 1
     assert "chat" in text(post)
@@ -404,7 +397,7 @@ def test_new_sink_does_not_tell_the_past(home):
     begun(house)
     house.day.charge("bike-1")
     house.day.until(4 * HOUR)
-    eventually(lambda: post.mails)
+    until(lambda: post.mails)
     assert subjects(post) == ["bike-1: reached its target"]
 
 
@@ -420,7 +413,7 @@ def test_another_log_than_it_knew_is_told_from_a_day_back(home, cursor):
     house.day.until(34 * HOUR)
     (house.day.path.parent / "sink-mail.json").write_text(cursor)
     house.follow()
-    eventually(lambda: post.mails)
+    until(lambda: post.mails)
     house.sinks.stop()
     assert subjects(post) == ["bike-1: reached its target"]
 
@@ -436,7 +429,7 @@ def test_report_comes_once_all_are_done_with_table_and_curves(home):
     time.sleep(0.1)
     assert post.mails == []  # bike-2 has ended, bike-1 still charges
     house.day.until(4 * HOUR)
-    eventually(lambda: post.mails)
+    until(lambda: post.mails)
     assert subjects(post) == ["Home: 2 charges, 148 Wh"]
     lines = text(post).splitlines()
     head = next(n for n, line in enumerate(lines) if line.startswith("LOADPOINT"))
@@ -460,10 +453,10 @@ def test_weekly_report_has_the_sessions_of_the_week_and_says_when_there_were_non
     time.sleep(0.1)
     assert post.mails == []
     house.day.until(33 * HOUR)
-    eventually(lambda: post.mails)
+    until(lambda: post.mails)
     assert subjects(post) == ["Home: 1 charge, 148 Wh"]
     house.day.until((24 * 8 + 9) * HOUR)
-    eventually(lambda: len(post.mails) == 2)
+    until(lambda: len(post.mails) == 2)
     assert subjects(post)[1] == "Home: nothing was charged"
 
 
@@ -495,6 +488,6 @@ def test_plug_that_is_gone_and_back_is_told(home):
     house.day.until(1200)
     strip.error = None
     house.day.until(1800)
-    eventually(lambda: len(post.mails) == 2)
+    until(lambda: len(post.mails) == 2)
     assert subjects(post)[0].startswith("shed: no answer for")
     assert subjects(post)[1].startswith("shed: back after")

@@ -7,8 +7,7 @@ import logging
 import socket
 import subprocess
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -16,7 +15,7 @@ from typing import Any
 from amqtt.broker import Broker
 from pwdlib import PasswordHash
 
-START_S = 10.0
+from tests.patience import WAIT_S, until
 
 logging.getLogger("amqtt").setLevel(logging.CRITICAL)
 logging.getLogger("transitions").setLevel(logging.CRITICAL)
@@ -42,7 +41,7 @@ def amqtt(port: int, passwords: Path | None = None) -> Iterator[None]:
     thread.start()
 
     def run(what: Any) -> Any:
-        return asyncio.run_coroutine_threadsafe(what, loop).result(START_S)
+        return asyncio.run_coroutine_threadsafe(what, loop).result(WAIT_S)
 
     async def made() -> Broker:
         return Broker(config)
@@ -54,7 +53,7 @@ def amqtt(port: int, passwords: Path | None = None) -> Iterator[None]:
     finally:
         run(broker.shutdown())
         loop.call_soon_threadsafe(loop.stop)
-        thread.join(START_S)
+        thread.join(WAIT_S)
         loop.close()
 
 
@@ -76,18 +75,10 @@ def mosquitto(port: int, folder: Path, settings: str = "allow_anonymous true") -
         yield program
     finally:
         program.terminate()
-        program.wait(START_S)
+        program.wait(WAIT_S)
 
 
 def listens(port: int) -> bool:
     """Whether somebody takes connections there."""
     with socket.socket() as probe:
         return probe.connect_ex(("127.0.0.1", port)) == 0
-
-
-def until(holds: Callable[[], bool], limit_s: float = START_S) -> None:
-    """Look until it is so; fails if it is not in time."""
-    end_s = time.monotonic() + limit_s
-    while not holds():
-        assert time.monotonic() < end_s
-        time.sleep(0.01)

@@ -11,7 +11,7 @@ from chargerd.config.base import Secret
 from chargerd.drivers.base import AccessDenied, UnexpectedAnswer, Unreachable
 from chargerd.drivers.http import MOST_BYTES, Http, spoken
 from chargerd.sim.wire.web import Reply, Request, WebDevice
-from tests.sim.wire.garage import within
+from tests.patience import within
 
 
 class Echo(WebDevice):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -18,17 +17,10 @@ from chargerd.config.base import Credential, Secret
 from chargerd.drivers.base import AccessDenied, UnexpectedAnswer, Unreachable
 from chargerd.model.commands import SetEnabled
 from tests.drivers.conftest import Connect, only
+from tests.patience import within
 from tests.sim.wire.bench import Bench
 
 EVERYBODY = "127.255.255.255"
-
-
-@contextmanager
-def within(limit_s: float) -> Iterator[None]:
-    """Fails if what is inside takes longer."""
-    begin_s = time.monotonic()
-    yield
-    assert time.monotonic() - begin_s < limit_s
 
 
 # When it does not answer, or answers nonsense

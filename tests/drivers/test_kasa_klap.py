@@ -21,8 +21,9 @@ from chargerd.sim.run import Run, SimulatedClock
 from chargerd.sim.wire.kasa import SimulatedPlug
 from chargerd.sim.wire.klap import Login
 from tests.drivers.conftest import Connect, only
-from tests.drivers.test_kasa_faults import LOGIN, with_login, within
+from tests.drivers.test_kasa_faults import LOGIN, with_login
 from tests.house import MONDAY_MS, configuration, loadpoint
+from tests.patience import within
 from tests.sim.wire.bench import OWNER, Bench
 
 

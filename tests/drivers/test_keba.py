@@ -14,8 +14,9 @@ from chargerd.model.commands import SetCurrent, SetEnabled, SetPhases
 from chargerd.sim.wire.evse import Car
 from chargerd.sim.wire.keba import SimulatedKeba
 from chargerd.sim.wire.modbus_server import ALWAYS, Behaviour, Server
+from tests.patience import within
 from tests.sim.wire import garage as garages
-from tests.sim.wire.garage import Garage, only, within
+from tests.sim.wire.garage import Garage, only
 
 # What a real P30 (DE edition, without a meter) answered to reads of two registers: evcc issue 15200. Its serial number is another.
 RECORDED = """\

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import socket
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 
 import pytest
 
@@ -15,26 +13,11 @@ from chargerd.drivers.base import UnexpectedAnswer, Unreachable
 from chargerd.drivers.modbus import Connection, NoSuchRegisters
 from chargerd.sim.wire.modbus_server import ALWAYS
 from chargerd.sim.wire.solaredge import Inverter, SimulatedSolarEdge
+from tests.patience import until, within
 from tests.sim.wire.modbus import running
 
 TIMEOUT_S, BUDGET_S = 0.5, 1.5
 MARK = (0x5375, 0x6E53)
-
-
-@contextmanager
-def within(limit_s: float) -> Iterator[None]:
-    """Fails if what is inside takes longer."""
-    begin_s = time.monotonic()
-    yield
-    assert time.monotonic() - begin_s < limit_s
-
-
-def until(condition: Callable[[], bool]) -> None:
-    """Waits for something that another thread does."""
-    deadline_s = time.monotonic() + 5
-    while not condition():
-        assert time.monotonic() < deadline_s
-        time.sleep(0.005)
 
 
 @pytest.fixture

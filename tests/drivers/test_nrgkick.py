@@ -12,8 +12,9 @@ from chargerd.drivers.base import AccessDenied, UnexpectedAnswer, Unreachable
 from chargerd.drivers.nrgkick import Driver
 from chargerd.model.commands import SetCurrent
 from chargerd.sim.wire.web import Reply
+from tests.patience import within
 from tests.sim.wire import garage as garages
-from tests.sim.wire.garage import Garage, only, within
+from tests.sim.wire.garage import Garage, only
 
 MAC = "00:11:22:33:44:55"
 PIN = {"password": "marker-4711"}

@@ -16,8 +16,9 @@ from chargerd.model.events import ChargerRead
 from chargerd.sim.wire.evse import Car
 from chargerd.sim.wire.pulsar import SimulatedPulsar
 from tests.drivers import brokers
+from tests.patience import until, within
 from tests.sim.wire import garage as garages
-from tests.sim.wire.garage import Garage, only, within
+from tests.sim.wire.garage import Garage, only
 
 PASSWORD = "marker-right"
 
@@ -44,7 +45,7 @@ def connect(garage: Garage, bridge: SimulatedPulsar, **keys: Any) -> Driver:
 
 def settled(driver: Driver, pilot: str) -> ChargerRead:
     """The first reading with that letter: the bridge tells one thing after the other, and its status last."""
-    brokers.until(lambda: only(driver.read()).pilot == pilot)
+    until(lambda: only(driver.read()).pilot == pilot)
     return only(driver.read())
 
 
@@ -169,7 +170,7 @@ def test_a_pause_is_sent_again_although_it_is_said_to_be_so(garage, broker):
     assert (only(driver.read()).enabled, only(driver.read()).power_w) == (False, 4140.0)
     for _ in range(2):
         driver.apply(SetCurrent("garage", 0.0))
-    brokers.until(lambda: bridge.commands == [("charging_enable", "0")] * 2)
+    until(lambda: bridge.commands == [("charging_enable", "0")] * 2)
 
 
 @pytest.mark.parametrize("asked_a", [5.9, 33.0, float("nan")])
@@ -207,7 +208,7 @@ def test_the_last_will_says_that_the_bridge_is_gone(garage, broker):
     driver = connect(garage, bridge)
     driver.read()
     bridge.die()
-    brokers.until(lambda: "its bridge is offline" in str(failure(driver.read)))  # the broker may hang up on both
+    until(lambda: "its bridge is offline" in str(failure(driver.read)))  # the broker may hang up on both
     for call in (driver.read, lambda: driver.apply(SetCurrent("garage", 8.0)), driver.describe):
         with pytest.raises(Unreachable, match="its bridge is offline"):
             call()

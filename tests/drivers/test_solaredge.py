@@ -15,7 +15,7 @@ from chargerd.model.commands import SetEnabled
 from chargerd.model.events import MeterRead, StorageRead
 from chargerd.sim.wire.modbus_server import ALWAYS
 from chargerd.sim.wire.solaredge import HouseBattery, Inverter, Meter, SimulatedSolarEdge
-from tests.drivers.test_modbus import until, within
+from tests.patience import until, within
 from tests.sim.wire.modbus import running
 from tests.sim.wire.test_solaredge import RECORDED, recorded_device
 

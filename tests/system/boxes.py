@@ -18,7 +18,8 @@ from typing import Any, Self
 
 HERE = Path(__file__).parent
 BOX = HERE / "box"
-UP_S = 60
+UP_S = 120
+PATIENCE_S = 120
 PLUG_PORT = 9999
 
 CONFIGURATION = """\
@@ -56,7 +57,7 @@ class Box:
         self._folder = tempfile.TemporaryDirectory(prefix="box-")
         self.out = Path(self._folder.name)
         command = [sys.executable, str(BOX), "run", "--suite", suite, "--out", str(self.out), "--net", net]
-        command += ["--boots", str(boots), "--time", "420", *options]
+        command += ["--boots", str(boots), "--time", "900", *options]
         command += ["--with", with_] if with_ else []
         for file in (HERE / "inside" / "plug.py", *files):
             command += ["--copy", str(file)]
@@ -110,8 +111,8 @@ class Box:
         assert found == status, f"{text}\nended with {found}:\n{output}"
         return output
 
-    def until(self, condition: Callable[[], Any], seconds: float = 20) -> Any:
-        """Wait until something holds; what it gave."""
+    def until(self, condition: Callable[[], Any], seconds: float = PATIENCE_S) -> Any:
+        """Wait until something holds; what it gave. How long it took is not judged: the machine may be busy."""
         end = time.monotonic() + seconds
         while not (found := condition()):
             assert time.monotonic() < end, f"not within {seconds} s"

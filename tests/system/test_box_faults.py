@@ -16,7 +16,6 @@ from tests.system.boxes import CONFIGURATION, Box
 pytestmark = pytest.mark.system
 
 WATCHDOG_S = 20
-BACK_S = 5  # from a death to ready again; two of it are RestartSec
 HOG = """
 import os, time
 open("/proc/self/oom_score_adj", "w").write("-900")
@@ -35,7 +34,7 @@ def _began_once(box: Box) -> bool:
 
 def _back(box: Box, before: str) -> None:
     """The service is up again as another process, and the charge goes on."""
-    box.until(lambda: box.shows("MainPID") not in (before, "0") and box.shows("ActiveState") == "active", BACK_S)
+    box.until(lambda: box.shows("MainPID") not in (before, "0") and box.shows("ActiveState") == "active")
     box.until(lambda: box.bike()["state"] == "charging")
 
 
@@ -44,7 +43,7 @@ def test_charge_survives_a_hang_and_a_kill_and_ends_at_its_cut_off(home: Box):
     pid = home.shows("MainPID")
     begun = time.monotonic()
     home.sh(f"kill -STOP {pid}")
-    home.until(lambda: home.shows("Result") == "watchdog" or home.shows("NRestarts") == "1", WATCHDOG_S + 1)
+    home.until(lambda: home.shows("Result") == "watchdog" or home.shows("NRestarts") == "1", 3 * WATCHDOG_S)
     assert time.monotonic() - begun > 5
     _back(home, pid)
     assert "Watchdog timeout" in home.said()
@@ -204,7 +203,7 @@ def test_out_of_memory_it_comes_back(suite: str, package: Path):
         box.sh("systemctl restart chargerd")
         box.charging()
         pid = box.shows("MainPID")
-        box.run("/usr/bin/python3", "-c", HOG.replace("PID", pid), seconds=30)
+        box.run("/usr/bin/python3", "-c", HOG.replace("PID", pid))
         _back(box, pid)
         assert int(box.shows("NRestarts")) >= 1  # while memory is short it may be killed once more
         assert _began_once(box)

@@ -13,6 +13,7 @@ from chargerd.sim.wire.evse import Car
 from chargerd.sim.wire.pulsar import SimulatedPulsar
 from tests.drivers import brokers
 from tests.drivers.test_pulsar import connect, failure, settled
+from tests.patience import until
 from tests.sim.wire import garage as garages
 from tests.sim.wire.garage import Garage, only, within
 
@@ -62,7 +63,7 @@ def test_mosquitto_publishes_the_last_will(garage, broker):
     driver = connect(garage, bridge)
     driver.read()
     bridge.die()
-    brokers.until(lambda: isinstance(failure(driver.read), Unreachable))
+    until(lambda: isinstance(failure(driver.read), Unreachable))
     with pytest.raises(Unreachable, match="its bridge is offline"):
         driver.apply(SetCurrent("garage", 8.0))
     bridge.start()

@@ -11,6 +11,7 @@ from pathlib import Path
 from tests.ctl.answers import BIKE_1, BIKE_2, ENTRIES, answer
 from tests.ctl.conftest import Run
 from tests.ctl.stand_in import StandIn
+from tests.patience import WAIT_S
 
 ROOT = Path(__file__).parents[3]
 FINISHED = {**BIKE_2, "name": "bike-1"}
@@ -51,7 +52,7 @@ def test_an_interrupt_ends_watch_with_130_and_without_a_word(folder: Path) -> No
         assert process.stdout is not None
         assert "bike-1" in process.stdout.readline()
         process.send_signal(signal.SIGINT)
-        _, err = process.communicate(timeout=10)
+        _, err = process.communicate(timeout=WAIT_S)
     assert (process.returncode, err) == (130, "")
 
 

@@ -17,8 +17,8 @@ from chargerd.ctl.commands.guided import may_write, write
 from tests.ctl.answers import PLUGS, REPLIES, discovered
 from tests.ctl.conftest import Run
 from tests.ctl.stand_in import StandIn
+from tests.patience import WAIT_S
 
-PATIENT_S = 15.0
 ROOT = Path(__file__).parents[3]
 GOOD = REPLIES["DraftConfiguration"]
 
@@ -43,7 +43,7 @@ class Talk:
 
     def _more(self) -> bool:
         """Whether it said something more before it ended."""
-        ready, _, _ = select.select([self._own], [], [], PATIENT_S)
+        ready, _, _ = select.select([self._own], [], [], WAIT_S)
         assert ready, f"it waits after: {self.shown}"
         try:
             data = os.read(self._own, 4096)

@@ -85,14 +85,6 @@ def garage() -> Iterator[Garage]:
         yield Garage(stack)
 
 
-@contextmanager
-def within(limit_s: float) -> Iterator[None]:
-    """Fails if what is inside takes longer."""
-    begin_s = time.monotonic()
-    yield
-    assert time.monotonic() - begin_s < limit_s
-
-
 def only(readings: tuple[Reading, ...]) -> ChargerRead:
     """The one reading of an EVSE."""
     (reading,) = readings

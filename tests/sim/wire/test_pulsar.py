@@ -13,6 +13,7 @@ from paho.mqtt.enums import CallbackAPIVersion
 
 from chargerd.sim.wire.evse import Car
 from tests.drivers import brokers
+from tests.patience import until
 from tests.sim.wire import garage as garages
 from tests.sim.wire.garage import Garage
 
@@ -62,28 +63,28 @@ def listen(garage: Garage, broker: int) -> Iterator[Listener]:
 
 def test_every_topic_of_the_bridge_is_retained(listen):
     """One state each, numbers and words as the bridge writes them."""
-    brokers.until(lambda: listen.heard.get("wallbox_123456/status/state") == "Charging")
+    until(lambda: listen.heard.get("wallbox_123456/status/state") == "Charging")
     wanted = {"charging_power": "2300", "charging_current_l1": "10", "charging_current_l2": "0", "voltage_l1": "230"}
     wanted |= {"max_charging_current": "10", "charging_enable": "1", "cable_connected": "1", "lock": "0"}
-    brokers.until(lambda: wanted.items() <= {topic.split("/")[1]: text for topic, text in listen.heard.items()}.items())
-    brokers.until(lambda: listen.heard.get("wallbox_123456/availability") == "online")
-    brokers.until(lambda: any(topic.startswith("homeassistant/number/123456_max") for topic in listen.heard))
+    until(lambda: wanted.items() <= {topic.split("/")[1]: text for topic, text in listen.heard.items()}.items())
+    until(lambda: listen.heard.get("wallbox_123456/availability") == "online")
+    until(lambda: any(topic.startswith("homeassistant/number/123456_max") for topic in listen.heard))
 
 
 def test_what_it_is_told_takes_effect_and_is_kept(listen, garage):
     """Current and word, by anybody; a topic that it does not take changes nothing."""
     for key, payload in (("max_charging_current", "6"), ("charging_enable", "0"), ("status", "Error")):
         listen.client.publish(f"wallbox_123456/{key}/set", payload, qos=1)
-    brokers.until(lambda: listen.heard.get("wallbox_123456/status/state") == "Paused")
+    until(lambda: listen.heard.get("wallbox_123456/status/state") == "Paused")
     assert (garage.bridge.evse.offered_a, garage.bridge.evse.paused) == (6.0, True)
-    brokers.until(lambda: len(garage.bridge.commands) == 3)
+    until(lambda: len(garage.bridge.commands) == 3)
     assert garage.bridge.commands[:2] == [("max_charging_current", "6"), ("charging_enable", "0")]
 
 
 def test_its_last_will_is_heard_when_it_dies_and_a_word_when_it_goes(listen, garage):
     """Both say offline."""
     for end in (garage.bridge.die, garage.bridge.stop):
-        brokers.until(lambda: listen.heard.get("wallbox_123456/availability") == "online")
+        until(lambda: listen.heard.get("wallbox_123456/availability") == "online")
         end()
-        brokers.until(lambda: listen.heard.get("wallbox_123456/availability") == "offline")
+        until(lambda: listen.heard.get("wallbox_123456/availability") == "offline")
         garage.bridge.start()
