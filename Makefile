@@ -34,7 +34,7 @@ test: venv ## everything that needs only Python
 test-system: venv ## what needs Debian packages, Node or root
 	$(BIN)/pytest -m system tests/system -n 2 --dist worksteal $(PYTEST)
 
-deb: venv ## the packages for Debian 12 and 13, into dist/; needs root
+deb: venv ## the packages for Debian 12 and 13, amd64 and arm64, into dist/; needs root
 	$(BIN)/python packaging/deb.py
 
 bench: venv ## every benchmark beside its reference; fails when a limit is missed

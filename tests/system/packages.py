@@ -3,28 +3,14 @@
 from __future__ import annotations
 
 import fcntl
-import hashlib
 import importlib.util
-import shutil
 import subprocess
-import tempfile
-import time
 from pathlib import Path
 from types import ModuleType
 
 from tests.system.boxes import cache
 
 ROOT = Path(__file__).resolve().parents[2]
-PACKED = (
-    "chargerd",
-    "packaging",
-    "systemd",
-    "etc",
-    "docs",
-    "README.md",
-    "CHANGELOG.md",
-)  # all that a package is made of
-KEEP_S = 2 * 86_400
 
 
 def deb_tool() -> ModuleType:
@@ -45,22 +31,11 @@ def commit() -> str:
         return _git("stash", "create") or "HEAD"
 
 
-def built(suite: str) -> Path:
-    """The package for a release, lintian being content with it; built once for each state of what it is made of and then kept."""
-    chosen = commit()
-    mark = hashlib.sha256(f"{suite} {_git('ls-tree', chosen, *PACKED)}".encode()).hexdigest()[:12]
-    folder = cache() / "packages" / mark
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with (folder.parent / f"{suite}.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not list(folder.glob("chargerd_*.deb")):
-            shutil.rmtree(folder, ignore_errors=True)
-            _forget(folder.parent)
-            with tempfile.TemporaryDirectory(dir=folder.parent) as made:
-                deb_tool().build(suite, Path(made) / "out", commit=chosen)
-                (Path(made) / "out").rename(folder)
-        (package,) = folder.glob("chargerd_*.deb")
-        return package
+def built(suite: str, arch: str | None = None) -> Path:
+    """The package for a release, lintian being content with it; for this machine if no architecture is named."""
+    tool = deb_tool()
+    package: Path = tool.kept(suite, commit())[arch or tool.HERE]
+    return package
 
 
 def derived(package: Path, folder: Path, version: str, *edits: tuple[str, str, str]) -> Path:
@@ -88,10 +63,3 @@ def derived(package: Path, folder: Path, version: str, *edits: tuple[str, str, s
 
 def _git(*words: str) -> str:
     return subprocess.run(["git", *words], cwd=ROOT, capture_output=True, text=True, check=True).stdout.strip()
-
-
-def _forget(packages: Path) -> None:
-    """Remove what trees of days ago were built into; a younger one may be in use by another run."""
-    for old in packages.iterdir():
-        if old.is_dir() and time.time() - old.stat().st_mtime > KEEP_S:
-            shutil.rmtree(old)
