@@ -42,11 +42,16 @@ class DeviceConfig(Settings):
 
     A field of type `Credential` is a secret: the driver is given it by the field's name in ``secrets``. ``charges`` is what
     a loadpoint on such a device is: "battery" (a plug; "consumer" too, by its own keys), "evse", or "" for none. ``measures``: it
-    can be a meter or a storage.
+    can be a meter or a storage. ``channels`` are all that it can have, "#" standing for a number from 1: () is one thing without
+    channels, None is told by the device alone. ``offers_a`` is the most that any such charger offers, None for no EVSE;
+    ``switches_phases``: some such charger can change from one phase to three.
     """
 
     charges: ClassVar[str] = "battery"
     measures: ClassVar[bool] = False
+    channels: ClassVar[tuple[str, ...] | None] = None
+    offers_a: ClassVar[float | None] = None
+    switches_phases: ClassVar[bool] = True
 
     driver: str
     poll_s: float = Field(default=30.0, ge=1, le=3600)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 from chargerd.config.base import DeviceConfig
@@ -11,6 +12,9 @@ from chargerd.config.problems import meant
 from chargerd.config.site import CircuitTable, LoadpointTable, MeterTable, StorageTable
 from chargerd.model.settings import SUN_MODES, CircuitSettings, MeterSettings, StorageSettings
 
+LEAST_A = 6.0
+"""What an EVSE needs if nothing else is written: the least of IEC 61851."""
+NOMINAL_V = 230.0
 _ROOT = "A circuit hangs on the one nearer to the street; the first one has no parent."
 
 
@@ -18,7 +22,7 @@ def meters(check: Check, devices: Mapping[str, DeviceConfig]) -> dict[str, Meter
     """All meters. Two of the grid, or two of one channel, are noted: the site has one connection."""
     found: dict[str, MeterSettings] = {}
     for name, table in check.named(MeterTable, "meter").items():
-        _device_measures(check, ("meter", name, "device"), table.device, devices)
+        _device_measures(check, ("meter", name), table, devices)
         if table.peak_w is not None and table.role != "pv":
             text = f'is what panels can give, and meter {name} has role "{table.role}"'
             check.problem(("meter", name, "peak_w"), text, value=table.peak_w)
@@ -34,7 +38,7 @@ def storages(check: Check, devices: Mapping[str, DeviceConfig]) -> dict[str, Sto
     """All house batteries."""
     found = {}
     for name, table in check.named(StorageTable, "storage").items():
-        _device_measures(check, ("storage", name, "device"), table.device, devices)
+        _device_measures(check, ("storage", name), table, devices)
         if table.buffer_pct < table.priority_pct:
             text = f"is below priority_pct, which is {table.priority_pct:g}"
             hint = (
@@ -65,11 +69,12 @@ def channels(check: Check) -> None:
 def circuits(check: Check) -> dict[str, CircuitSettings]:
     """All fuses, each with the one that it hangs on."""
     found = {}
-    tables, measured = check.named(CircuitTable, "circuit"), check.names("meter")
+    tables = check.named(CircuitTable, "circuit")
     for name, table in tables.items():
-        if table.meter and table.meter not in measured:
-            hint = meant(table.meter, measured)
-            check.problem(("circuit", name, "meter"), f"meter {table.meter} is not configured", hint, value=table.meter)
+        _is_measured(check, name, table.meter)
+        if "phases" in table.model_fields_set and table.phases > getattr(tables.get(table.parent), "phases", 3):
+            text = f"has more phases than {table.parent}, on which it hangs"
+            check.problem(("circuit", name, "phases"), text, "Write 1.", value=table.phases)
         above, parent = {name}, table.parent
         while parent in tables and parent not in above:
             above.add(parent)
@@ -86,6 +91,21 @@ def circuits(check: Check) -> dict[str, CircuitSettings]:
     return found
 
 
+def _is_measured(check: Check, name: str, meter: str) -> None:
+    """A fuse's meter measures what flows through it. What panels give or a house battery takes is not that."""
+    path: Path = ("circuit", name, "meter")
+    if not meter:
+        return
+    if meter in check.names("meter"):
+        if check.raw("meter", "role").get(meter) == "pv":
+            text = f'has role "pv": what panels give does not say what flows through fuse {name}'
+            check.problem(path, text, "Leave meter out, and what hangs on the fuse is added up.", value=meter)
+    elif meter in check.names("storage"):
+        check.problem(path, f"{meter} is a house battery and no meter", meant("", check.names("meter")), value=meter)
+    else:
+        check.problem(path, f"meter {meter} is not configured", meant(meter, check.names("meter")), value=meter)
+
+
 def _guaranteed(check: Check, name: str, table: CircuitTable) -> float:
     """What may be drawn with a dead meter; the default is no more than a small fuse has."""
     if "guaranteed_current_a" not in table.model_fields_set:
@@ -99,20 +119,46 @@ def _guaranteed(check: Check, name: str, table: CircuitTable) -> float:
 def circuits_are_known(
     check: Check, tables: Mapping[str, LoadpointTable], circuits: Mapping[str, CircuitSettings]
 ) -> None:
-    """Every loadpoint's fuse is configured, and lets the least current through that the loadpoint needs."""
+    """Every loadpoint's fuse is configured, and it and those above it let through what the loadpoint is written to take."""
     for name, table in tables.items():
-        path: Path = ("loadpoint", name, "circuit")
         if table.circuit is None:
             continue
         if table.circuit not in check.names("circuit"):
             hint = meant(table.circuit, circuits)
-            check.problem(path, f"circuit {table.circuit} is not configured", hint, value=table.circuit)
-            continue
-        least_a = 6.0 if table.min_current_a is None else table.min_current_a
-        fuse = circuits.get(table.circuit)
-        if fuse is not None and fuse.max_current_a < least_a:
-            text = f"lets {fuse.max_current_a:g} A through, and {name} needs {least_a:g} A at least"
-            check.problem(path, text, "It would never charge.", value=table.circuit)
+            text = f"circuit {table.circuit} is not configured"
+            check.problem(("loadpoint", name, "circuit"), text, hint, value=table.circuit)
+        elif chain := _chain(table.circuit, circuits):
+            _fits_fuses(check, name, table, chain)
+
+
+def _chain(name: str, circuits: Mapping[str, CircuitSettings]) -> list[CircuitSettings]:
+    """A fuse and those above it, up to one that is not there or has been met already, which is noted elsewhere."""
+    found: list[CircuitSettings] = []
+    while name in circuits and circuits[name] not in found:
+        found.append(circuits[name])
+        name = found[-1].parent
+    return found
+
+
+def _fits_fuses(check: Check, name: str, table: LoadpointTable, chain: list[CircuitSettings]) -> None:
+    path: Path = ("loadpoint", name)
+    least_a = LEAST_A if table.min_current_a is None else table.min_current_a
+    fuse = min(chain, key=lambda circuit: circuit.max_current_a)
+    weak = next((c for c in chain if c.max_power_w is not None and c.max_power_w < least_a * NOMINAL_V), None)
+    single = next((circuit for circuit in chain if circuit.phases == 1), None)
+    if fuse.max_current_a < least_a:
+        text = f"lets {fuse.max_current_a:g} A through, and {name} needs {least_a:g} A at least"
+        above = "" if fuse is chain[0] else f"hangs on {fuse.name}, which "
+        check.problem((*path, "circuit"), above + text, "It would never charge.", value=table.circuit)
+    elif table.max_current_a is not None and table.max_current_a > fuse.max_current_a:
+        text = f"is more than circuit {fuse.name} lets through, {fuse.max_current_a:g} A"
+        check.problem((*path, "max_current_a"), text, value=table.max_current_a)
+    elif weak is not None:
+        text = f"{weak.name} lets {weak.max_power_w:g} W through, and {name} needs {least_a * NOMINAL_V:g} W at least"
+        check.problem((*path, "circuit"), text, "It would never charge.", value=table.circuit)
+    if single is not None and (table.max_phases or 1) > 1:
+        text = f"circuit {single.name} has one phase"
+        check.problem((*path, "max_phases"), text, "Write 1, or leave it out.", value=table.max_phases)
 
 
 def sun_is_measured(
@@ -144,11 +190,33 @@ def _sunny_key(table: LoadpointTable) -> str | None:
     return next((key for key in ("auto_solar_pct", "on_above_w") if getattr(table, key) is not None), None)
 
 
-def _device_measures(check: Check, path: Path, device: str, devices: Mapping[str, DeviceConfig]) -> None:
-    """A plug or a charger tells of what it charges and of nothing else: as a meter it would be silent for ever."""
-    if device not in check.names("device"):
-        check.problem(path, f"device {device} is not configured", meant(device, check.names("device")), value=device)
-    elif device in devices and not devices[device].measures:
-        text = f"measures what it charges and nothing else: its driver is {devices[device].driver}"
-        measuring = [name for name, config in devices.items() if config.measures]
-        check.problem(path, text, meant("", measuring) or "Name an inverter or a meter.", value=device)
+def _device_measures(
+    check: Check, path: Path, table: MeterTable | StorageTable, devices: Mapping[str, DeviceConfig]
+) -> None:
+    """The device of a meter or a house battery, and its channel, are such that something will be heard of it.
+
+    A plug or a charger tells of what it charges and of nothing else: as a meter it would be silent for ever.
+    """
+    name, config = table.device, devices.get(table.device)
+    if name not in check.names("device"):
+        text = f"device {name} is not configured"
+        check.problem((*path, "device"), text, meant(name, check.names("device")), value=name)
+    elif config is not None and not config.measures:
+        text = f"measures what it charges and nothing else: its driver is {config.driver}"
+        measuring = [other for other, each in devices.items() if each.measures]
+        hint = meant("", measuring) or "Name an inverter or a meter."
+        check.problem((*path, "device"), text, hint, value=name)
+    elif config is not None and config.channels is not None:
+        _channel_is_there(check, path, table.channel, config)
+
+
+def _channel_is_there(check: Check, path: Path, channel: str, config: DeviceConfig) -> None:
+    """A house battery is one of the device's batteries, a meter any other of its channels."""
+    battery = path[0] == "storage"
+    known = [each for each in config.channels or () if each.startswith("battery") is battery]
+    if any(re.fullmatch(each.replace("#", "[1-9][0-9]?"), channel) for each in known):
+        return
+    names = ", ".join(f"{each[:-1]}1, {each[:-1]}2 …" if each.endswith("#") else each for each in known)
+    what = "a house battery" if battery else "a meter"
+    text = f"is no channel of {config.driver} that is {what}" if channel else "is missing"
+    check.problem((*path, "channel"), text, f"It has {names}.", value=channel or None)

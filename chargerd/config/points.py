@@ -38,6 +38,8 @@ WHAT = {
 """What a loadpoint of a kind is, to people."""
 _BEGIN = 'Leave mode out, and say when to charge: schedule = [ { days = "mon-fri", at = "22:00" } ].'
 _USE_SUN = "Leave mode out. If what hangs there is to take what the sun leaves over, write on_above_w, in watts."
+_SLIGHT_W = 10.0
+"""No meter at a grid connection tells less than this from nothing; whoever writes it means kilowatts."""
 _PLAIN = LoadpointSettings("", "", Profile(""))
 
 
@@ -58,9 +60,39 @@ def kinds(check: Check, tables: Mapping[str, LoadpointTable], devices: Mapping[s
         if kind == "battery" and any(key in table.model_fields_set for key in (*_CONSUMER, "priority")):
             kind = "consumer"
         found[name] = kind
+        _charger_has(check, name, table, device)
         _keys_fit(check, name, table, kind)
         _mode_fits(check, name, table, kind)
     return found
+
+
+def _charger_has(check: Check, name: str, table: LoadpointTable, device: DeviceConfig) -> None:
+    """Sockets, phases and currents are those that a charger of this driver can have."""
+    path: Path = ("loadpoint", name)
+    what, channel = f"charger of driver {device.driver}", table.charger.partition("/")[2]
+    if channel and device.channels == ():
+        bare = table.charger.partition("/")[0]
+        text, hint = f"{bare} is one charger and has no socket {channel}", f'Write charger = "{bare}".'
+        check.problem((*path, "charger"), text, hint, value=table.charger)
+    if table.switch_phases and not device.switches_phases:
+        check.problem((*path, "switch_phases"), f"no {what} can do that", "Leave it out.", value=True)
+    for key in ("min_current_a", "max_current_a", "slow_current_a"):
+        current_a = getattr(table, key)
+        if current_a is not None and device.offers_a is not None and current_a > device.offers_a:
+            check.problem((*path, key), f"no {what} offers more than {device.offers_a:g} A", value=current_a)
+
+
+def levels_have_a_storage(check: Check, tables: Mapping[str, LoadpointTable]) -> None:
+    """A level of the house battery means nothing where there is none, and would be passed over in silence."""
+    if check.names("storage"):
+        return
+    for name, table in tables.items():
+        for key in ("min_storage_pct", "storage_backed"):
+            if value := getattr(table, key):
+                hint = "Describe it: [storage.house] with device and channel."
+                check.problem(
+                    ("loadpoint", name, key), "needs a house battery, and none is configured", hint, value=value
+                )
 
 
 def _guessed(table: LoadpointTable) -> str:
@@ -69,6 +101,10 @@ def _guessed(table: LoadpointTable) -> str:
 
 
 def _keys_fit(check: Check, name: str, table: LoadpointTable, kind: str) -> None:
+    above_w = table.on_above_w
+    if kind == "consumer" and above_w is not None and 0 < above_w < _SLIGHT_W:
+        text = f"is in watts: 0 for any sun at all, or {_SLIGHT_W:g} and more"
+        check.problem(("loadpoint", name, "on_above_w"), text, f"Did you mean {above_w * 1000:g}?", value=above_w)
     foreign = {key for keys in _ONLY.values() for key in keys} - set(_ONLY[kind])
     for key in sorted(foreign & table.model_fields_set):
         theirs = " and ".join(f"of {WHAT[other]}" for other, keys in _ONLY.items() if key in keys)

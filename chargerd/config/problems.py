@@ -75,13 +75,55 @@ def shown(value: object) -> str:
 
 def meant(word: object, known: Iterable[str]) -> str:
     """ "Did you mean …?" or, with nothing close, what is known; "" if nothing is known."""
-    names = sorted(set(known))
-    if not names:
+    known = tuple(dict.fromkeys(known))
+    if not known:
         return ""
-    close = difflib.get_close_matches(str(word).lower(), names, n=1, cutoff=0.6)
-    if close:
-        return f"Did you mean {close[0]}?"
+    if close := _closest(str(word), known):
+        return f"Did you mean {close}?"
+    names = sorted(known)
     return f"Known: {', '.join(names[:20])}{', …' if len(names) > 20 else ''}"
+
+
+_ALSO: dict[str, tuple[str, ...]] = {
+    "address": ("host",),
+    "amp": ("current",),
+    "amps": ("current",),
+    "battery": ("capacity", "storage"),
+    "batteries": ("storage",),
+    "car": ("vehicle",),
+    "cutoff": ("stop",),
+    "device": ("charger",),
+    "ev": ("vehicle",),
+    "feed": ("export",),
+    "fuse": ("circuit", "current"),
+    "inverter": ("device",),
+    "ip": ("host",),
+    "kwh": ("wh",),
+    "mail": ("sink",),
+    "notify": ("sink",),
+    "residual": ("reserve",),
+    "slave": ("unit",),
+    "soc": ("pct",),
+    "type": ("driver",),
+    "tz": ("timezone",),
+    "url": ("host",),
+    "user": ("username",),
+}
+"""What others call the words that our names are made of."""
+
+
+def _closest(written: str, names: Sequence[str]) -> str | None:
+    """The name that was perhaps meant: one of the same words in any order and perhaps more, or fewer; else one spelled alike."""
+    ours = {part for name in names for part in name.split("_")}
+    said = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", written).lower().replace("-", "_").split("_")
+    said = [next((own for own in _ALSO.get(part, ()) if part not in ours and own in ours), part) for part in said]
+    words = {name: set(name.split("_")) for name in names}
+    if fuller := [name for name in names if set(said) <= words[name]]:
+        return min(fuller, key=lambda name: len(words[name]))
+    if shorter := [name for name in names if len(words[name]) > 1 and words[name] <= set(said)]:
+        return max(shorter, key=lambda name: len(words[name]))
+    alike = difflib.get_close_matches("_".join(said), names, n=1, cutoff=0.6)
+    return alike[0] if alike else None
 
 
 class Explanation(Struct, frozen=True):

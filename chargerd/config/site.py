@@ -87,7 +87,7 @@ class SiteTable(Settings):
 class MeterTable(Settings):
     """[meter.NAME]: what one channel of a device measures. ``peak_w`` is what the panels can give at best."""
 
-    device: str = Field(pattern=NAME)
+    device: str = Field(pattern=NAME, description="the name of a device; which channel of it is a key of its own")
     channel: str = Field(default="", max_length=60)
     role: Literal["grid", "pv", "load"]
     invert: bool = False
@@ -97,7 +97,7 @@ class MeterTable(Settings):
 class StorageTable(Settings):
     """[storage.NAME]: a house battery."""
 
-    device: str = Field(pattern=NAME)
+    device: str = Field(pattern=NAME, description="the name of a device; which channel of it is a key of its own")
     channel: str = Field(default="", max_length=60)
     priority_pct: float = Field(default=0.0, ge=0, le=100)
     buffer_pct: float = Field(default=100.0, ge=0, le=100)

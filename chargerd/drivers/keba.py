@@ -71,6 +71,8 @@ class Driver:
         """
 
         charges: ClassVar[str] = "evse"
+        channels: ClassVar[tuple[str, ...] | None] = ()
+        offers_a: ClassVar[float | None] = max(RATED_A.values())
 
         host: str = Field(min_length=1, pattern=r"^[A-Za-z0-9._-]+$")
         port: int = Field(default=502, ge=1, le=65535)

@@ -11,7 +11,7 @@ from chargerd.config.base import Credential, DeviceConfig, Secret
 from chargerd.drivers.base import UnexpectedAnswer
 from chargerd.drivers.http import Http
 from chargerd.drivers.nrgkick_gen1 import Gen1
-from chargerd.drivers.nrgkick_gen2 import Gen2, is_gen2
+from chargerd.drivers.nrgkick_gen2 import MAX_CURRENT_A, Gen2, is_gen2
 from chargerd.model.commands import Command, SetCurrent, SetPhases
 from chargerd.model.events import ChargerRead, DeviceAdded
 
@@ -31,6 +31,8 @@ class Driver:
         """
 
         charges: ClassVar[str] = "evse"
+        channels: ClassVar[tuple[str, ...] | None] = ()
+        offers_a: ClassVar[float | None] = MAX_CURRENT_A
 
         host: str = Field(min_length=1, pattern=r"^[A-Za-z0-9._-]+$")
         port: int = Field(default=80, ge=1, le=65535)

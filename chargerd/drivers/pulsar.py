@@ -34,6 +34,7 @@ from chargerd.model.events import ChargerRead, DeviceAdded
 
 KEEP_ALIVE_S = 30
 STEP_A = 1.0
+LARGEST_A = 40.0
 SMALLEST_A = 16.0  # no smaller Pulsar Plus is sold; the bridge itself checks no limit
 RAW_CHARS = 100
 DENIED = frozenset({"Bad user name or password", "Not authorized", "Banned", "Bad authentication method"})
@@ -97,13 +98,16 @@ class Driver:
         """
 
         charges: ClassVar[str] = "evse"
+        channels: ClassVar[tuple[str, ...] | None] = ()
+        offers_a: ClassVar[float | None] = LARGEST_A
+        switches_phases: ClassVar[bool] = False
 
         host: str = Field(min_length=1, pattern=r"^[A-Za-z0-9._-]+$")
         port: int = Field(default=1883, ge=1, le=65535)
         serial: str = Field(pattern=r"^[A-Za-z0-9-]{1,40}$")
         username: Credential | None = None
         password: Credential | None = None
-        max_current_a: float | None = Field(default=None, ge=6, le=40)
+        max_current_a: float | None = Field(default=None, ge=6, le=LARGEST_A)
         timeout_s: float = Field(default=5.0, ge=0.1, le=60)
         poll_s: float = Field(default=10.0, ge=1, le=3600)
         max_age_s: float = Field(default=45.0, ge=5, le=86_400)

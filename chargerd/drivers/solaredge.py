@@ -11,6 +11,7 @@ without a battery sleeps: it refuses connections or does not answer, and is unre
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import ClassVar
 
 from pydantic import Field
 
@@ -39,6 +40,11 @@ class Driver(sunspec.Driver):
     class Config(sunspec.ModbusConfig):
         """Keys of every Modbus device; SolarEdge's own port."""
 
+        channels: ClassVar[tuple[str, ...] | None] = (
+            "inverter",
+            *(f"meter{number + 1}" for number in range(_METERS)),
+            *battery.BASES,
+        )
         port: int = Field(default=1502, ge=1, le=65535)
 
     def __init__(

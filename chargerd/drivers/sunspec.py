@@ -77,6 +77,8 @@ class Driver:
     class Config(ModbusConfig):
         """Keys of every Modbus device, and no others."""
 
+        channels: ClassVar[tuple[str, ...] | None] = ("inverter", "meter#", "battery#")
+
     def __init__(
         self,
         name: str,

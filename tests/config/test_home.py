@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from chargerd import drivers
-from chargerd.config.load import load
+from chargerd.config.load import ConfigError, load
 from chargerd.model.settings import CircuitSettings, MeterSettings, StorageSettings
 from tests.config.site_texts import SUNNY, loaded, problems
 from tests.config.test_points import changed
@@ -196,6 +196,107 @@ def test_what_cannot_be_so_is_refused_with_place_and_reason(tmp_path: Path, old:
     assert key in found
     assert says in f"{found[key].text}. {found[key].hint}"
     assert 0 < found[key].line <= len(text.splitlines())
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "key", "says"),
+    [
+        # channels that the driver cannot have
+        ('"meter1"', '"meter4"', "meter.grid.channel", "is no channel of solaredge that is a meter. It has inverter, meter1,"),
+        ('"meter1"', '"banana"', "meter.grid.channel", "is no channel of solaredge that is a meter"),
+        ('channel = "meter1"\n', "", "meter.grid.channel", "is missing. It has inverter, meter1, meter2, meter3"),
+        ('"inverter"\nchannel = "meter1"', '"inverter/meter1"', "meter.grid.device", "channel of it is a key of its own"),
+        ('"meter1"', '"battery2"', "meter.grid.channel", "is no channel of solaredge that is a meter"),
+        ('"battery1"', '"battery3"', "storage.house.channel", "is a house battery. It has battery1, battery2"),
+        ('"battery1"', '"meter2"', "storage.house.channel", "is no channel of solaredge that is a house battery"),
+        ('charger = "nrgkick"', 'charger = "nrgkick/1"', "loadpoint.garage.charger", "nrgkick is one charger and has no socket 1"),
+        # currents and phases that it cannot have
+        ("max_current_a = 15", "max_current_a = 33", "loadpoint.garage.max_current_a", "driver nrgkick offers more than 32 A"),
+        # fuses
+        ('meter = "grid"', 'meter = "house"', "circuit.main.meter", "house is a house battery and no meter"),
+        ("max_current_a = 35", "max_current_a = 10", "loadpoint.garage.max_current_a", "than circuit main lets through, 10 A"),
+        ("phases = 3", "max_power_w = 1000", "loadpoint.garage.circuit", "main lets 1000 W through, and garage needs 1380 W"),
+        ("phases = 3\n", "phases = 1\n", "loadpoint.garage.max_phases", "circuit main has one phase. Write 1"),
+    ],
+)  # fmt: skip
+def test_what_the_driver_or_the_fuse_cannot_have_is_refused(tmp_path: Path, old: str, new: str, key: str, says: str):
+    """By the real drivers: it would be silent for ever, or never charge."""
+    text = changed(old, new, changed("max_current_a = 15", "max_current_a = 15\nmax_phases = 2", DESIGN))
+    if key != "loadpoint.garage.max_phases":
+        text = text.replace("\nmax_phases = 2\n\n[device.shed]", "\n\n[device.shed]")
+    main = tmp_path / "chargerd.toml"
+    main.write_text(text, "utf-8")
+    with pytest.raises(ConfigError) as caught:
+        load([main], load_driver=drivers.load, driver_kinds=drivers.MODULES)
+    (found,) = caught.value.problems
+    assert found.key == key
+    assert says in f"{found.text}. {found.hint}"
+    assert found.line > 0
+
+
+@pytest.mark.parametrize("channel", ["meter1", "meter12", "inverter"])
+def test_a_sunspec_device_may_have_any_number_of_meters(tmp_path: Path, channel: str):
+    """How many it has, the device alone knows; that they are counted from 1 is known before."""
+    text = changed('"solaredge"', '"sunspec"', DESIGN)
+    main = tmp_path / "chargerd.toml"
+    main.write_text(changed("meter1", channel, text), "utf-8")
+    found = load([main], load_driver=drivers.load, driver_kinds=drivers.MODULES).configuration
+    assert found.meters["grid"].channel == channel
+    main.write_text(changed("meter1", "meter0", text), "utf-8")
+    with pytest.raises(ConfigError, match="It has inverter, meter1, meter2 …"):
+        load([main], load_driver=drivers.load, driver_kinds=drivers.MODULES)
+
+
+def test_phases_are_not_switched_by_a_charger_that_cannot(tmp_path: Path):
+    """Nothing of a Pulsar changes from one phase to three; a KEBA may have the device for it."""
+    main, line = tmp_path / "chargerd.toml", "max_current_a = 15\nswitch_phases = true"
+    text = changed("max_current_a = 15", line, DESIGN).replace('password = { credential = "nrgkick" }\n', "")
+    main.write_text(changed('"nrgkick"', '"keba"', text), "utf-8")
+    assert load([main], load_driver=drivers.load, driver_kinds=drivers.MODULES).configuration.loadpoints
+    main.write_text(changed('"nrgkick"', '"pulsar"\nserial = "4711"', text), "utf-8")
+    with pytest.raises(ConfigError, match="no charger of driver pulsar can do that. Leave it out."):
+        load([main], load_driver=drivers.load, driver_kinds=drivers.MODULES)
+
+
+def test_a_fuse_is_not_measured_at_the_panels(tmp_path: Path):
+    """What they give is not what flows through it; a meter of a load is."""
+    roof = '[meter.roof]\ndevice = "inverter"\nrole = "{}"\n[storage.house]'
+    text = changed('meter = "grid"', 'meter = "roof"')
+    (found,) = problems(tmp_path, changed("[storage.house]", roof.format("pv"), text))
+    assert (found.key, found.value) == ("circuit.main.meter", '"roof"')
+    assert "what panels give does not say what flows through fuse main" in found.text
+    assert loaded(tmp_path, changed("[storage.house]", roof.format("load"), text))
+
+
+def test_a_fuse_far_above_a_loadpoint_counts_too(tmp_path: Path):
+    """Every fuse up to the street has to bear it."""
+    text = changed("max_current_a = 35", "max_current_a = 5")
+    (found,) = problems(tmp_path, text)
+    assert (found.key, found.hint) == ("loadpoint.garage.circuit", "It would never charge.")
+    assert found.text == "hangs on main, which lets 5 A through, and garage needs 6 A at least"
+
+
+def test_a_fuse_of_three_phases_does_not_hang_on_one_of_a_single_phase(tmp_path: Path):
+    """Written so; the default is not held against anybody."""
+    text = changed("max_current_a = 35", "max_current_a = 35\nphases = 1")
+    assert loaded(tmp_path, text)
+    (found,) = problems(tmp_path, changed("max_current_a = 20", "max_current_a = 20\nphases = 3", text))
+    assert (found.key, found.text) == ("circuit.garage.phases", "has more phases than main, on which it hangs")
+
+
+HOUSE = SUNNY[SUNNY.index("[storage.house]") : SUNNY.index("[circuit.main]")]
+
+
+@pytest.mark.parametrize("line", ["min_storage_pct = 70", "storage_backed = true"])
+def test_a_level_of_the_house_battery_needs_one(tmp_path: Path, line: str):
+    """It would be passed over in silence."""
+    text = changed("min_storage_pct = 70", line)
+    assert loaded(tmp_path, text)
+    (found,) = problems(tmp_path, changed(HOUSE, "", text))
+    assert (found.key, found.text) == (
+        f"loadpoint.rod.{line.split(' ')[0]}",
+        "needs a house battery, and none is configured",
+    )
 
 
 def test_a_plug_is_no_meter_and_no_house_battery(tmp_path: Path):

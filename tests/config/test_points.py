@@ -95,6 +95,7 @@ charger = "shed"
         # chargers
         ('charger = "wall"', 'charger = "inverter"', "garage.charger", "is a device that charges nothing: its driver is inverter"),
         ('charger = "wall"', 'charger = "wal"', "garage.charger", "device wal is not configured. Did you mean wall?"),
+        ("on_above_w = 2100", "on_above_w = 2.1", "rod.on_above_w", "or 10 and more. Did you mean 2100?"),
         # currents
         ("max_current_a = 15", "max_current_a = 8\nmin_current_a = 10\nslow_current_a = 10",
          "garage.max_current_a", "is below min_current_a, which is 10"),

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from chargerd.config.problems import ConfigError, Problem, dotted, meant, shown
+from chargerd.config.site import CircuitTable, LoadpointTable, SiteTable, StorageTable, VehicleTable
 from tests.config.site_texts import HOME, problems
 
 MARKER = "marker-secret-4711"
@@ -124,6 +125,42 @@ def test_a_suggestion_is_made_only_when_one_is_close():
     assert meant("kassa", ["kasa", "simulated"]) == "Did you mean kasa?"
     assert meant("modbus", ["kasa", "simulated"]) == "Known: kasa, simulated"
     assert meant("x", []) == ""
+
+
+LOADPOINT, STORAGE, CIRCUIT, VEHICLE, SITE = (
+    tuple(model.model_fields) for model in (LoadpointTable, StorageTable, CircuitTable, VehicleTable, SiteTable)
+)
+
+
+@pytest.mark.parametrize(
+    ("written", "known", "name"),
+    [
+        ("current_max_a", LOADPOINT, "max_current_a"),
+        ("maxcurrent", LOADPOINT, "max_current_a"),
+        ("maxCurrent", LOADPOINT, "max_current_a"),
+        ("max-current-a", LOADPOINT, "max_current_a"),
+        ("max_amps", LOADPOINT, "max_current_a"),
+        ("min_soc", LOADPOINT, "min_storage_pct"),
+        ("device", LOADPOINT, "charger"),
+        ("car", LOADPOINT, "vehicle"),
+        ("min_on", LOADPOINT, "min_on_s"),
+        ("prioritysoc", STORAGE, "priority_pct"),
+        ("priority_soc", STORAGE, "priority_pct"),
+        ("max_discharge_w", STORAGE, "max_discharge_for_charging_w"),
+        ("max_charge_power_w", STORAGE, "max_charge_w"),
+        ("current_a", CIRCUIT, "max_current_a"),
+        ("fuse_a", CIRCUIT, "max_current_a"),
+        ("voltages", VEHICLE, "voltage_v"),
+        ("battery_kwh", VEHICLE, "capacity_wh"),
+        ("full_power_w", VEHICLE, "full_w"),
+        ("stop_w", VEHICLE, "nominal_stop_w"),
+        ("price_per_kwh", SITE, "import_price_per_kwh"),
+        ("feed_in_price_per_kwh", SITE, "export_price_per_kwh"),
+    ],
+)
+def test_a_slip_in_a_name_is_led_back_to_the_right_one(written: str, known: tuple[str, ...], name: str):
+    """Words in another order, left out, added, or what others call them; never the opposite of what was meant."""
+    assert meant(written, known) == f"Did you mean {name}?"
 
 
 def test_a_long_list_of_what_is_known_says_that_it_goes_on():
