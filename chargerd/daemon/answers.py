@@ -217,7 +217,8 @@ def _values(context: Context, name: str) -> list[dict[str, Any]]:
     target_from = named if loadpoint.target is None else target_from
     mode_from = "default" if configured.mode == "off" else named
     if loadpoint.mode is not None:
-        mode_from = _set_by(context, loadpoint.mode_by or "a schedule", loadpoint.mode_until_ms)
+        by = loadpoint.mode_by or "a schedule"
+        mode_from = _set_by(context, by, loadpoint.mode_until_ms, while_connected=loadpoint.mode_while_connected)
     rows = [
         _value(name, "charger", settings.charger, named, adjustable=False),
         _value(name, "vehicle", settings.profile.name, named, adjustable=False),
@@ -230,7 +231,9 @@ def _values(context: Context, name: str) -> list[dict[str, Any]]:
     ]
     for key in ADJUSTABLE[settings.kind]:
         override = loadpoint.overrides.get(key)
-        source = _origin(settings, key) if override is None else _set_by(context, override.by, override.until_ms)
+        source = _origin(settings, key)
+        if override is not None:
+            source = _set_by(context, override.by, override.until_ms, while_connected=override.while_connected)
         rows.append(_value(name, key, in_force(settings, key), source, adjustable=True))
     return rows
 
@@ -246,7 +249,9 @@ def _origin(settings: LoadpointSettings, key: str) -> str:
     return "default" if getattr(settings, key) == getattr(plain, key) else "file"
 
 
-def _set_by(context: Context, by: str, until_ms: int | None) -> str:
+def _set_by(context: Context, by: str, until_ms: int | None, *, while_connected: bool = False) -> str:
+    if while_connected:
+        return f"set by {by} until disconnected"
     return f"set by {by}" + ("" if until_ms is None else f" until {context.clock(until_ms)}")
 
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from chargerd.daemon.asked import NOTHING
 from chargerd.daemon.context import no_device
-from chargerd.daemon.requests import NOTHING
 from chargerd.drivers.base import Driver, DriverError
 from chargerd.model.commands import SetEnabled
 from chargerd.model.events import ChargerRead, LeaseTestBegun, LeaseTested

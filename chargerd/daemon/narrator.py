@@ -58,14 +58,17 @@ def labels(event: e.Event, site: Site) -> list[tuple[str, str]]:
     return found + [("CHARGERD_DEVICE", name) for name in sorted(devices)]
 
 
-def _until(until_ms: int | None, zone: tzinfo) -> str:
+def _until(until_ms: int | None, zone: tzinfo, *, while_connected: bool = False) -> str:
+    if while_connected:
+        return " until disconnected"
     return "" if until_ms is None else f" until {datetime.fromtimestamp(until_ms / 1000, zone):%Y-%m-%d %H:%M}"
 
 
 def _mode(event: e.Event, fact: e.ModeSet, _site: Site, zone: tzinfo) -> Line:
-    mode = (
-        "as configured again, the time is over" if fact.by == "until" else f"{fact.mode}{_until(fact.until_ms, zone)}"
-    )
+    mode = f"{fact.mode}{_until(fact.until_ms, zone, while_connected=fact.while_connected)}"
+    if fact.by == "until":
+        over = "the vehicle has left" if fact.while_connected else "the time is over"
+        mode = f"as configured again, {over}"
     return Line(NOTICE, f"{fact.loadpoint}: {mode}", {"by": fact.by, "seq": event.seq})
 
 
@@ -77,7 +80,7 @@ def _target(event: e.Event, fact: e.TargetSet, _site: Site, zone: tzinfo) -> Lin
 
 def _limit(event: e.Event, fact: e.LimitSet, _site: Site, zone: tzinfo) -> Line:
     value = "as configured" if fact.value is None else fact.value
-    text = f"{fact.loadpoint}: {fact.key} {value}{_until(fact.until_ms, zone)}"
+    text = f"{fact.loadpoint}: {fact.key} {value}{_until(fact.until_ms, zone, while_connected=fact.while_connected)}"
     return Line(NOTICE, text, {"by": fact.by, "seq": event.seq})
 
 
@@ -100,7 +103,8 @@ def _hold(event: e.Event, fact: e.HoldSet, _site: Site, zone: tzinfo) -> Line:
     where = (
         f"{fact.loadpoint}: on hold" if fact.loadpoint else "on hold: watching and sending nothing but lease renewals"
     )
-    return Line(NOTICE, where + _until(fact.until_ms, zone), {"by": fact.by, "seq": event.seq})
+    until = _until(fact.until_ms, zone, while_connected=fact.while_connected)
+    return Line(NOTICE, where + until, {"by": fact.by, "seq": event.seq})
 
 
 def _release(event: e.Event, fact: e.HoldCleared, _site: Site, _zone: tzinfo) -> Line:

@@ -9,12 +9,13 @@ from collections.abc import Callable, Iterable, Sequence
 from difflib import get_close_matches
 from typing import Any
 
-from msgspec import Struct, structs
+from msgspec import structs
 
 from chargerd.config import times
 from chargerd.config.profiles import order_faults
-from chargerd.daemon.context import no_entry, no_loadpoint, unheard, zone_of
-from chargerd.daemon.times import BadTime, clock_text, parse_end
+from chargerd.daemon.asked import NOTHING, Asked, Who, refused
+from chargerd.daemon.context import no_entry, unheard, zone_of
+from chargerd.daemon.times import clock_text
 from chargerd.engine import plans
 from chargerd.engine.describe import mode_of, schedule_of, settings_of, target_of
 from chargerd.engine.settings import PROFILE_KEYS, in_force, overridden
@@ -45,62 +46,14 @@ WHOLE = frozenset(
         "priority",
     }
 )
-NOTHING = "Nothing was changed."
-LONGEST_REQUEST = 100  # it is kept in the log for ever
 STILL_HELD = "Everything is on hold; chargerctl release ends that."
-
-
-class Asked(Struct, frozen=True):
-    """What a request comes to: the facts to record (none if it was so already) and what to tell the person."""
-
-    facts: tuple[Body, ...]
-    text: str
-    notes: tuple[str, ...] = ()
-    entry: str | None = None
-
-
-class Who(Struct, frozen=True):
-    """A request with its surroundings."""
-
-    parameters: dict[str, Any]
-    site: Site
-    by: str
-    now_ms: int
-
-    @property
-    def request(self) -> str:
-        """The id under which this was asked."""
-        request: str = self.parameters.get("request") or ""
-        if len(request) > LONGEST_REQUEST:
-            text = f"a request id has at most {LONGEST_REQUEST} characters"
-            raise CallError("BadValue", text, NOTHING, "Any word that is yours alone will do.")
-        return request
-
-    def loadpoint(self) -> str:
-        """The loadpoint that is named. Raises `CallError` NoSuchLoadpoint."""
-        name: str = self.parameters["name"]
-        if name not in self.site.configuration.loadpoints:
-            raise no_loadpoint(name, self.site)
-        return name
-
-    def until_ms(self, key: str = "until") -> int | None:
-        """When it is to end. Raises `CallError` BadValue."""
-        text = self.parameters.get(key)
-        try:
-            return None if text is None else parse_end(text, self.now_ms, zone_of(self.parameters, self.site))
-        except BadTime as error:
-            raise CallError("BadValue", str(error), NOTHING, "All forms: chargerctl help times") from error
-
-    def until_text(self, until_ms: int | None) -> str:
-        """ " until 16:20", or nothing."""
-        if until_ms is None:
-            return ""
-        return f" until {clock_text(until_ms, self.now_ms, zone_of(self.parameters, self.site))}"
 
 
 def facts_for(method: str, parameters: dict[str, Any], site: Site, by: str, now_ms: int) -> Asked:
     """The facts that a change comes to. ``parameters`` have passed `protocol.varlink.checked`. Raises `CallError`."""
-    return _MAKERS[method](Who(parameters, site, by, now_ms))
+    who = Who(parameters, site, by, now_ms)
+    who.while_connected()  # refused here for whatever has no vehicle
+    return _MAKERS[method](who)
 
 
 def _mode(who: Who) -> Asked:
@@ -137,13 +90,16 @@ def _mode(who: Who) -> Asked:
 def _sunny_mode(who: Who, name: str, mode: str, until_ms: int | None) -> Asked:
     """A mode of an EVSE or a consumer. Asking again for the same one has a vehicle offered current anew that took none."""
     if who.parameters.get("from_pct") is not None:
-        raise _refused(
-            f"a level is counted from at plugs with a battery's charger, and {name} is none", "Leave it out."
-        )
-    point, settings = who.site.loadpoints[name], settings_of(who.site, name)
-    if mode == mode_of(who.site, name) and until_ms == point.mode_until_ms and not point.sated:
+        raise refused(f"a level is counted from at plugs with a battery's charger, and {name} is none", "Leave it out.")
+    point, settings, while_connected = who.site.loadpoints[name], settings_of(who.site, name), who.while_connected()
+    ends = (until_ms, while_connected) == (point.mode_until_ms, point.mode_while_connected)
+    if mode == mode_of(who.site, name) and ends and not point.sated:
         return Asked((), f"{name}: already {mode}{who.until_text(until_ms)}.")
-    then = f", then {who.site.configuration.loadpoints[name].mode} again" if until_ms is not None else ""
+    then = (
+        f", then {who.site.configuration.loadpoints[name].mode} again"
+        if until_ms is not None or while_connected
+        else ""
+    )
     does = {
         "fast": f", {settings.max_current_a:g} A at most",
         "slow": f", {settings.slow_current_a:g} A",
@@ -154,10 +110,10 @@ def _sunny_mode(who: Who, name: str, mode: str, until_ms: int | None) -> Asked:
     blind = mode in SUN_MODES and not any(meter.role == "grid" for meter in who.site.configuration.meters.values())
     if blind:
         notes.append("No meter at the grid connection is configured, so nobody knows what the sun leaves over.")
-    if settings.kind == "evse" and until_ms is None:
+    if settings.kind == "evse" and until_ms is None and not while_connected:
         notes.append("It stays so until the vehicle is disconnected.")
     notes += unheard(who.site, settings.charger, who.now_ms)
-    fact = ModeSet(name, mode, who.by, until_ms, who.request)
+    fact = ModeSet(name, mode, who.by, until_ms, who.request, while_connected=while_connected)
     return Asked((fact,), f"{name}: {mode}{who.until_text(until_ms)}{then}{what}.", tuple(notes))
 
 
@@ -167,7 +123,7 @@ def _has_target(who: Who, name: str, what: str) -> None:
     if kind == "battery":
         return
     why = "an EVSE, and its vehicle ends the charge" if kind == "evse" else "a consumer and has no battery to fill"
-    raise _refused(f"{name} has no {what}: it is {why}", f"Modes of {name}: {', '.join(MODES[kind])}.")
+    raise refused(f"{name} has no {what}: it is {why}", f"Modes of {name}: {', '.join(MODES[kind])}.")
 
 
 def _level(who: Who, name: str, mode: str) -> float | None:
@@ -177,19 +133,19 @@ def _level(who: Who, name: str, mode: str) -> float | None:
         return None
     profile, point = settings_of(who.site, name).profile, who.site.loadpoints[name]
     if not 0 <= from_pct <= 100:
-        raise _refused(f"a level lies between 0 and 100 %, not {from_pct:g}", "35 is 35 %.")
+        raise refused(f"a level lies between 0 and 100 %, not {from_pct:g}", "35 is 35 %.")
     target = target_of(who.site, name)
     if mode == "off" or target not in ("storage", "full"):
         text = "a known level is of use for the targets storage and full only"
-        raise _refused(text, f"chargerctl target {name} storage      chargerctl target {name} full --once")
+        raise refused(text, f"chargerctl target {name} storage      chargerctl target {name} full --once")
     if target == "storage" and profile.capacity_wh is None:
         text = f"the content of {name}'s pack is not known, so a level cannot be counted"
-        raise _refused(text, f"Write capacity_ah = 14 into [vehicle.{profile.name}].")
+        raise refused(text, f"Write capacity_ah = 14 into [vehicle.{profile.name}].")
     if target == "storage" and from_pct >= profile.storage_pct:
         text = f"{from_pct:g} % is no less than the level to store at, which is {profile.storage_pct:g} %"
-        raise _refused(text, f"Store it as it is, or: chargerctl set {name} storage_pct=70")
+        raise refused(text, f"Store it as it is, or: chargerctl set {name} storage_pct=70")
     if point.session is not None:
-        raise _refused(f"{name} is being charged already", f"chargerctl mode {name} off, then begin again.")
+        raise refused(f"{name} is being charged already", f"chargerctl mode {name} off, then begin again.")
     return from_pct
 
 
@@ -203,10 +159,10 @@ def _plan(who: Who) -> Asked:
         fact = PlanSet(name, None, who.by, request=who.request)
         return Asked((fact,), f"{name}: {_plan_text(who, plan)} is dropped; a charge that runs goes on.")
     if target not in TARGETS or target == "storage":
-        raise _refused(f"there is no plan for {target!r}", "Plans are for nominal and full; none takes the plan away.")
+        raise refused(f"there is no plan for {target!r}", "Plans are for nominal and full; none takes the plan away.")
     ready_at_ms = who.until_ms("ready_by")
     if ready_at_ms is None:
-        raise _refused("the time is missing", f"chargerctl plan {name} {target} by 07:00")
+        raise refused("the time is missing", f"chargerctl plan {name} {target} by 07:00")
     if plan is not None and (plan.target, plan.ready_at_ms) == (target, ready_at_ms):
         return Asked((), f"{name}: already {_plan_text(who, plan)}.")
     new = Plan(target, who.by, ready_at_ms, who.now_ms)
@@ -227,7 +183,7 @@ def _plan_notes(who: Who, name: str, plan: Plan) -> tuple[str, ...]:
         if plan.target == "full" and not who.parameters.get("best_effort"):
             text = f"{name} cannot be sure to be full by {clock_text(plan.ready_at_ms, who.now_ms, zone)}"
             hint = f"Try all the same: chargerctl plan {name} full by … --best-effort"
-            raise _refused(f"{text}: topping up takes {took}", hint)
+            raise refused(f"{text}: topping up takes {took}", hint)
         return (f"It begins at once; it may take {took}.",)
     if plan.target != "full":
         return (f"It begins at {begins}: it may take {took}.",)
@@ -245,13 +201,11 @@ def _plan_text(who: Who, plan: Plan) -> str:
 def _target(who: Who) -> Asked:
     target, once = who.parameters["target"], bool(who.parameters.get("once"))
     if target not in (*TARGETS, "default"):
-        raise _refused(
+        raise refused(
             f"there is no target {target!r}", f"Targets: {', '.join(TARGETS)}, or default for the configured one."
         )
     if bool(who.parameters.get("all")) == (who.parameters.get("name") is not None):
-        raise _refused(
-            "say which loadpoint, or all", "chargerctl target NAME TARGET, or chargerctl target --all TARGET"
-        )
+        raise refused("say which loadpoint, or all", "chargerctl target NAME TARGET, or chargerctl target --all TARGET")
     until_ms, notes = who.until_ms(), []
     if who.parameters.get("all"):
         names = []
@@ -295,10 +249,11 @@ def _setting(who: Who) -> Asked:
     name, until_ms = who.loadpoint(), who.until_ms()
     values: dict[str, Any] = who.parameters["values"]
     once = bool(who.parameters.get("once"))
-    if once and until_ms is not None:
-        raise _refused("an end and one session are two different ends", "Leave one of them out.")
+    while_connected = who.while_connected()
+    if once and (until_ms is not None or while_connected):
+        raise refused("an end and one session are two different ends", "Leave one of them out.")
     if not values:
-        raise _refused("no setting was given", f"chargerctl set {name} nominal_stop_w=80")
+        raise refused("no setting was given", f"chargerctl set {name} nominal_stop_w=80")
     wanted = {
         key: _checked(name, who.site.configuration.loadpoints[name].kind, key, value) for key, value in values.items()
     }
@@ -310,20 +265,22 @@ def _setting(who: Who) -> Asked:
     after = overridden(configured, structs.replace(point, overrides=overrides), who.site.wall_ms, zone)
     if PROFILE_KEYS & set(wanted) and after.kind == "battery":
         for key, fault in order_faults(after.profile):
-            raise _refused(f"{name}: {key}: {fault}", f"In force now: chargerctl configure show {name}")
+            raise refused(f"{name}: {key}: {fault}", f"In force now: chargerctl configure show {name}")
     if after.min_current_a > after.max_current_a:
         text = f"{name}: min_current_a {after.min_current_a:g} is above max_current_a {after.max_current_a:g}"
-        raise _refused(text, "With these two no current would be allowed.")
+        raise refused(text, "With these two no current would be allowed.")
     notes = _circuit_notes(who.site, after, wanted)
     facts: list[Body] = []
     said: list[str] = []
     for key, value in wanted.items():
         old = point.overrides.get(key)
         if (value is None and old is None) or (
-            old is not None and (old.value, old.until_ms, old.once) == (value, until_ms, once)
+            old is not None
+            and (old.value, old.until_ms, old.once, old.while_connected) == (value, until_ms, once, while_connected)
         ):
             continue
-        facts.append(LimitSet(name, key, value, who.by, until_ms, who.request if not facts else "", once))
+        request = who.request if not facts else ""
+        facts.append(LimitSet(name, key, value, who.by, until_ms, request, once, while_connected))
         said.append(f"{key} {_with_unit(key, in_force(after, key))} (was {_with_unit(key, in_force(before, key))})")
     if not facts:
         return Asked((), f"{name}: already so.")
@@ -355,7 +312,7 @@ def _with_unit(key: str, value: Scalar) -> str:
 def _mode_is_known(who: Who, name: str, mode: str) -> None:
     modes = MODES[who.site.configuration.loadpoints[name].kind]
     if mode not in modes:
-        raise _refused(f"{name} has no mode {mode[:40]!r}", f"Modes of {name}: {', '.join(modes)}.")
+        raise refused(f"{name} has no mode {mode[:40]!r}", f"Modes of {name}: {', '.join(modes)}.")
 
 
 def _checked(name: str, kind: str, key: str, value: object) -> float | int | None:
@@ -363,14 +320,14 @@ def _checked(name: str, kind: str, key: str, value: object) -> float | int | Non
     if key not in adjustable:
         close = get_close_matches(key, adjustable, 1, 0.5)
         hint = f"Did you mean {close[0]}?   " if close else ""
-        raise _refused(f"{name} has no setting {key[:60]!r}", f"{hint}Known: {' '.join(adjustable)}")
+        raise refused(f"{name} has no setting {key[:60]!r}", f"{hint}Known: {' '.join(adjustable)}")
     if value == "default":
         return None
     low, high = adjustable[key]
     if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
-        raise _refused(f"{key} must be a number from {low:g} to {high:g}, not {value!r}"[:200], "default takes it back")
+        raise refused(f"{key} must be a number from {low:g} to {high:g}, not {value!r}"[:200], "default takes it back")
     if key in WHOLE and value != int(value):
-        raise _refused(f"{key} must be a whole number, not {value!r}", "default takes it back")
+        raise refused(f"{key} must be a whole number, not {value!r}", "default takes it back")
     return int(value) if key in WHOLE else float(value)
 
 
@@ -379,7 +336,8 @@ def _hold(who: Who) -> Asked:
     name = "" if who.parameters.get("name") is None else who.loadpoint()
     hold = who.site.loadpoints[name].hold if name else who.site.hold
     where = name or "everything"
-    if hold is not None and hold.until_ms == until_ms:
+    while_connected = who.while_connected()
+    if hold is not None and (hold.until_ms, hold.while_connected) == (until_ms, while_connected):
         return Asked((), f"{where}: already on hold{who.until_text(until_ms)}.")
     kept = [n for n in ([name] if name else who.site.loadpoints) if _is_on(who.site, n)]
     notes = [
@@ -389,7 +347,7 @@ def _hold(who: Who) -> Asked:
         for n in kept
     ]
     text = f"Holding {where}{who.until_text(until_ms)}: chargerd watches and sends nothing but lease renewals."
-    return Asked((HoldSet(who.by, name, until_ms, who.request),), text, tuple(notes))
+    return Asked((HoldSet(who.by, name, until_ms, who.request, while_connected),), text, tuple(notes))
 
 
 def _is_on(site: Site, name: str) -> bool:
@@ -421,10 +379,10 @@ def _add(who: Who) -> Asked:
     if target is not None or who.parameters.get("ready"):
         _has_target(who, name, "target" if target is not None else "time to be ready by")
     if target is not None and target not in TARGETS:
-        raise _refused(f"there is no target {target!r}", f"Targets: {', '.join(TARGETS)}.")
+        raise refused(f"there is no target {target!r}", f"Targets: {', '.join(TARGETS)}.")
     ready, entries = bool(who.parameters.get("ready")), schedule_of(who.site)
     if ready and (target or who.site.configuration.loadpoints[name].target) == "storage":
-        raise _refused("nobody rides at storage level, so it is not planned for a time", "Give --target full.")
+        raise refused("nobody rides at storage level, so it is not planned for a time", "Give --target full.")
     for entry in entries:
         same = (entry.loadpoint, entry.days, entry.at_min, entry.mode, entry.target, entry.ready)
         if same == (name, days, at_min, mode, target, ready):
@@ -445,10 +403,6 @@ def _remove(who: Who) -> Asked:
     from_file = any(e.entry == entry for e in who.site.configuration.schedule)
     notes = ("It is still in the configuration file, and hidden from now on.",) if from_file else ()
     return Asked((ScheduleRemoved(entry, who.by, who.request),), f"Schedule entry {entry} removed.", notes, entry)
-
-
-def _refused(message: str, hint: str, means: str = NOTHING) -> CallError:
-    return CallError("Refused", message, means, hint)
 
 
 NOT_RECORDED_YET = "The log cannot be written now; this is recorded when it can, and forgotten if chargerd ends before."

@@ -77,7 +77,9 @@ def _where(address: str, context: Context) -> str:
     return context.site.by_charger.get(address, address)
 
 
-def _until(until_ms: int | None, context: Context) -> str:
+def _until(until_ms: int | None, context: Context, *, while_connected: bool = False) -> str:
+    if while_connected:
+        return " until disconnected"
     return "" if until_ms is None else f" until {context.clock(until_ms)}"
 
 
@@ -143,8 +145,10 @@ def _removed(event: e.Event, _fact: e.DeviceRemoved, _context: Context) -> Said:
 
 def _mode(_event: e.Event, fact: e.ModeSet, context: Context) -> Said:
     if fact.by == "until":
-        return Said("mode", fact.loadpoint, "as configured again, the time is over", by=fact.by)
-    return Said("mode", fact.loadpoint, f"{fact.mode}{_until(fact.until_ms, context)} by {fact.by}", by=fact.by)
+        over = "the vehicle has left" if fact.while_connected else "the time is over"
+        return Said("mode", fact.loadpoint, f"as configured again, {over}", by=fact.by)
+    until = _until(fact.until_ms, context, while_connected=fact.while_connected)
+    return Said("mode", fact.loadpoint, f"{fact.mode}{until} by {fact.by}", by=fact.by)
 
 
 def _target(_event: e.Event, fact: e.TargetSet, context: Context) -> Said:
@@ -156,7 +160,8 @@ def _target(_event: e.Event, fact: e.TargetSet, context: Context) -> Said:
 def _limit(_event: e.Event, fact: e.LimitSet, context: Context) -> Said:
     value = "as configured" if fact.value is None else shown(fact.key, fact.value)
     once = " for one session" if fact.once else ""
-    text = f"{fact.key} {value}{once}{_until(fact.until_ms, context)} by {fact.by}"
+    until = _until(fact.until_ms, context, while_connected=fact.while_connected)
+    text = f"{fact.key} {value}{once}{until} by {fact.by}"
     return Said("set", fact.loadpoint, text, by=fact.by)
 
 
@@ -173,7 +178,8 @@ def _plan_fired(_event: e.Event, fact: e.PlanFired, _context: Context) -> Said:
 
 
 def _hold(_event: e.Event, fact: e.HoldSet, context: Context) -> Said:
-    return Said("hold", fact.loadpoint or "all", f"on hold{_until(fact.until_ms, context)} by {fact.by}", by=fact.by)
+    until = _until(fact.until_ms, context, while_connected=fact.while_connected)
+    return Said("hold", fact.loadpoint or "all", f"on hold{until} by {fact.by}", by=fact.by)
 
 
 def _release(_event: e.Event, fact: e.HoldCleared, _context: Context) -> Said:

@@ -155,6 +155,7 @@ def _wanted(context: Context, name: str) -> str:
     site, loadpoint = context.site, context.site.loadpoints[name]
     by = f", set by {loadpoint.mode_by}" if loadpoint.mode_by else ""
     until = f" until {context.clock(loadpoint.mode_until_ms)}" if loadpoint.mode_until_ms else ""
+    until = " until disconnected" if loadpoint.mode_while_connected else until
     if site.configuration.loadpoints[name].kind != "battery":
         return f"mode {mode_of(site, name)}{until}{by}"
     target = target_text(settings_of(site, name), target_of(site, name))

@@ -226,7 +226,8 @@ def _decided(draft: Draft, event: Event, fact: Decided) -> None:
     if fact.outcome is not None and loadpoint.session is not None:
         loadpoint = ended(draft, loadpoint, event.at_ms, fact.outcome, shown)
         loadpoint = structs.replace(loadpoint, sated=True)
-        if fact.outcome != "full-or-refused" or loadpoint.mode_until_ms is None:  # until a time is not for this vehicle
+        lasts = loadpoint.mode_until_ms is not None or loadpoint.mode_while_connected
+        if fact.outcome != "full-or-refused" or not lasts:  # what has an end of its own does not end with the charge
             loadpoint = structs.replace(loadpoint, mode=None, mode_by="", mode_until_ms=None)
     draft.loadpoints[fact.loadpoint] = loadpoint
 
@@ -394,7 +395,7 @@ def _carried(draft: Draft, event: Event, before: LoadpointSettings | None, setti
         loadpoint = ended(draft, loadpoint, event.at_ms, "stopped", stopped("configuration", event.seq))
         loadpoint = structs.replace(loadpoint, sated=False)
     if before is not None and (before.charger, before.mode) != (settings.charger, settings.mode):
-        loadpoint = structs.replace(loadpoint, mode=None, mode_by="", mode_until_ms=None)
+        loadpoint = structs.replace(loadpoint, mode=None, mode_by="", mode_until_ms=None, mode_while_connected=False)
     if before is not None and before.target != settings.target:
         loadpoint = structs.replace(
             loadpoint, target=None, target_by="", target_once=False, target_until_ms=None, standing_target=None

@@ -35,7 +35,13 @@ def mode_set(draft: Draft, event: Event, fact: ModeSet) -> None:
     if loadpoint is None:
         return
     mode = None if fact.by == "until" else fact.mode
-    loadpoint = structs.replace(loadpoint, mode=mode, mode_by=fact.by, mode_until_ms=fact.until_ms)
+    loadpoint = structs.replace(
+        loadpoint,
+        mode=mode,
+        mode_by=fact.by,
+        mode_until_ms=fact.until_ms,
+        mode_while_connected=fact.while_connected and fact.by != "until",
+    )
     if fact.by == "device":
         address = draft.configuration.loadpoints[fact.loadpoint].charger
         charger = draft.chargers[address]
@@ -96,7 +102,9 @@ def limit_set(draft: Draft, event: Event, fact: LimitSet) -> None:
     overrides = {key: value for key, value in loadpoint.overrides.items() if key != fact.key}
     if fact.value is not None:
         configured = value_of(draft.configuration.loadpoints[fact.loadpoint], fact.key)
-        overrides[fact.key] = Override(fact.value, fact.by, event.at_ms, fact.until_ms, configured, fact.once)
+        overrides[fact.key] = Override(
+            fact.value, fact.by, event.at_ms, fact.until_ms, configured, fact.once, fact.while_connected
+        )
     draft.loadpoints[fact.loadpoint] = reaimed(draft, fact.loadpoint, structs.replace(loadpoint, overrides=overrides))
 
 
@@ -134,7 +142,7 @@ def plan_fired(draft: Draft, event: Event, fact: PlanFired) -> None:
 
 def hold_set(draft: Draft, event: Event, fact: HoldSet) -> None:
     _remember(draft, event, fact.request)
-    hold = Hold(fact.by, event.at_ms, fact.until_ms)
+    hold = Hold(fact.by, event.at_ms, fact.until_ms, fact.while_connected)
     if not fact.loadpoint:
         draft.hold = hold
     elif fact.loadpoint in draft.loadpoints:

@@ -68,15 +68,25 @@ def _ends(site: Site, wall_ms: int) -> Iterator[Body]:
     if site.hold is not None and _past(site.hold.until_ms, wall_ms):
         yield HoldCleared(by="until")
     for name, loadpoint in site.loadpoints.items():
-        if loadpoint.hold is not None and _past(loadpoint.hold.until_ms, wall_ms):
+        left = _left(site, name)
+        hold = loadpoint.hold
+        if hold is not None and (_past(hold.until_ms, wall_ms) or (hold.while_connected and left)):
             yield HoldCleared(by="until", loadpoint=name)
         for key, override in loadpoint.overrides.items():
-            if _past(override.until_ms, wall_ms):
+            if _past(override.until_ms, wall_ms) or (override.while_connected and left):
                 yield LimitSet(name, key, None, by="until")
         if _past(loadpoint.target_until_ms, wall_ms):
             yield TargetSet(name, None, by="until")
         if _past(loadpoint.mode_until_ms, wall_ms):
             yield ModeSet(name, "off", by="until")
+        elif loadpoint.mode_while_connected and left:
+            yield ModeSet(name, "off", by="until", while_connected=True)
+
+
+def _left(site: Site, name: str) -> bool:
+    """Whether an EVSE has said that no vehicle is there. A fault, or an EVSE that is silent, says nothing of it."""
+    charger = site.chargers.get(site.configuration.loadpoints[name].charger)
+    return charger is not None and charger.evse is not None and charger.evse.plugged_t_ms is None
 
 
 def _past(until_ms: int | None, wall_ms: int) -> bool:
@@ -118,7 +128,9 @@ def led(site: Site, suns: Mapping[str, Sun], t_ms: int, wall_ms: int) -> Iterato
     """
     for name in site.sunny:
         settings, loadpoint = settings_of(site, name), site.loadpoints[name]
-        if settings.kind != "evse" or loadpoint.session is None or loadpoint.mode_until_ms is not None:
+        if settings.kind != "evse" or loadpoint.session is None:
+            continue
+        if loadpoint.mode_until_ms is not None or loadpoint.mode_while_connected:
             continue
         zone = windows.zone(site.configuration.timezone)
         inside = bool(settings.auto_slow) and windows.inside(settings.auto_slow, wall_ms, zone)
@@ -178,7 +190,8 @@ def _starts(site: Site, wall_ms: int) -> Iterator[Body]:
             continue
         yield ScheduleFired(entry.entry, entry.loadpoint, due_ms)
         point = site.loadpoints[entry.loadpoint]
-        if point.mode_until_ms is not None and point.mode_until_ms > wall_ms:
+        lasting = point.mode_while_connected and not _left(site, entry.loadpoint)
+        if lasting or (point.mode_until_ms is not None and point.mode_until_ms > wall_ms):
             continue  # a person has asked for something until then, and people win
         if entry.ready:
             theirs = point.plan is not None and point.plan.by != "schedule"

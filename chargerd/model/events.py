@@ -50,7 +50,8 @@ class SetPoint(Struct, frozen=True, gc=False, omit_defaults=True, forbid_unknown
 class ModeSet(Fact, frozen=True):
     """A person or a schedule wants another mode; ``until_ms`` is when the configured one comes back (None: stays).
 
-    ``from_pct`` is the level that somebody says the battery has now, in percent of its content.
+    ``from_pct`` is the level that somebody says the battery has now, in percent of its content. ``while_connected``: it comes back
+    when the vehicle that is there has left; at an end by "until" it says that this was the end.
     """
 
     loadpoint: str
@@ -59,6 +60,7 @@ class ModeSet(Fact, frozen=True):
     until_ms: int | None = None
     request: str = ""
     from_pct: float | None = None
+    while_connected: bool = False
 
 
 class TargetSet(Fact, frozen=True):
@@ -75,7 +77,8 @@ class TargetSet(Fact, frozen=True):
 class LimitSet(Fact, frozen=True):
     """A setting of a loadpoint or of its profile is overridden; ``value`` None takes the override away.
 
-    ``once``: until the end of the charging session that runs, or else of the next one.
+    ``once``: until the end of the charging session that runs, or else of the next one. ``while_connected``: until the vehicle
+    that is there has left, however often it is charged.
     """
 
     loadpoint: str
@@ -85,6 +88,7 @@ class LimitSet(Fact, frozen=True):
     until_ms: int | None = None
     request: str = ""
     once: bool = False
+    while_connected: bool = False
 
 
 class PlanSet(Fact, frozen=True):
@@ -109,12 +113,16 @@ class PlanFired(Fact, frozen=True):
 
 
 class HoldSet(Fact, frozen=True):
-    """Hands off: chargerd watches and sends nothing but lease renewals. ``loadpoint`` "" means all of them."""
+    """Hands off: chargerd watches and sends nothing but lease renewals. ``loadpoint`` "" means all of them.
+
+    ``while_connected``: until the vehicle that is there has left.
+    """
 
     by: str
     loadpoint: str = ""
     until_ms: int | None = None
     request: str = ""
+    while_connected: bool = False
 
 
 class HoldCleared(Fact, frozen=True):

@@ -293,11 +293,12 @@ class Plan(Struct, frozen=True, gc=False):
 
 
 class Hold(Struct, frozen=True, gc=False):
-    """A person's hands off."""
+    """A person's hands off. ``while_connected``: it ends when the vehicle leaves."""
 
     by: str
     at_ms: int
     until_ms: int | None = None
+    while_connected: bool = False
 
 
 class Override(Struct, frozen=True, gc=False):
@@ -309,6 +310,7 @@ class Override(Struct, frozen=True, gc=False):
     until_ms: int | None = None
     configured: Scalar = None
     once: bool = False
+    while_connected: bool = False
 
 
 class Loadpoint(Struct, frozen=True, gc=False):
@@ -342,6 +344,7 @@ class Loadpoint(Struct, frozen=True, gc=False):
     taken_wh: float | None = None  # all that a consumer, which has no sessions, has taken so far
     dawn_wh: float = 0.0  # what its session, or the consumer, had taken when the day began
     led: int | None = None  # number of the session that the sun has led from slow to solar; once is enough
+    mode_while_connected: bool = False  # somebody wants this mode, and no other, until the vehicle leaves
 
 
 class Proof(Struct, frozen=True, gc=False):

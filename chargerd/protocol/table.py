@@ -38,7 +38,7 @@ REQUEST = {"request": ("?string", "an id of your choice: a request that was alre
 NAMES = {"names": ("?[]string", "loadpoints to look at; all if left out")}
 NAME = {"name": ("string", "a loadpoint")}
 ENDS = {
-    "until": ("?string", "when the change ends by itself: a time, or a duration from now such as +45min"),
+    "until": ("?string", "when the change ends by itself: a time, a duration from now such as +45min, or disconnected"),
     "dry_run": ("?bool", "only say what would follow; change nothing"),
 }
 CHANGED = {

@@ -78,6 +78,10 @@ def test_a_wrong_command_line_is_exit_2_and_asks_nothing(folder: Path, run: Run,
 
 CHANGES = [
     (("mode", "bike-1", "fast", "--for", "2h"), {"name": "bike-1", "mode": "fast", "until": "+2h"}),
+    (
+        ("mode", "garage", "off", "--until", "disconnected"),
+        {"name": "garage", "mode": "off", "until": "disconnected"},
+    ),
     (("mode", "bike-1", "off", "--until", "18:00"), {"name": "bike-1", "mode": "off", "until": "18:00"}),
     (("mode", "bike-1", "solar"), {"name": "bike-1", "mode": "solar"}),
     (("target", "bike-1", "full", "--once"), {"name": "bike-1", "target": "full", "once": True}),

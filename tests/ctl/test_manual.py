@@ -125,6 +125,9 @@ def test_bash_completes_commands_names_words_and_options(folder: Path, run: Run)
         assert daemon.last == {"what": "loadpoints"}
         assert _completed(folder, str(script), "chargerctl", "mode", "bike-1", "") == ["off", "fast"]
         assert _completed(folder, str(script), "chargerctl", "mode", "bike-1", "fast", "--u") == ["--until", "--utc"]
+        assert _completed(folder, str(script), "chargerctl", "mode", "garage", "off", "--until", "d") == [
+            "disconnected"
+        ]
         assert _completed(folder, str(script), "chargerctl", "status", "bike-1", "bike-2", "sc") == ["scooter"]
         assert _completed(folder, str(script), "chargerctl", "--color", "al") == ["always"]
         assert _completed(folder, str(script), "chargerctl", "sessions", "--format", "") == ["table", "csv", "json"]

@@ -153,6 +153,25 @@ def test_a_mode_whose_time_is_over_is_as_configured_again():
 
 
 @pytest.mark.parametrize(
+    ("fact", "text"),
+    [
+        (e.ModeSet("garage", "off", "anna", while_connected=True), "garage: off until disconnected"),
+        (
+            e.ModeSet("garage", "off", "until", while_connected=True),
+            "garage: as configured again, the vehicle has left",
+        ),
+        (e.LimitSet("garage", "ramp_a", 2, "anna", while_connected=True), "garage: ramp_a 2 until disconnected"),
+        (e.HoldSet("anna", "garage", while_connected=True), "garage: on hold until disconnected"),
+    ],
+)
+def test_what_is_for_the_vehicle_that_is_there_is_said_so(fact, text):
+    """And that it has left is no time that is over."""
+    line = narrator.line(Event(9, 0, 0, 1, "anna", fact), Site(), UTC)
+    assert line is not None
+    assert line.text == text
+
+
+@pytest.mark.parametrize(
     ("command", "reason", "text"),
     [
         (

@@ -6,7 +6,8 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from chargerd.daemon.requests import Asked, device_failed, ending, facts_for, not_recorded
+from chargerd.daemon.asked import Asked
+from chargerd.daemon.requests import device_failed, ending, facts_for, not_recorded
 from chargerd.engine.evolve import fold
 from chargerd.engine.settings import settings_of, target_of
 from chargerd.model.events import (

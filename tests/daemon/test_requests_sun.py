@@ -4,7 +4,8 @@ import pytest
 from msgspec import structs
 
 from chargerd.daemon.answers import answer
-from chargerd.daemon.requests import Asked, facts_for
+from chargerd.daemon.asked import Asked
+from chargerd.daemon.requests import facts_for
 from chargerd.model.events import LimitSet, ModeSet, TargetSet
 from chargerd.model.settings import CircuitSettings
 from chargerd.protocol.framing import CallError
@@ -217,3 +218,17 @@ def test_its_settings_are_listed_with_the_mode_and_without_a_target(home):
     assert values["auto_solar_pct"] == ("not set", "default")
     assert "target" not in values
     assert PLAIN.loadpoints["garage"].mode == "solar"
+
+
+def test_what_is_for_the_vehicle_that_is_there_is_listed_and_explained_so(home):
+    """The mode and a setting, as what ends at a time is."""
+    for told in (
+        asked(home, "SetMode", name="garage", mode="slow", until="disconnected"),
+        asked(home, "SetSetting", name="garage", values={"ramp_a": 3}, until="disconnected"),
+    ):
+        home.run.ask(*told.facts, by="anna")
+    reply = answer("GetConfiguration", complete("GetConfiguration", names=["garage"]), context(home))
+    sources = {row["key"]: row["source"] for row in reply["values"] if row["source"].startswith("set by")}
+    assert sources == dict.fromkeys(("mode", "ramp_a"), "set by anna until disconnected")
+    why = answer("GetWhy", complete("GetWhy", name="garage"), context(home))
+    assert "mode slow until disconnected, set by anna" in str(why)

@@ -75,11 +75,14 @@ def add_at(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--at", metavar="TIME", help='as it was then: 16:20, "yesterday 16:20", -2h')
 
 
-def add_ends(parser: argparse.ArgumentParser) -> None:
-    """When a change ends by itself, and whether it is only to be tried."""
+def add_ends(parser: argparse.ArgumentParser, *, vehicles: bool = True) -> None:
+    """When a change ends by itself, and whether it is only to be tried. ``vehicles``: it may end with one that leaves."""
     ends = parser.add_mutually_exclusive_group()
     ends.add_argument("--for", dest="duration", metavar="DURATION", help="go back by itself after 45min, 2h, 3d")
-    ends.add_argument("--until", metavar="TIME", help='go back by itself at 18:00, "tomorrow 06:30"')
+    leaves = ", or when the vehicle has left: disconnected" if vehicles else ""
+    until = ends.add_argument("--until", metavar="TIME", help=f'go back by itself at 18:00, "tomorrow 06:30"{leaves}')
+    if vehicles:
+        completes(until, "disconnected")
     add_dry_run(parser)
 
 

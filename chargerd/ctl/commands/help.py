@@ -34,7 +34,9 @@ Days:       daily   sat   mon-fri,sun
 
 They are read by chargerd in the time zone of the site, or in that of TZ (a name such as Europe/Berlin), or with --utc
 in UTC. --until 18:00 means the next 18:00. An hour that the clocks skip in spring means the first moment after it; one
-that they show twice in autumn means the first of the two."""
+that they show twice in autumn means the first of the two.
+
+--until disconnected is no time: the change at an EVSE ends when the vehicle that is there now has left."""
 
 ENVIRONMENT = f"""\
 CHARGERCTL_SOCKET  folder of the daemon's sockets, as --socket ({DIRECTORY})

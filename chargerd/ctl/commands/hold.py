@@ -36,7 +36,7 @@ def add_release(parser: argparse.ArgumentParser) -> None:
 COMMANDS = {
     "hold": Command(
         hold,
-        ("chargerctl hold", "chargerctl hold bike-1 --for 2h"),
+        ("chargerctl hold", "chargerctl hold bike-1 --for 2h", "chargerctl hold garage --until disconnected"),
         add_hold,
         method="Hold",
         more="Without NAME: everything. Devices stay as they are; their own cut-off timers are still renewed.",

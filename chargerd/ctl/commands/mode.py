@@ -49,11 +49,13 @@ COMMANDS = {
             "chargerctl mode bike-1 fast --for 2h",
             "chargerctl mode bike-1 fast --from 35%",
             "chargerctl mode garage solar",
+            "chargerctl mode garage off --until disconnected",
         ),
         add,
         method="SetMode",
         more="On a plug, fast begins a charging session that ends at the target; the mode is off again after it. "
-        "On an EVSE a mode stays until the vehicle is disconnected: solar follows what the sun leaves over, min-solar takes the "
+        "On an EVSE a mode stays until the vehicle is disconnected or something else is asked; with --until disconnected neither a "
+        "schedule nor the sun changes it before that. There solar follows what the sun leaves over, min-solar takes the "
         "smallest current at least, slow and fast take no notice of the sun. A consumer knows off, solar and fast.",
     )
 }

@@ -63,6 +63,7 @@ COMMANDS = {
             "chargerctl set bike-1 nominal_stop_w=95 --until 22:00",
             "chargerctl set bike-1 max_starts_per_day=30 max_h=6",
             "chargerctl set bike-1 nominal_stop_w=60 --once",
+            "chargerctl set garage max_current_a=10 --until disconnected",
             "chargerctl set bike-1 nominal_stop_w=default",
         ),
         add,

@@ -32,7 +32,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     completes(words, "loadpoints; nominal full storage default")
     parser.add_argument("--all", action="store_true", help="every loadpoint but those kept at storage level")
     parser.add_argument("--once", action="store_true", help="for the next charging session only")
-    add_ends(parser)
+    add_ends(parser, vehicles=False)
 
 
 COMMANDS = {
