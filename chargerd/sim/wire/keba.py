@@ -12,7 +12,7 @@ from typing import NamedTuple, cast
 from pymodbus.constants import ExcCodes
 
 from chargerd.sim.wire.evse import Evse
-from chargerd.sim.wire.modbus_server import Behaviour, Server
+from chargerd.sim.wire.modbus_server import ModbusDevice, Server
 
 UNIT = 255
 READ, WRITE = 3, 6
@@ -31,8 +31,8 @@ class Written(NamedTuple):
 class _OneByOne(Server):
     """Refuses blocks, single registers and every function but two; takes what is set."""
 
-    def __init__(self, box: SimulatedKeba, host: str) -> None:
-        super().__init__(box, box.behaviour, host=host, port=0, unit=UNIT)
+    def __init__(self, box: SimulatedKeba, *, host: str, port: int, unit: int) -> None:
+        super().__init__(box, box.behaviour, host=host, port=port, unit=unit)
         self._box = box
 
     async def _asked(
@@ -68,7 +68,7 @@ class _OneByOne(Server):
         return None
 
 
-class SimulatedKeba:
+class SimulatedKeba(ModbusDevice):
     """One station. Settable besides the physics, which is ``evse``:
 
     ``disabled`` (by register 5014), ``takes_zero`` (5004 = 0 pauses; else it is refused, or with ``deaf_to_zero`` swallowed),
@@ -77,6 +77,7 @@ class SimulatedKeba:
     """
 
     def __init__(self, evse: Evse, *, host: str = "127.0.0.1", product: int = 304111, serial: int = 18416854) -> None:
+        super().__init__(host=host, unit=UNIT)
         self.evse = evse
         self.product = product
         self.serial = serial
@@ -94,34 +95,17 @@ class SimulatedKeba:
         self.persisted = False
         self.user_ma = round(evse.max_a * 1000)
         self.writes: list[Written] = []
-        self.behaviour = Behaviour()
         self._heard_at_s = evse.now_s()
         self._lock = threading.Lock()
-        self._server = _OneByOne(self, host)
         self._settle()
 
-    @property
-    def host(self) -> str:
-        """Where it is."""
-        return self._server.host
-
-    @property
-    def port(self) -> int:
-        """The port it listens on."""
-        return self._server.port
+    def _serving(self, host: str, port: int, unit: int) -> Server:
+        return _OneByOne(self, host=host, port=port, unit=unit)
 
     @property
     def reads(self) -> list[tuple[int, int]]:
         """Address and count of everything that was read, in order."""
-        return [(address, count) for function, address, count in self._server.requests if function == READ]
-
-    def start(self) -> None:
-        """Listen."""
-        self._server.start()
-
-    def stop(self) -> None:
-        """Close everything."""
-        self._server.stop()
+        return [(address, count) for function, address, count in self.server.requests if function == READ]
 
     def settle(self) -> None:
         """Let time pass: energy flows, the fail-safe may act."""

@@ -70,11 +70,15 @@ class Behaviour:
 
 
 class ModbusDevice:
-    """A device that is only read, on a port of its own. Who derives from it says what its registers hold."""
+    """A device on a port of its own. Who derives from it says what its registers hold; by itself it can only be read."""
 
     def __init__(self, *, host: str = "127.0.0.1", port: int = 0, unit: int = 1) -> None:
         self.behaviour = Behaviour()
-        self.server = Server(self, self.behaviour, host=host, port=port, unit=unit)
+        self.server = self._serving(host, port, unit)
+
+    def _serving(self, host: str, port: int, unit: int) -> Server:
+        """What answers for it."""
+        return Server(self, self.behaviour, host=host, port=port, unit=unit)
 
     @property
     def host(self) -> str:
