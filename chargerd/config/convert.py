@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from chargerd.config import ini
 from chargerd.config.chargemanager import import_settings
 from chargerd.config.database import is_database, kept
 from chargerd.config.importing import Imported, import_ini
@@ -63,8 +64,7 @@ def _text(path: Path, data: bytes) -> str:
         line = data.count(b"\n", 0, error.start) + 1
         raise ConfigError([Problem(str(path), line, "", "is not UTF-8 text", "Save it as UTF-8.")]) from error
     if len(data) > MAX_BYTES or "\0" in text:
-        hint = "Name the program's own file: ebike_battery_manager.config, or chargemanager_db.sqlite3."
-        raise NotImported(f"{path} is no INI file and no database.", hint)
+        raise NotImported(f"{path} is no INI file and no database.", ini.OWN)
     return text
 
 

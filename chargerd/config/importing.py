@@ -87,9 +87,13 @@ def import_ini(file: str, content: str, found: Sequence[Mapping[str, Any]] | Non
     profiles = work.profiles()
     plugs = work.plugs(profiles)
     problems += work.problems
-    if not profiles and not plugs and not problems:
+    if not read.sections and problems:
+        raise ConfigError(problems)
+    known = work.knows_any()
+    if not known or (not profiles and not plugs and not problems):
         hint = "It has a section with figures for each kind of charger, and [Plugs] with lines such as rad_battery_1 = Rad."
-        problems.append(Problem(file, 0, "", "is no configuration of the e-bike battery script", hint))
+        nothing = Problem(file, 0, "", "is no configuration of the e-bike battery script", hint)
+        problems = [*(problems if known else ()), nothing]  # of another program's file no key needs to be named
     if problems:
         raise ConfigError(sorted(dict.fromkeys(problems), key=lambda problem: problem.line))
     return Imported(
@@ -108,6 +112,10 @@ class _Import:
         self._ini = read
         self._found = found
         self._lists = {name.casefold(): name for name in read.sections if name.casefold() in LISTS}
+
+    def knows_any(self) -> bool:
+        """Whether there is anything in it that the script would have read."""
+        return bool(self._lists) or any(entry.key.casefold() in KEYS for entry in self._ini.entries)
 
     def _wrong(self, entry: ini.Entry, what: str, hint: str = "", value: str = "") -> None:
         self.problems.append(Problem(self._file, entry.line, f"{entry.section}.{entry.key}", what, hint, value))

@@ -12,6 +12,7 @@ from msgspec import Struct
 
 from chargerd.config.problems import Problem
 
+OWN = "Name the program's own file: ebike_battery_manager.config, or chargemanager_db.sqlite3."
 _SECTION = re.compile(r"\[([^\]]+)\]\s*")
 _COMMENT = re.compile(r"\s*[#;]")
 
@@ -41,6 +42,7 @@ def read(file: str, text: str) -> tuple[Ini, list[Problem]]:
     sections: dict[str, int] = {}
     entries: list[Entry] = []
     problems: list[Problem] = []
+    stray: list[tuple[int, str]] = []
     section = ""
     for number, line in enumerate(text.splitlines(), 1):
         if not line.strip() or _COMMENT.match(line):
@@ -55,11 +57,21 @@ def read(file: str, text: str) -> tuple[Ini, list[Problem]]:
             hint = "A value stands on one line with its key; take the blanks at its begin away."
             problems.append(Problem(file, number, section, "begins with a blank and belongs to no key", hint))
         elif not section:
-            hint = "An INI file begins with a [section]."
-            problems.append(Problem(file, number, line.strip()[:40], "stands before the first section", hint))
+            stray.append((number, line.strip()[:40]))
         else:
             entries.append(_entry(section, line, number))
-    return Ini(sections, tuple(entries)), problems + _twice(file, entries)
+    if stray and not sections:
+        return Ini({}, ()), [Problem(file, 0, "", "is no INI file: it has no [section]", OWN)]
+    return Ini(sections, tuple(entries)), _stray(file, stray) + problems + _twice(file, entries)
+
+
+def _stray(file: str, lines: list[tuple[int, str]]) -> list[Problem]:
+    """What stands before the first section, told once."""
+    if not lines:
+        return []
+    more = f", and so do {len(lines) - 1} more" if len(lines) > 1 else ""
+    hint = "An INI file begins with a [section]."
+    return [Problem(file, *lines[0], f"stands before the first section{more}", hint)]
 
 
 def _entry(section: str, line: str, number: int) -> Entry:

@@ -51,7 +51,9 @@ def test_every_entry_knows_its_line():
 @pytest.mark.parametrize(
     ("text", "line", "key", "says"),
     [
-        ("a = 1\n", 1, "a = 1", "before the first section"),
+        ("a = 1\n[x]\n", 1, "a = 1", "stands before the first section"),
+        ("a = 1\nb = 2\nc = 3\n[x]\n", 1, "a = 1", "stands before the first section, and so do 2 more"),
+        ("Dear diary,\nit rained\n  all day\n", 0, "", "is no INI file: it has no [section]"),
         ("[x]\na = 1\nA = 2\n", 3, "x.A", "is there twice, first in line 2"),
         ("[x]\n[y]\n[x]\n", 3, "x", "is there twice, first in line 1"),
         ("[x]\na = 1\n  2\n", 3, "x", "begins with a blank"),
