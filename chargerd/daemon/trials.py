@@ -111,7 +111,12 @@ def draft(parameters: dict[str, Any], site: Site) -> dict[str, Any]:
         mistakes = replies.mistakes(error)
     said = "The configuration is in order." if not mistakes else "It would not load."
     reply = {"configuration": made, "file": str(file), "mistakes": mistakes, "secrets": sorted(secrets)}
-    return {"text": said, **reply, "timezone": zone}
+    return {
+        "text": said,
+        **reply,
+        "timezone": zone,
+        "belongs": str(file if _is_read(file, site) else _file(None, site)),
+    }
 
 
 def _zone(files: list[Path]) -> str | None:
@@ -173,10 +178,20 @@ def _file(asked: str | None, site: Site) -> Path:
     """Where the text belongs: beside the main file, so that nothing that somebody wrote is replaced."""
     if asked:
         return Path(asked)
-    main = Path(site.configuration.files[0]) if site.configuration.files else Path("/etc/chargerd/chargerd.toml")
-    folder = main.parent / "conf.d"
+    folder = _main(site).parent / "conf.d"
     taken = {path.stem for path in _others(site)}
     return folder / f"{name_for('plugs', taken)}.toml"
+
+
+def _is_read(file: Path, site: Site) -> bool:
+    """Whether the daemon reads what is in such a file: its main one, or one in conf.d beside that."""
+    main = _main(site)
+    beside = file.parent == main.parent / "conf.d" and file.suffix == ".toml" and not file.name.startswith(".")
+    return beside or file == main
+
+
+def _main(site: Site) -> Path:
+    return Path(site.configuration.files[0]) if site.configuration.files else Path("/etc/chargerd/chargerd.toml")
 
 
 def _others(site: Site) -> list[Path]:

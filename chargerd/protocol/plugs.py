@@ -106,7 +106,11 @@ METHODS: tuple[tuple[str, str, Fields, Fields, dict[str, Any]], ...] = (
         },
         {
             "configuration": ("string", "the text"),
-            "file": ("string", "where it belongs: the file that was named, or one beside the main file"),
+            "file": ("string", "where it is to be written: the file that was named, or one beside the main file"),
+            "belongs": (
+                "string",
+                "where chargerd reads it: that file, or one beside the main file if it is none of chargerd's",
+            ),
             "mistakes": ("[]Mistake", "why it would not load; then it must not be used"),
             "timezone": ("?string", "the site's time zone by the other files; null: they have none"),
             "secrets": ("[]string", "credentials that have to be stored before it can be used"),

@@ -807,6 +807,7 @@ REPLIES: dict[str, Any] = {
         "The configuration is in order.",
         configuration="[device.battery_trike]\n",
         file="/etc/chargerd/conf.d/plugs.toml",
+        belongs="/etc/chargerd/conf.d/plugs.toml",
         mistakes=[],
         timezone=None,
         secrets=[],

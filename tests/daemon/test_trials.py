@@ -115,7 +115,7 @@ def test_a_draft_loads_beside_the_files_that_there_are(site: Site, tmp_path: Pat
     reply = drafted(site, POINT)
     assert strays_of_reply("DraftConfiguration", {"kind": "draft", "now": "", "now_local": "", **reply}) == []
     assert reply["mistakes"] == []
-    assert reply["file"] == str(tmp_path / "conf.d" / "plugs.toml")
+    assert reply["file"] == reply["belongs"] == str(tmp_path / "conf.d" / "plugs.toml")
     (tmp_path / "conf.d").mkdir()
     (tmp_path / "conf.d" / "plugs.toml").write_text(reply["configuration"])
     configuration = loaded(tmp_path).configuration
@@ -125,6 +125,19 @@ def test_a_draft_loads_beside_the_files_that_there_are(site: Site, tmp_path: Pat
     assert [entry.entry for entry in configuration.schedule] == ["trike/mon-fri@22:30"]
     assert (configuration.site, configuration.timezone) == ("Home", "Europe/Berlin")
     assert drafted(site, POINT)["file"].endswith("conf.d/plugs-2.toml")
+
+
+@pytest.mark.parametrize(
+    ("name", "is_read"),
+    [("chargerd.toml", True), ("conf.d/mine.toml", True), ("conf.d/mine.txt", False), ("mine.toml", False)],
+)
+def test_a_draft_for_a_file_that_is_not_read_belongs_beside_the_main_one(
+    site: Site, tmp_path: Path, name: str, is_read: bool
+):
+    """Whoever names a file of his own has still to put it where it counts."""
+    reply = drafted(site, POINT, file=str(tmp_path / name))
+    assert reply["file"] == str(tmp_path / name)
+    assert reply["belongs"] == str(tmp_path / (name if is_read else "conf.d/plugs.toml"))
 
 
 def test_a_draft_loads_beside_a_file_with_a_sink(site: Site, tmp_path: Path):

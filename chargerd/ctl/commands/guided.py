@@ -207,8 +207,8 @@ def _written(call: Call, draft: dict[str, Any]) -> int:
     call.output.text(f"Written: {path}")
     for secret in draft["secrets"]:
         call.output.text(f"  sudo install -m 600 /dev/stdin /etc/chargerd/secrets/{secret}   # type it, then Ctrl-D")
-    if path != wanted:
-        call.output.text(f"  sudo install -D -m 644 {path} {wanted}")
+    if path != draft["belongs"]:
+        call.output.text(f"  sudo install -D -m 644 {path} {draft['belongs']}")
     call.output.text("  chargerctl configure check")
     call.output.text(f"  sudo systemctl {'restart' if draft['secrets'] else 'reload'} chargerd")
     return DONE

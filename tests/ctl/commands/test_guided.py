@@ -95,7 +95,7 @@ def talks(folder: Path) -> Iterator[Callable[..., Talk]]:
 def test_a_conversation_ends_with_a_file_after_a_yes(folder: Path, talks: Callable[..., Talk]) -> None:
     """What was typed reaches the daemon; its draft is shown; nothing is there before the yes."""
     target = folder / "conf.d" / "plugs.toml"
-    with StandIn(folder, {"DraftConfiguration": {**GOOD, "file": str(target)}}) as daemon:
+    with StandIn(folder, {"DraftConfiguration": {**GOOD, "file": str(target), "belongs": str(target)}}) as daemon:
         talk = talks()
         talk.trike()
         talk.hear("[device.battery_trike]")
@@ -117,7 +117,9 @@ def test_a_conversation_ends_with_a_file_after_a_yes(folder: Path, talks: Callab
 
 def test_what_is_not_understood_is_asked_again(folder: Path, talks: Callable[..., Talk]) -> None:
     """With what would be; a name that is taken too."""
-    with StandIn(folder, {"DraftConfiguration": {**GOOD, "file": str(folder / "x.toml")}}):
+    with StandIn(
+        folder, {"DraftConfiguration": {**GOOD, "file": str(folder / "x.toml"), "belongs": str(folder / "x.toml")}}
+    ):
         talk = talks()
         talk.say("Which?", "9")
         talk.say("write numbers from 1 to", "1")
@@ -244,10 +246,28 @@ def test_where_one_may_not_write_the_file_lies_beside_and_the_command_is_said(
     """The last step is a line with sudo."""
     (folder / "closed").write_text("no folder, which not even root can write into")
     wanted = folder / "closed" / "conf.d" / "plugs.toml"
-    with StandIn(folder, {"DraftConfiguration": {**GOOD, "file": str(wanted)}}):
+    with StandIn(folder, {"DraftConfiguration": {**GOOD, "file": str(wanted), "belongs": str(wanted)}}):
         talk = talks()
         talk.trike()
         talk.say("[y/N]", "y")
         assert talk.end() == 0
     assert (folder / "plugs.toml").read_text() == GOOD["configuration"]
     assert f"sudo install -D -m 644 {folder}/plugs.toml {wanted}" in talk.shown
+
+
+def test_a_file_of_ones_own_is_checked_and_put_where_chargerd_reads_it(
+    folder: Path, talks: Callable[..., Talk]
+) -> None:
+    """What is written with --output elsewhere changes nothing by itself: to reload would tell nothing."""
+    mine, read = folder / "mine.toml", folder / "conf.d" / "plugs.toml"
+    with StandIn(folder, {"DraftConfiguration": {**GOOD, "file": str(mine), "belongs": str(read)}}):
+        talk = talks("--output", str(mine))
+        talk.trike()
+        talk.say(f"Write this to {mine}? [y/N]", "y")
+        assert talk.end() == 0
+    steps = [line.strip() for line in talk.shown.split("Written: ")[1].splitlines() if line.strip()][1:]
+    assert steps == [
+        f"sudo install -D -m 644 {mine} {read}",
+        "chargerctl configure check",
+        "sudo systemctl reload chargerd",
+    ]
