@@ -285,8 +285,17 @@ def test_a_near_miss_is_guessed_at():
     assert problem.hint == "Did you mean full_charge_power_threshold?"
 
 
-@pytest.mark.parametrize("text", ["", "# nothing\n", "[Plugs]\n[Storage]\n"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "# nothing\n",
+        "[Plugs]\n[Storage]\n",
+        '[site]\nname = "Home"\n[device.shed]\ndriver = "kasa"\nhost = "192.0.2.40"\n',
+        "[Unit]\nDescription=x\n[Service]\n  ExecStart=y\n",
+    ],
+)
 def test_a_file_that_says_nothing_is_refused(text: str):
-    """Nothing is made of nothing."""
+    """Nothing is made of nothing, and another program's file is not gone through key by key."""
     (problem,) = problems(text)
     assert "is no configuration of the e-bike battery script" in problem.text

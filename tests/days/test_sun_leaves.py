@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import pytest
 
+from chargerd.engine import timeline
 from chargerd.model.events import HoldCleared, HoldSet, LimitSet, ModeSet
 from chargerd.model.settings import ScheduleEntry
 from chargerd.sim import sun
 from chargerd.sim.car import Box, Car
-from tests.house_sun import HOUR, SunDay, evse, home
+from tests.house import MONDAY_MS
+from tests.house_sun import HOUR, SunDay, believed, evse, evse_read, home
 
 MIN = 60
 NINE = ScheduleEntry("garage/daily@09:00", "garage", (0, 1, 2, 3, 4, 5, 6), 540, "fast")
@@ -72,6 +74,19 @@ def test_a_charger_that_falls_silent_has_lost_no_vehicle(tmp_path):
     day.until(10 * HOUR)
     assert (day.point().mode, day.point().mode_while_connected) == ("off", True)
     assert day.car_w(8.5 * HOUR, 10 * HOUR) == 0
+
+
+@pytest.mark.parametrize(("pilot", "ended"), [("B", False), ("C", False), ("F", False), (None, False), ("A", True)])
+def test_only_an_evse_that_says_that_nothing_is_there_ends_it(pilot, ended):
+    """A fault, or an answer without that signal, is no vehicle that has left."""
+    site = believed(
+        home(evse()),
+        ("garage-box", evse_read(10.0)),
+        ("anna", ModeSet("garage", "slow", "anna", while_connected=True)),
+        ("garage-box", evse_read(0.0, pilot=pilot)),
+    )
+    over = [ModeSet("garage", "off", "until", while_connected=True)] if ended else []
+    assert [fact for fact in timeline.due(site, MONDAY_MS) if isinstance(fact, ModeSet) and fact.by == "until"] == over
 
 
 @pytest.mark.parametrize("while_connected", [True, False])
