@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -195,5 +197,33 @@ def test_a_value_that_is_refused_is_told_in_the_words_of_whoever_refuses_and_cha
         house.until(lambda: box.evse.offered_a == 9.0)
         house.until(lambda: not car()["refused"])
         assert [e.body.value for e in house.events() if isinstance(e.body, LimitSet)] == [8, 9]
+    finally:
+        house.close()
+
+
+@pytest.mark.parametrize("kind", ["gen2", "keba"])
+def test_off_until_disconnected_ends_when_the_car_has_left(garage, tmp_path, kind):
+    """With chargerctl over the socket, and the next car charges; with nobody there it is refused."""
+    charger = getattr(garage, kind)(garage.evse(Car()))
+    house = House(tmp_path)
+    configure(tmp_path, kind, charger, "slow")
+
+    def tell(*words: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "chargerd.ctl", "--socket", str(tmp_path / "run"), *words]
+        return subprocess.run(command, capture_output=True, text=True, timeout=20, check=False)
+
+    try:
+        house.ready()
+        house.until(lambda: charger.evse.power_w() > 0)
+        said = tell("mode", "car", "off", "--until", "disconnected")
+        assert (said.returncode, said.stdout) == (0, "car: off until disconnected, then slow again.\n")
+        house.until(lambda: charger.evse.power_w() == 0)
+        charger.evse.connect(None)
+        house.until(lambda: "car: as configured again, the vehicle has left" in house.journal())
+        refused = tell("hold", "car", "--until", "disconnected")
+        assert refused.returncode != 0
+        assert "no vehicle is connected at car, so none can be disconnected" in refused.stderr
+        charger.evse.connect(Car())
+        house.until(lambda: charger.evse.power_w() > 0)
     finally:
         house.close()
