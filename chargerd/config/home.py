@@ -119,7 +119,7 @@ def _guaranteed(check: Check, name: str, table: CircuitTable) -> float:
 def circuits_are_known(
     check: Check, tables: Mapping[str, LoadpointTable], circuits: Mapping[str, CircuitSettings]
 ) -> None:
-    """Every loadpoint's fuse is configured, and it and those above it let through what the loadpoint is written to take."""
+    """Every loadpoint's fuse is configured, and it and those above it let through the least that the loadpoint needs."""
     for name, table in tables.items():
         if table.circuit is None:
             continue
@@ -150,9 +150,6 @@ def _fits_fuses(check: Check, name: str, table: LoadpointTable, chain: list[Circ
         text = f"lets {fuse.max_current_a:g} A through, and {name} needs {least_a:g} A at least"
         above = "" if fuse is chain[0] else f"hangs on {fuse.name}, which "
         check.problem((*path, "circuit"), above + text, "It would never charge.", value=table.circuit)
-    elif table.max_current_a is not None and table.max_current_a > fuse.max_current_a:
-        text = f"is more than circuit {fuse.name} lets through, {fuse.max_current_a:g} A"
-        check.problem((*path, "max_current_a"), text, value=table.max_current_a)
     elif weak is not None:
         text = f"{weak.name} lets {weak.max_power_w:g} W through, and {name} needs {least_a * NOMINAL_V:g} W at least"
         check.problem((*path, "circuit"), text, "It would never charge.", value=table.circuit)

@@ -214,7 +214,6 @@ def test_what_cannot_be_so_is_refused_with_place_and_reason(tmp_path: Path, old:
         ("max_current_a = 15", "max_current_a = 33", "loadpoint.garage.max_current_a", "driver nrgkick offers more than 32 A"),
         # fuses
         ('meter = "grid"', 'meter = "house"', "circuit.main.meter", "house is a house battery and no meter"),
-        ("max_current_a = 35", "max_current_a = 10", "loadpoint.garage.max_current_a", "than circuit main lets through, 10 A"),
         ("phases = 3", "max_power_w = 1000", "loadpoint.garage.circuit", "main lets 1000 W through, and garage needs 1380 W"),
         ("phases = 3\n", "phases = 1\n", "loadpoint.garage.max_phases", "circuit main has one phase. Write 1"),
     ],
