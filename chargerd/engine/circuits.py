@@ -7,7 +7,7 @@ that begin in one cycle must not both be given what is there for one.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from chargerd.engine import balance, evses, meters
@@ -20,6 +20,7 @@ from chargerd.model.state import Charger, Meter, Site
 NO_ROOM = frozenset({"circuit-limit", "circuit-blind"})
 Amps = tuple[float, float, float]
 ALL = (0, 1, 2)
+NOTHING: Amps = (0.0, 0.0, 0.0)
 RESERVED_S = 60.0  # a granted current counts as used for so long, and then what is measured
 
 
@@ -222,28 +223,37 @@ def _draws(site: Site, name: str, t_ms: int) -> tuple[float, float, float]:
 
 
 def _span(site: Site, name: str, t_ms: int, meter_t_ms: int) -> tuple[Amps, Amps]:
-    """What of a meter's reading is a loadpoint's own: at least and at most, as the meter may be a few seconds behind.
+    """What of a meter's reading is a loadpoint's own: surely, and at most.
 
-    At most what it was told, give or take: a charger that exaggerates gets no more than the others.
+    Surely only what it took at every moment that is remembered: nobody knows how old what a meter says is, and a raise that rests on
+    current which the meter has not seen yet is above the fuse once it has. At most what it took in the last seconds, for a
+    meter that lags as they do. In any case what it was told, give or take: a charger that exaggerates gets no more than others.
     """
     charger = site.chargers.get(site.configuration.loadpoints[name].charger)
     drawn = _draws(site, name, t_ms)
     if charger is None or charger.evse is None:
-        fresh_on = charger is not None and t_ms - charger.enabled_t_ms <= balance.BEHIND_S * 1000
-        return (((0.0, 0.0, 0.0) if fresh_on else drawn), drawn)
-    told = _told(charger)
+        lately_on = charger is not None and t_ms - charger.enabled_t_ms <= evses.RECENT_S * 1000
+        return (NOTHING if lately_on else drawn), drawn
+    told, recent = _told(charger), charger.evse.recent
     from_ms = meter_t_ms - round(balance.BEHIND_S * 1000)
-    before = [amps for at, amps in charger.evse.recent if at < from_ms][-1:]  # what was so until the next was read
-    if not before and charger.evse.recent:
-        before = [(0.0, 0.0, 0.0)]  # the reading is older than what is remembered: perhaps nothing of it is its own
-    seen = [*before, *(amps for at, amps in charger.evse.recent if at >= from_ms), drawn]
+    before = [amps for at, amps in recent if at < from_ms][-1:]  # what was so until the next was read
+    if not before and recent:
+        before = [NOTHING]  # the reading is older than what is remembered: perhaps nothing of it is its own
+    lately = [*before, *(amps for at, amps in recent if at >= from_ms), drawn]
     if t_ms - charger.evse.asked_t_ms <= RESERVED_S * 1000:
-        seen.append(told)
-    low, high = (
-        tuple(max(0.0, min(pick(amps[phase] for amps in seen), told[phase] + evses.EXCESS_A)) for phase in range(3))
-        for pick in (min, max)
+        lately.append(told)
+    ever = [*lately, *(amps for _, amps in recent)]
+    if not recent and t_ms - charger.evse.asked_t_ms <= evses.RECENT_S * 1000:
+        ever.append(NOTHING)  # it measures nothing, and nobody remembers what it was told before
+    return _within(told, ever, min), _within(told, lately, max)
+
+
+def _within(told: Amps, seen: list[Amps], pick: Callable[..., float]) -> Amps:
+    """The least or the most of what was seen on each phase, no more than it was told."""
+    one, two, three = (
+        max(0.0, min(pick(amps[phase] for amps in seen), told[phase] + evses.EXCESS_A)) for phase in range(3)
     )
-    return (low[0], low[1], low[2]), (high[0], high[1], high[2])
+    return one, two, three
 
 
 def _told(charger: Charger) -> tuple[float, float, float]:

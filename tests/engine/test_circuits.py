@@ -93,9 +93,9 @@ def test_feed_in_is_no_room():
 def test_a_charger_that_exaggerates_gets_no_more():
     """It was told 6 A and says 60, again and again: of the meter's 30 A no more than 7 are its own."""
     site = site_of(24, {"a": 6.0})
-    for at_s in range(400, 480, 10):
+    for at_s in range(400, 540, 10):
         site = then(site, at_s, ("a-box", evse_read(60)), ("home", meter_read(30, 0, 0)))
-    assert room_a(site, "a", 470) == pytest.approx(35 - 23)
+    assert room_a(site, "a", 530) == pytest.approx(35 - 23)
 
 
 def test_a_car_that_begins_late_makes_no_room():
@@ -155,9 +155,9 @@ def test_before_its_phase_is_known_the_fullest_one_decides():
     site = then(site_of(0, {"a": 0.0}), 400, ("home", meter_read(2, 22, 9)))
     assert room_a(site, "a", 400, phases=1) == pytest.approx(13)
     site = then(site, 401, ("engine", CommandIssued("a", SetCurrent("a-box", 6.0), Reason("test"))))
-    for at_s in range(410, 480, 10):
+    for at_s in range(410, 550, 10):
         site = then(site, at_s, ("a-box", on(3, 6)), ("home", meter_read(2, 22, 15)))
-    assert room_a(site, "a", 470, phases=1) == pytest.approx(35 - 9)
+    assert room_a(site, "a", 540, phases=1) == pytest.approx(35 - 9)
 
 
 @given(st.tuples(AMPS, AMPS, AMPS), st.sampled_from([0, 1, 2]), st.sampled_from([0.0, 6.0, 16.0]))
