@@ -83,7 +83,7 @@ def _room(site: Site, circuit: CircuitSettings, name: str, t_ms: int, phases: in
         left_a = min(power_a, circuit.guaranteed_current_a - max(taken[phase] for phase in used))
         waiting_a = _waiting_a(site, name, others, circuit.guaranteed_current_a)
         return Room(_shared(site, name, left_a, waiting_a), circuit.name, blind=True)
-    pairs = [_span(site, n, t_ms, meter.t_ms) for n in members]
+    pairs = [_span(site, n, t_ms, meter) for n in members]
     spans = [(_on(circuit, low), _on(circuit, high)) for low, high in pairs]
     sure, hoped = [], []
     for phase in used:
@@ -222,30 +222,35 @@ def _draws(site: Site, name: str, t_ms: int) -> tuple[float, float, float]:
     return _spread(charger, power_w / evses.voltage_v(charger) / phases, phases)
 
 
-def _span(site: Site, name: str, t_ms: int, meter_t_ms: int) -> tuple[Amps, Amps]:
+def _span(site: Site, name: str, t_ms: int, meter: Meter) -> tuple[Amps, Amps]:
     """What of a meter's reading is a loadpoint's own: surely, and at most.
 
-    Surely only what it took at every moment that is remembered: nobody knows how old what a meter says is, and a raise that rests on
-    current which the meter has not seen yet is above the fuse once it has. At most what it took in the last seconds, for a
+    Surely only what it took at every moment that is remembered: nobody knows how old what a meter says is, and a raise that rests
+    on current which the meter has not seen yet is above the fuse once it has. At most what it took in the last seconds, for a
     meter that lags as they do. In any case what it was told, give or take: a charger that exaggerates gets no more than others.
     """
     charger = site.chargers.get(site.configuration.loadpoints[name].charger)
-    drawn = _draws(site, name, t_ms)
+    drawn, from_ms = _draws(site, name, t_ms), t_ms - round(evses.RECENT_S * 1000)
+    forgotten = [NOTHING] if meter.same_t_ms < from_ms else []  # it may have stopped before anything that is remembered
     if charger is None or charger.evse is None:
-        lately_on = charger is not None and t_ms - charger.enabled_t_ms <= evses.RECENT_S * 1000
-        return (NOTHING if lately_on else drawn), drawn
+        lately_on = charger is not None and charger.enabled_t_ms >= from_ms
+        return (NOTHING if lately_on or forgotten else drawn), drawn
     told, recent = _told(charger), charger.evse.recent
-    from_ms = meter_t_ms - round(balance.BEHIND_S * 1000)
-    before = [amps for at, amps in recent if at < from_ms][-1:]  # what was so until the next was read
-    if not before and recent:
-        before = [NOTHING]  # the reading is older than what is remembered: perhaps nothing of it is its own
-    lately = [*before, *(amps for at, amps in recent if at >= from_ms), drawn]
+    if not recent and charger.evse.asked_t_ms >= from_ms:
+        forgotten = [NOTHING]  # it measures nothing, and nobody remembers what it was told before
+    lately = [*_seen(recent, meter.t_ms - round(balance.BEHIND_S * 1000)), drawn]
     if t_ms - charger.evse.asked_t_ms <= RESERVED_S * 1000:
         lately.append(told)
-    ever = [*lately, *(amps for _, amps in recent)]
-    if not recent and t_ms - charger.evse.asked_t_ms <= evses.RECENT_S * 1000:
-        ever.append(NOTHING)  # it measures nothing, and nobody remembers what it was told before
+    ever = [*lately, *(amps for _, amps in recent), *forgotten]
     return _within(told, ever, min), _within(told, lately, max)
+
+
+def _seen(recent: tuple[tuple[int, Amps], ...], from_ms: int) -> list[Amps]:
+    """What was drawn since then, with what was so when that time began: perhaps nothing, where it is longer ago than remembered."""
+    before = [amps for at, amps in recent if at < from_ms][-1:]
+    if not before and recent:
+        before = [NOTHING]
+    return [*before, *(amps for at, amps in recent if at >= from_ms)]
 
 
 def _within(told: Amps, seen: list[Amps], pick: Callable[..., float]) -> Amps:
