@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from chargerd.daemon.journal import ACT, DETAIL, INFO, NOTICE, WARNING
 from chargerd.daemon.sentences import doing
 from chargerd.engine.describe import refusal
-from chargerd.engine.silence import asleep, without_sun
+from chargerd.engine.silence import asleep, channel_at, effect, fault_text, next_step, without_sun
 from chargerd.model import events as e
 from chargerd.model.commands import Command, SetCurrent, SetPhases
 from chargerd.model.reasons import ALARMS, OUTCOMES, duration, energy, sentence
@@ -45,7 +45,9 @@ def labels(event: e.Event, site: Site) -> list[tuple[str, str]]:
     body = event.body
     found = [("CHARGERD_EVENT", type(body).__name__), ("CHARGERD_EVENT_SEQ", str(event.seq))]
     devices, points = set(), {getattr(body, "loadpoint", "")}
-    if event.source in site.configuration.devices:
+    if isinstance(body, e.MeterLost | e.MeterBack):
+        devices.add(body.address.partition("/")[0])
+    elif event.source in site.configuration.devices:
         devices.add(event.source)
         points |= {n for n, s in site.configuration.loadpoints.items() if s.charger.partition("/")[0] == event.source}
     elif isinstance(body, e.CommandIssued):
@@ -222,6 +224,17 @@ def _sink_back(event: e.Event, _fact: e.SinkBack, _site: Site, _zone: tzinfo) ->
     return Line(NOTICE, f"{event.source}: takes messages again", {"seq": event.seq})
 
 
+def _meter_lost(event: e.Event, fact: e.MeterLost, site: Site, _zone: tzinfo) -> Line:
+    channel = channel_at(site, fact.address)
+    text = f"{channel.name}: {fault_text(site, fact)}{effect(site, channel)}; look: {next_step(channel)}"
+    return Line(WARNING, text, {"error": fact.code, "seq": event.seq})
+
+
+def _meter_back(event: e.Event, fact: e.MeterBack, site: Site, _zone: tzinfo) -> Line:
+    name = channel_at(site, fact.address).name
+    return Line(NOTICE, f"{name}: believed again after {duration(fact.lost_ms / 1000)}", {"seq": event.seq})
+
+
 def _unrecorded(_event: e.Event, fact: e.RecordingLost, _site: Site, _zone: tzinfo) -> Line:
     return Line(
         ACT, "log: cannot be written; only switching off from here on, nothing is recorded", {"error": fact.error}
@@ -264,6 +277,8 @@ _TELLERS: dict[type, Callable[[e.Event, Any, Site, tzinfo], Line | None]] = {
     e.ClockStepped: _stepped,
     e.SinkLost: _sink_lost,
     e.SinkBack: _sink_back,
+    e.MeterLost: _meter_lost,
+    e.MeterBack: _meter_back,
     e.RecordingLost: _unrecorded,
     e.RecordingBack: _recorded,
     e.LogSetAside: _set_aside,

@@ -63,6 +63,8 @@ def news_of(
 _TOLD: dict[type, tuple[str, bool]] = {
     e.DeviceLost: ("lost", True),
     e.DeviceBack: ("lost", False),
+    e.MeterLost: ("lost", True),
+    e.MeterBack: ("lost", False),
     e.PlanFired: ("alarm", True),
     e.RecordingLost: ("alarm", True),
     e.RecordingBack: ("alarm", False),

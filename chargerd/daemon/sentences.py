@@ -10,6 +10,7 @@ from msgspec import to_builtins
 from chargerd.daemon.context import Context
 from chargerd.daemon.flows import flowing, place_of, power_of
 from chargerd.daemon.times import days_text
+from chargerd.engine.silence import fault_text
 from chargerd.model import events as e
 from chargerd.model.commands import Command, SetCurrent, SetEnabled, SetPhases
 from chargerd.model.reasons import OUTCOMES, duration, energy, power, sentence, shown
@@ -316,6 +317,15 @@ def _sink_back(event: e.Event, _fact: e.SinkBack, _context: Context) -> Said:
     return Said("sink", event.source, "takes messages again")
 
 
+def _meter_lost(_event: e.Event, fact: e.MeterLost, context: Context) -> Said:
+    return Said("lost", place_of(fact.address, context.site.configuration).name, fault_text(context.site, fact))
+
+
+def _meter_back(_event: e.Event, fact: e.MeterBack, context: Context) -> Said:
+    name = place_of(fact.address, context.site.configuration).name
+    return Said("back", name, f"believed again after {duration(fact.lost_ms / 1000)}")
+
+
 def _recording_lost(_event: e.Event, fact: e.RecordingLost, _context: Context) -> Said:
     return Said("log", "log", "cannot be written; only switching off until it can", fact.error)
 
@@ -359,6 +369,8 @@ _TELLERS: dict[type, Callable[[e.Event, Any, Context], Said]] = {
     e.ReadingsDropped: _dropped,
     e.SinkLost: _sink_lost,
     e.SinkBack: _sink_back,
+    e.MeterLost: _meter_lost,
+    e.MeterBack: _meter_back,
     e.RecordingLost: _recording_lost,
     e.RecordingBack: _recording_back,
 }

@@ -3,7 +3,19 @@
 from __future__ import annotations
 
 from chargerd.model.settings import Configuration, ScheduleEntry
-from chargerd.model.state import Charger, Device, Hold, Loadpoint, Meter, Session, Site, Sky, Storage, Unsent
+from chargerd.model.state import (
+    Charger,
+    Device,
+    Hold,
+    Loadpoint,
+    Meter,
+    Session,
+    Site,
+    Sky,
+    Storage,
+    Unbelieved,
+    Unsent,
+)
 
 
 class Draft:
@@ -29,6 +41,7 @@ class Draft:
     loadpoints: dict[str, Loadpoint]
     meters: dict[str, Meter]
     storages: dict[str, Storage]
+    unbelieved: dict[str, Unbelieved]
     sky: Sky
     sunny: tuple[str, ...]
     by_charger: dict[str, str]

@@ -11,7 +11,7 @@ from typing import Any
 
 from msgspec import structs
 
-from chargerd.engine import balance, devices, evses, meters, people, raises, sun
+from chargerd.engine import balance, devices, evses, meters, people, raises, silence, sun
 from chargerd.engine.draft import Draft
 from chargerd.engine.people import reaimed
 from chargerd.engine.sessions import ended, measured, stopped, supplied, taken
@@ -40,6 +40,8 @@ from chargerd.model.events import (
     LeaseTested,
     LimitSet,
     LogSetAside,
+    MeterBack,
+    MeterLost,
     MeterRead,
     ModeSet,
     PlanFired,
@@ -340,6 +342,7 @@ def _tick(draft: Draft, event: Event, fact: Tick) -> None:
         draft.sky, suns = sun.advanced(draft, draft.t_ms)
         for name, followed in suns.items():
             draft.loadpoints[name] = structs.replace(draft.loadpoints[name], sun=followed)
+    draft.unbelieved = silence.followed(draft, draft.t_ms)
 
 
 def _day_begins(draft: Draft) -> None:
@@ -480,6 +483,8 @@ _HANDLERS: dict[type, Callable[[Draft, Event, Any], None]] = {
     ReadingsDropped: _nothing,
     SinkLost: _sink_lost,
     SinkBack: _sink_back,
+    MeterLost: silence.meter_lost,
+    MeterBack: silence.meter_back,
     RecordingLost: _recording_lost,
     RecordingBack: _recording_back,
     Tick: _tick,

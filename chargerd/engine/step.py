@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 
 from msgspec import Struct
 
-from chargerd.engine import balance, evses, limits, meters, steer, sun, timeline
+from chargerd.engine import balance, evses, limits, meters, silence, steer, sun, timeline
 from chargerd.engine.evolve import clock_at, fold
 from chargerd.engine.evselimits import fitted
 from chargerd.engine.evses import supply_of
@@ -52,6 +52,8 @@ def close(site: Site, tick: Event) -> Closed:
     """Decide. ``tick`` carries the moment and, as its seq, the first number that is free."""
     desk = _Desk(site, tick)
     for body in timeline.due(site, tick.at_ms + site.skew_ms):
+        desk.add(body)
+    for body in silence.due(desk.site, desk.t_ms):
         desk.add(body)
     desk.follow_the_sun()
     for name in order_of(site):

@@ -308,6 +308,30 @@ class SinkBack(Fact, frozen=True):
     """A sink takes again what it is told."""
 
 
+class MeterLost(Fact, frozen=True):
+    """What a meter or a house battery says cannot be used any more, though its device answers; said once, until `MeterBack`.
+
+    ``address`` is its device's and channel's: a meter and a house battery may have the same name.
+    ``code``: "silent" (says nothing, for ``for_s``), "unmentioned" (has never said anything in this run), "no-power",
+    "frozen" (the very same for ``for_s``), "impossible" (more than can be), "contradicted" (by its own level), or what
+    `engine.witness` found: "against", "too-much", "deaf" (it moved by ``moved_w`` when charging moved by ``step_w``).
+    """
+
+    address: str
+    code: str
+    power_w: float | None = None
+    for_s: float = 0.0
+    step_w: float = 0.0
+    moved_w: float = 0.0
+
+
+class MeterBack(Fact, frozen=True):
+    """It can be used again. ``lost_ms``: for how long it could not."""
+
+    address: str
+    lost_ms: int
+
+
 class RecordingLost(Fact, frozen=True):
     """The log could not be written; what follows is kept in memory, and only commands that lower power are sent."""
 
@@ -361,6 +385,8 @@ Body = (
     | ReadingsDropped
     | SinkLost
     | SinkBack
+    | MeterLost
+    | MeterBack
     | RecordingLost
     | RecordingBack
     | Tick

@@ -174,6 +174,17 @@ class Storage(Struct, frozen=True, gc=False):
     contents: Contents = Contents()
 
 
+class Unbelieved(Struct, frozen=True, gc=False):
+    """A meter or house battery that says nothing which can be believed, though its device answers; see `engine.silence`.
+
+    ``since_t_ms``: since when. ``told``: whether a `MeterLost` has said so. ``well_t_ms``: since when it can be believed again.
+    """
+
+    since_t_ms: int
+    told: bool = False
+    well_t_ms: int | None = None
+
+
 class Charger(Struct, frozen=True, gc=False):
     """The last reading of a charger, and what we told it. Positional order is the order on the hot path.
 
@@ -445,6 +456,7 @@ class Site(Struct, frozen=True, gc=False):
     loadpoints: dict[str, Loadpoint] = {}
     meters: dict[str, Meter] = {}  # by address
     storages: dict[str, Storage] = {}  # by address
+    unbelieved: dict[str, Unbelieved] = {}  # meters and house batteries, by address
     sky: Sky = Sky()
     sunny: tuple[str, ...] = ()  # loadpoints that may follow the sun, as they are written
     by_charger: dict[str, str] = {}  # address of a charger → the loadpoint that has it

@@ -127,6 +127,36 @@ def test_an_inverter_that_is_lost_in_daylight_is_a_warning_with_its_consequence(
     assert said.text.endswith("; surplus is not known; garage, rod paused")
 
 
+def test_a_meter_that_lies_behind_an_inverter_that_answers_is_a_warning_with_what_to_do(tmp_path):
+    """What it does, what that means for charging, where to look; then one line that it is back. Both are news for people too."""
+    home = Home(tmp_path)
+    home.until(600)
+    home.meters.fault(BATTERY).silent = True
+    home.until(1200)
+    (lost,) = home.all(e.MeterLost)
+    said = narrator.line(lost, home.run.site, UTC, home.run.site)
+    assert said is not None
+    assert said.priority == WARNING
+    assert said.text == (
+        "house: has said nothing for 2 min; surplus is not known; garage, rod paused; "
+        "look: chargerctl device read inverter"
+    )
+    assert ("CHARGERD_DEVICE", "inverter") in narrator.labels(lost, home.run.site)
+    home.meters.fault(BATTERY).silent = False
+    home.until(1500)
+    (back,) = home.all(e.MeterBack)
+    said = narrator.line(back, home.run.site, UTC, home.run.site)
+    assert said is not None
+    assert (said.priority, said.text) == (NOTICE, "house: believed again after 9 min")
+    with closing(History(home.path)) as log:
+        told = [news_of(event, home.run.site, UTC, log.session) for event in (lost, back)]
+    home.run.kill()
+    assert [(one.kind, one.title, one.alarm) for one in told if one is not None] == [
+        ("lost", "house: has said nothing for 2 min", True),
+        ("lost", "house: believed again after 9 min", False),
+    ]
+
+
 def test_another_current_for_a_car_that_charges_is_a_detail_and_a_start_is_not():
     """On a day with clouds the current changes many times an hour; what begins and pauses a charge is always said."""
     reason = e.Reason("charging-with-sun", {"share_w": 2500.0, "needed_w": 1380.0, "loadpoint": "garage"})

@@ -49,11 +49,13 @@ class GridMeter(Meter):
 
     shows_export = True
     box: SimulatedGen2
+    car_sign = 1
 
     @property
     def import_w(self) -> Sequence[float]:  # type: ignore[override]  # here it is worked out, there it is set
         """On each phase."""
-        return [grid_w + car_w for grid_w, car_w in zip((-1000, -1200, -800), self.box.evse.powers(), strict=True)]
+        cars_w = self.box.evse.powers()
+        return [grid_w + self.car_sign * car_w for grid_w, car_w in zip((-1000, -1200, -800), cars_w, strict=True)]
 
 
 @pytest.fixture
@@ -180,3 +182,63 @@ def test_another_program_that_takes_the_only_connection_stops_the_sun_and_nothin
     house.until(lambda: charging(box))
     assert status(house)["loadpoints"][0]["mode"] == "solar"
     assert "Traceback" not in house.journal()
+
+
+def lines(house: House, name: str) -> list[str]:
+    """What the journal says of a meter or house battery."""
+    return [line.partition("  ")[0] for line in house.journal().splitlines() if f">{name}: " in line]
+
+
+def test_a_meter_that_is_missing_behind_an_inverter_that_answers_has_a_line_and_one_when_it_is_back(
+    house: House, roof: SimulatedSolarEdge, box: SimulatedGen2
+) -> None:
+    """Its cable is off: one line says what, what it means and where to look; a restart does not say it again."""
+    aged = house.config.read_text().replace("poll_fast_s = 1\n", "poll_fast_s = 1\nmax_age_s = 5\n", 1)
+    house.config.write_text(aged)
+    process = house.ready()
+    house.until(lambda: charging(box))
+    meters, roof.meters = roof.meters, []
+    house.until(lambda: lines(house, "grid"), 40)
+    house.until(lambda: not charging(box))
+    (lost,) = lines(house, "grid")
+    assert lost == (
+        "<4>grid: is read, and does not say its power; surplus is not known; car paused; "
+        "look: chargerctl device read roof"
+    )
+    process.kill()
+    process.wait(60)
+    house.ready()
+    house.until(lambda: any(problem["subject"] == "grid" for problem in status(house)["problems"]))
+    log_length = house.ask_log_length()
+    house.until(lambda: house.ask_log_length() > log_length + 40)
+    roof.meters = meters
+    house.until(lambda: len(lines(house, "grid")) > 1, 40)
+    house.until(lambda: charging(box))
+    (lost, back) = lines(house, "grid")
+    assert back.startswith("<5>grid: believed again after ")
+    assert "roof: no answer" not in house.journal()
+    told = house.ask("GetLog", types=["lost", "back"])["parameters"]["entries"]
+    assert [(row["type"], row["subject"]) for row in told] == [("lost", "grid"), ("back", "grid")]
+
+
+def test_a_meter_that_is_mounted_the_wrong_way_round_has_a_line_that_says_so(
+    house: House, roof: SimulatedSolarEdge, box: SimulatedGen2
+) -> None:
+    """It says less when the car takes more. Turned, it is believed from the next step on, and the journal says that too."""
+    aged = house.config.read_text().replace("poll_fast_s = 1\n", "poll_fast_s = 1\nmax_age_s = 5\n", 1)
+    house.config.write_text(aged)
+    (meter,) = roof.meters
+    assert isinstance(meter, GridMeter)
+    meter.car_sign = -1
+    house.ready()
+    house.until(lambda: lines(house, "grid"))
+    (lost,) = lines(house, "grid")
+    assert "it counts the wrong way round: `invert` of its [meter]; surplus is not known" in lost
+    house.until(lambda: not charging(box))
+    log_length = house.ask_log_length()
+    house.until(lambda: house.ask_log_length() > log_length + 20)  # both are read without the car
+    meter.car_sign = 1
+    assert "error" not in house.ask("SetMode", name="car", mode="slow")
+    house.until(lambda: charging(box))
+    house.until(lambda: len(lines(house, "grid")) > 1)
+    assert lines(house, "grid")[1].startswith("<5>grid: believed again after ")

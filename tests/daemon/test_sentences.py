@@ -126,6 +126,19 @@ SENTENCES = [
     ),
     (e.SinkLost("unreachable", "no route"), "sink", "shed", "takes nothing (unreachable)"),
     (e.SinkBack(), "sink", "shed", "takes messages again"),
+    (
+        e.MeterLost("shed/battery1", "contradicted", -1500.0),
+        "lost",
+        "house",
+        "says -1.5 kW, which its level contradicts",
+    ),
+    (
+        e.MeterLost("shed/meter1", "against", 900.0, step_w=1400.0, moved_w=-1390.0),
+        "lost",
+        "grid",
+        "said 1.4 kW less when charging took 1.4 kW more; it counts the wrong way round: `invert` of its [meter]",
+    ),
+    (e.MeterBack("shed/meter1", 660_000), "back", "grid", "believed again after 11 min"),
     (e.RecordingLost("disk full"), "log", "log", "cannot be written; only switching off until it can"),
     (e.RecordingBack(12, 3), "log", "log", "can be written again; 12 had waited, 3 readings lost"),
 ]

@@ -136,6 +136,8 @@ EXAMPLES: tuple[e.Body, ...] = (
     e.ReadingsDropped(1, 90_000, 1_700_000_000_000, 1_700_086_400_000, 89_500, "0123456789abcdef"),
     e.SinkLost("access-denied", "wrong login"),
     e.SinkBack(),
+    e.MeterLost("roof/meter1", "against", -1380.0, 0.5, 1380.0, -1390.0),
+    e.MeterBack("roof/meter1", 90_000),
     e.RecordingLost("disk full"),
     e.RecordingBack(12, 3),
     e.Tick("0123456789abcdef"),
