@@ -16,14 +16,16 @@ from chargerd.engine.describe import (
     mode_of,
     problems,
     reason_of,
+    refused,
     safety_of,
     settings_of,
+    shown_word,
     target_of,
 )
 from chargerd.engine.sessions import KEPT
 from chargerd.model import windows
 from chargerd.model.events import Reason
-from chargerd.model.reasons import OUTCOMES, duration, energy, next_step, past, power, sentence, word
+from chargerd.model.reasons import OUTCOMES, duration, energy, next_step, past, power, sentence
 from chargerd.model.settings import LoadpointSettings, Profile
 from chargerd.model.state import Session
 
@@ -87,7 +89,7 @@ def loadpoint_row(context: Context, name: str) -> dict[str, Any]:
         "kind": "loadpoint",
         "name": name,
         "state": state,
-        "word": "unknown" if state == "unknown" else word(reason),
+        "word": shown_word(site, name, state, reason),
         "reason": reason_row(context, reason),
         "limit": None if limit is None else reason_row(context, limit),
         "text": _because(context, name, state, reason),
@@ -286,7 +288,8 @@ def target_text(settings: LoadpointSettings, target: str) -> str:
 def _because(context: Context, name: str, state: str, reason: Reason) -> str:
     """Why it is so, as a sentence about the moment."""
     if state != "unknown":
-        return sentence(reason, context.zone)
+        said, words = sentence(reason, context.zone), refused(context.site, name)
+        return f"the charger refused: {words}; what is wanted: {said}" if words else said
     device_name, silent, age = _unread(context, name)
     if silent is not None:
         return f"{device_name} has not answered for {silent}"
@@ -296,7 +299,8 @@ def _because(context: Context, name: str, state: str, reason: Reason) -> str:
 def because(context: Context, name: str, state: str) -> str:
     """Why it was so at a past moment."""
     if state != "unknown":
-        return past(reason_of(context.site, name, context.now_ms), context.zone)
+        said, words = past(reason_of(context.site, name, context.now_ms), context.zone), refused(context.site, name)
+        return f"the charger had refused: {words}; what was wanted: {said}" if words else said
     device_name, silent, age = _unread(context, name)
     if silent is not None:
         return f"{device_name} had not answered for {silent}"

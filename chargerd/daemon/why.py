@@ -11,7 +11,7 @@ from chargerd.engine.limits import Case, fresh
 from chargerd.engine.step import case_of
 from chargerd.engine.why import Change, Found, find, obstacles
 from chargerd.model.events import Reason
-from chargerd.model.reasons import OUTCOMES, REASONS, duration, energy, power, sentence, shown
+from chargerd.model.reasons import OUTCOMES, REASONS, SHORT_W, duration, energy, power, sentence, shown
 from chargerd.model.settings import SUN_MODES, Scalar
 from chargerd.model.state import Session
 from chargerd.protocol.framing import CallError
@@ -192,7 +192,12 @@ def _missing_sun(case: Case) -> str:
     if case.sun is None or case.sun.share_w is None:
         return f"unknown while {case.sun.missing or 'the grid'} is not read" if case.sun is not None else ""
     lacks_w = case.supply.min_w - case.sun.share_w
-    return "" if lacks_w <= 0 else f"{power(lacks_w)} of sun: {power(case.sun.share_w)} of {power(case.supply.min_w)}"
+    if lacks_w <= 0:
+        return ""
+    if case.sun.share_w < -SHORT_W:
+        taken = f"and {power(-case.sun.share_w)} that all else takes beyond it"
+        return f"{power(lacks_w)} of sun: {power(case.supply.min_w)} to charge with, {taken}"
+    return f"{power(lacks_w)} of sun: {power(max(0.0, case.sun.share_w))} of {power(case.supply.min_w)}"
 
 
 def _session(context: Context, session: Session) -> str:

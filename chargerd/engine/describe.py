@@ -25,9 +25,11 @@ __all__ = [
     "mode_of",
     "problems",
     "reason_of",
+    "refused",
     "safety_of",
     "schedule_of",
     "settings_of",
+    "shown_word",
     "target_of",
 ]
 
@@ -122,6 +124,23 @@ def reason_of(site: Site, name: str, now_ms: int, *, fresh: bool = True) -> Reas
     case = case_of(site, name, site.t_ms + max(0, now_ms - site.wall_ms), now_ms)
     decision, granted = judge(case, policy_of(site, name))
     return granted.limit or decision.reason
+
+
+def shown_word(site: Site, name: str, state: str, reason: Reason) -> str:
+    """The word that people read for what a loadpoint does and why. An EVSE at which nothing flows does not charge."""
+    if state == "unknown":
+        return "unknown"
+    still = state in ("idle", "suspended_ev", "suspended_evse") and settings_of(site, name).kind == "evse"
+    return word(reason, flows=not still)
+
+
+def refused(site: Site, name: str) -> str:
+    """An EVSE's own words for refusing what it was told last; "" while it does what it was told."""
+    settings = settings_of(site, name)
+    charger = site.chargers.get(settings.charger)
+    if settings.kind != "evse" or charger is None or charger.evse is None or evses.effective(charger):
+        return ""
+    return charger.evse.refused
 
 
 def safety_of(site: Site, name: str) -> Safety:
@@ -286,7 +305,7 @@ def headline(site: Site, now_ms: int) -> str:
         if state == "charging" and charger is not None:
             parts.append(f"{name} charging {power(evses.drawn_w(charger) or 0.0)}")
         elif site.loadpoints[name].session is not None or state in ("unknown", "fault", "suspended_evse"):
-            parts.append(f"{name} {word(reason_of(site, name, now_ms))}")
+            parts.append(f"{name} {shown_word(site, name, state, reason_of(site, name, now_ms))}")
         else:
             idle += 1
     if idle:

@@ -220,7 +220,7 @@ def _decided(draft: Draft, event: Event, fact: Decided) -> None:
         return
     shown, before = fact.limit or fact.reason, loadpoint.decided
     since_ms = loadpoint.state_since_ms
-    if before is None or word(before.limit or before.reason) != word(shown):
+    if before is None or _shown_word(before) != _shown_word(fact):
         since_ms = event.at_ms
     loadpoint = structs.replace(
         loadpoint, decided=fact, decided_seq=event.seq, decided_at_ms=event.at_ms, state_since_ms=since_ms
@@ -232,6 +232,10 @@ def _decided(draft: Draft, event: Event, fact: Decided) -> None:
         if fact.outcome != "full-or-refused" or not lasts:  # what has an end of its own does not end with the charge
             loadpoint = structs.replace(loadpoint, mode=None, mode_by="", mode_until_ms=None)
     draft.loadpoints[fact.loadpoint] = loadpoint
+
+
+def _shown_word(fact: Decided) -> str:
+    return word(fact.limit or fact.reason, flows=fact.grant.enabled is not False)
 
 
 def _command_issued(draft: Draft, event: Event, fact: CommandIssued) -> None:

@@ -55,7 +55,7 @@ class Verdict(Struct, frozen=True, gc=False):
     @property
     def word(self) -> str:
         """The word that people read then."""
-        return word(self.reason)
+        return word(self.reason, flows=self.enabled is not False)
 
     @property
     def state(self) -> str:

@@ -232,26 +232,53 @@ def next_step(reason: Reason, zone: tzinfo = UTC) -> str:
     return _filled(REASONS[reason.code].next_step, reason.values, zone)
 
 
-def word(reason: Reason) -> str:
-    """The word that people read for the state this reason leads to."""
-    return REASONS[reason.code].word
+def word(reason: Reason, *, flows: bool = True) -> str:
+    """The word that people read for the state this reason leads to. ``flows`` False: the charger is off or nothing is taken.
+
+    A reason of charging may be what keeps it from that as well: a fuse that leaves less than the least current.
+    """
+    said = REASONS[reason.code].word
+    return "waiting" if said == "charging" and not flows else said
 
 
 def _filled(template: str, values: Mapping[str, Scalar], zone: tzinfo) -> str:
     names = [name for _, name, _, _ in string.Formatter().parse(template) if name]
-    return template.format(**{name: _Shown(shown(name, values.get(name), zone)) for name in names})
+    return template.format(**{name: _Shown.of(name, values.get(name), zone) for name in names})
 
 
 class _Shown(str):
-    """A value's text. With a noun behind the colon of its field it counts that: "{tries:try}" is "1 try", "2 tries"."""
+    """A value's text. With a noun behind the colon of its field it counts that: "{tries:try}" is "1 try", "2 tries".
 
-    __slots__ = ()
+    Behind the share of the sun that a loadpoint has stands "to use" or "of sun to use": where there is none, who takes it.
+    """
+
+    __slots__ = ("short_w",)
+    short_w: float
+
+    @classmethod
+    def of(cls, name: str, value: Scalar, zone: tzinfo) -> _Shown:
+        """A named value. A share below nothing is nothing; by how much is kept."""
+        share_w = value if name in SHARES and isinstance(value, int | float) else 0.0
+        made = cls(shown(name, max(0.0, value) if share_w < 0 and isinstance(value, int | float) else value, zone))
+        made.short_w = max(0.0, -share_w)
+        return made
 
     def __format__(self, noun: str) -> str:
         if not noun:
             return str(self)
+        if noun in _USES:
+            if self.short_w < SHORT_W:
+                return f"{self!s} {noun.removesuffix(' then')}"
+            takes, gives = ("took", "gave") if noun.endswith("then") else ("takes", "gives")
+            return f"no sun to use (all else {takes} {power(self.short_w)} more than it {gives})"
         many = f"{noun[:-1]}ies" if noun.endswith("y") else f"{noun}s"
         return f"{self!s} {noun if self == '1' else many}"
+
+
+SHARES = frozenset({"share_w", "mean_w"})
+"""Values that are what the sun leaves over for a loadpoint: below nothing when all else takes more than there is."""
+SHORT_W = 20.0  # by less than this nobody is short of anything
+_USES = frozenset({"to use", "to use then", "of sun to use then"})
 
 
 def shown(name: str, value: Scalar, zone: tzinfo = UTC) -> str:

@@ -11,10 +11,10 @@ LINES: dict[str, tuple[str, str, str, str]] = {
     "charging-slow": ("charging slowly, {current_a} A", "charging", "", "it was charging slowly, {current_a} A"),
     "charging-fast": ("charging fast, {current_a} A", "charging", "", "it was charging fast, {current_a} A"),
     "charging-with-sun": (
-        "charging with the sun: {share_w} to use",
+        "charging with the sun: {share_w:to use}",
         "charging",
         "",
-        "it was charging with the sun, {share_w} to use",
+        "it was charging with the sun, {share_w:to use then}",
     ),
     "charging-least": (
         "charging at the smallest current; the sun gives {share_w} of it",
@@ -35,22 +35,22 @@ LINES: dict[str, tuple[str, str, str, str]] = {
         "the sun jumped about, so no more than {power_w} was taken",
     ),
     "settling": (
-        "waiting for the last change to show in the readings; {share_w} to use",
+        "waiting for the last change to show in the readings; {share_w:to use}",
         "charging",
         "",
         "the last change was yet to show in the readings",
     ),
     "more-phases": (
-        "going up to more phases: {share_w} to use",
+        "going up to more phases: {share_w:to use}",
         "charging",
         "",
-        "it went up to more phases, with {share_w} to use",
+        "it went up to more phases, with {share_w:to use then}",
     ),
     "fewer-phases": (
-        "going down to one phase: {share_w} to use",
+        "going down to one phase: {share_w:to use}",
         "charging",
         "",
-        "it went down to one phase, with {share_w} to use",
+        "it went down to one phase, with {share_w:to use then}",
     ),
     "changing-phases": (
         "changing to {phases:phase}: a pause, the switch, and on again",
@@ -65,10 +65,10 @@ LINES: dict[str, tuple[str, str, str, str]] = {
         "{borrowed_wh} had been borrowed and the sun gave {share_w}",
     ),
     "waiting-for-sun": (
-        "waiting for sun: {share_w} to use, {needed_w} needed",
+        "waiting for sun: {share_w:to use}, {needed_w} needed",
         "waiting",
         "to charge all the same: chargerctl mode {loadpoint} fast",
-        "there was {share_w} of sun to use and {needed_w} were needed",
+        "there was {share_w:of sun to use then} and {needed_w} were needed",
     ),
     "sun-enough": (
         "sun enough for {for_s}; begins after {delay_s} of it",
@@ -104,16 +104,16 @@ LINES: dict[str, tuple[str, str, str, str]] = {
     # policy consumer
     "switched-on": ("on because somebody wants it so", "charging", "", "somebody wanted it on"),
     "running-with-sun": (
-        "on with the sun: {share_w} to use",
+        "on with the sun: {share_w:to use}",
         "charging",
         "",
-        "it was on with the sun, {share_w} to use",
+        "it was on with the sun, {share_w:to use then}",
     ),
     "running-on-storage": (
-        "on with the sun and the full house battery: {share_w} to use, {soc_pct}",
+        "on with the sun and the full house battery: {share_w:to use}, {soc_pct}",
         "charging",
         "",
-        "it was on with the sun and the full house battery, {share_w} to use, {soc_pct}",
+        "it was on with the sun and the full house battery, {share_w:to use then}, {soc_pct}",
     ),
     "in-its-hours": ("on in its hours", "charging", "", "it was in its hours"),
     "other-charges-fast": ("off while {other} charges fast", "waiting", "", "{other} was charging fast"),
