@@ -25,7 +25,7 @@ from chargerd.engine.describe import (
 from chargerd.engine.sessions import KEPT
 from chargerd.model import windows
 from chargerd.model.events import Reason
-from chargerd.model.reasons import OUTCOMES, duration, energy, next_step, past, power, sentence
+from chargerd.model.reasons import OUTCOMES, duration, energy, next_step, past, power, sentence, word
 from chargerd.model.settings import LoadpointSettings, Profile
 from chargerd.model.state import Session
 
@@ -289,7 +289,9 @@ def _because(context: Context, name: str, state: str, reason: Reason) -> str:
     """Why it is so, as a sentence about the moment."""
     if state != "unknown":
         said, words = sentence(reason, context.zone), refused(context.site, name)
-        return f"the charger refused: {words}; what is wanted: {said}" if words else said
+        if words and word(reason) == "charging":  # which it does not
+            return f"the charger refused: {words}; wanted: {said}"
+        return f"{said}; the charger refused: {words}" if words else said
     device_name, silent, age = _unread(context, name)
     if silent is not None:
         return f"{device_name} has not answered for {silent}"
@@ -300,7 +302,7 @@ def because(context: Context, name: str, state: str) -> str:
     """Why it was so at a past moment."""
     if state != "unknown":
         said, words = past(reason_of(context.site, name, context.now_ms), context.zone), refused(context.site, name)
-        return f"the charger had refused: {words}; what was wanted: {said}" if words else said
+        return f"{said}; the charger had refused: {words}" if words else said
     device_name, silent, age = _unread(context, name)
     if silent is not None:
         return f"{device_name} had not answered for {silent}"

@@ -263,7 +263,7 @@ def change_text(context: Context, change: Change, thing: Thing = PLUG) -> str:
     if name == "answers":
         return f"{thing.name} does not answer{kept} ({thing.alone or _then(change)})"
     if name in ("mode", "target"):
-        return f"{name} becomes {after}{kept}"
+        return f"{name} becomes {after}" + (f", after {duration(change.kept_ms / 1000)}" if kept else "")
     assert isinstance(after, int | float)
     if name == "time":
         return f"{context.clock(int(after))} comes and nothing else changes ({_then(change)})"
@@ -278,6 +278,8 @@ def change_text(context: Context, change: Change, thing: Thing = PLUG) -> str:
         )
     if name in GROWN:
         return f"{GROWN[name]} {value}"
+    if name == "surplus_w" and after < 0:
+        return f"all else takes {power(before - after)} more{kept} ({_then(change)})"
     spoken = name.removeprefix("session.").rpartition("_")[0].replace("_", " ")
     way = "falls to" if after == 0 else "falls below" if after < before else "rises above"
     return f"{spoken} {way} {value}{kept} ({_then(change)})"

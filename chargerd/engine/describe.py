@@ -33,6 +33,7 @@ __all__ = [
     "target_of",
 ]
 
+STILL = frozenset({"waiting", "paused", "off", "finished", "idle"})  # words for what takes nothing
 UNSWITCHABLE = 3  # commands without effect before a person is told
 
 
@@ -84,6 +85,9 @@ def _evse_state(loadpoint: Loadpoint, charger: Charger) -> str:
         return "unknown"
     if loadpoint.session is None and not loadpoint.sated:
         return "idle"  # an EVSE that does not say whether a vehicle is there, and nothing is tried
+    last = loadpoint.last_session
+    if loadpoint.sated and loadpoint.session is None and last is not None and last.outcome in ALARMS:
+        return "fault"  # it did not follow; that says nothing of the vehicle
     held = evse is not None and evse.held
     return "suspended_ev" if (charger.enabled and not held) or loadpoint.sated else "suspended_evse"
 
@@ -130,8 +134,10 @@ def shown_word(site: Site, name: str, state: str, reason: Reason) -> str:
     """The word that people read for what a loadpoint does and why. An EVSE at which nothing flows does not charge."""
     if state == "unknown":
         return "unknown"
-    still = state in ("idle", "suspended_ev", "suspended_evse") and settings_of(site, name).kind == "evse"
-    return word(reason, flows=not still)
+    if settings_of(site, name).kind != "evse":
+        return word(reason)
+    said = word(reason, flows=state not in ("idle", "suspended_ev", "suspended_evse"))
+    return "charging" if state == "charging" and said in STILL else said  # it was told to pause, and has not followed
 
 
 def refused(site: Site, name: str) -> str:

@@ -238,7 +238,10 @@ class _Search:
         surplus_w = world.surplus_w()
         if surplus_w is None or self.read is None or mode_of(world.site, world.name) not in SUN_MODES:
             return
+        most_w = world.peak_w()
         upward = [surplus_w + more_w for more_w in SURPLUS_W]
+        if most_w is not None and most_w < upward[-1]:  # panels that are not there do not shine
+            upward = [*(w for w in upward if w < most_w), *([most_w] if surplus_w < most_w else [])]
         downward = [surplus_w - more_w for more_w in SURPLUS_W]
         for change in self._nearest("surplus_w", surplus_w, (downward, upward), self._with_surplus, whole=False):
             if change.verdict.reason.code not in (FUSE, "circuit-blind"):  # more than a house takes, not less sun
@@ -256,7 +259,8 @@ class _Search:
         circuit = world.site.configuration.circuits.get(str(reason.values.get("circuit")))
         if reason.code != FUSE or circuit is None or not circuit.meter:
             return
-        for less_a in range(1, math.ceil(circuit.max_current_a) + 1):
+        others_a = world.others_a(circuit.meter)
+        for less_a in range(1, math.ceil(min(others_a, circuit.max_current_a)) + 1):
             verdict = world.verdict(world.with_load(circuit.meter, -float(less_a)), 0)
             there = self.state is None or leads(verdict, self.state)
             if there and (verdict.reason.code != FUSE or self.wanted(verdict)):
@@ -290,8 +294,9 @@ class _Search:
     def _set(self) -> Iterator[Change]:
         """A setting has another value within what is permitted."""
         world = self.world
-        for key, (lowest, highest) in ADJUSTABLE[world.settings.kind].items():
+        for key, bounds in ADJUSTABLE[world.settings.kind].items():
             value = in_force(world.settings, key)
+            lowest, highest = self._offered(key, *bounds)
             if isinstance(value, bool) or not isinstance(value, int | float):
                 continue
             size = max(abs(value), (highest - lowest) / 1024)
@@ -307,21 +312,34 @@ class _Search:
             ):
                 yield from self._settable(key, change, lowest, highest)
 
+    def _offered(self, key: str, lowest: float, highest: float) -> tuple[float, float]:
+        """Between what a setting makes sense: a least current that the EVSE cannot offer, or a most below its least, is an off."""
+        supply = self.world.case.supply
+        if supply is not None and key == "min_current_a":
+            return lowest, max(lowest, min(highest, supply.max_a))
+        if supply is not None and key == "max_current_a":
+            return min(highest, max(lowest, supply.min_a)), highest
+        return lowest, highest
+
     def _settable(self, key: str, change: Change, lowest: float, highest: float) -> Iterator[Change]:
-        """The change in a whole step of what people set, or can be offered to a car; a battery's figures are fine ones."""
+        """The change in a whole step of what people set, or can be offered to a car; a battery's figures are fine ones.
+
+        What turns between two steps only is nothing that anybody can set.
+        """
         before, after = change.before, change.after
         if self.world.settings.kind == "battery" or not isinstance(before, int | float) or not isinstance(after, float):
             yield change
             return
         supply = self.world.case.supply
         step = supply.step_a if supply is not None and key.endswith("_a") else 1.0
-        steps = math.floor(after / step + 1e-9) if after < before else math.ceil(after / step - 1e-9)
-        stepped = min(max(round(steps * step, 3), lowest), highest)
-        turned = self.world.kept(self._setting(key, stepped), self.wanted, change.kept_ms)
-        if turned is not None:
-            yield structs.replace(change, after=stepped, verdict=turned[0])
-        else:
-            yield change
+        lower = after < before
+        steps = math.floor(after / step + 1e-9) if lower else math.ceil(after / step - 1e-9)
+        for further in (0, 1):
+            stepped = min(max(round((steps - further if lower else steps + further) * step, 3), lowest), highest)
+            turned = self.world.kept(self._setting(key, stepped), self.wanted, change.kept_ms)
+            if turned is not None:
+                yield structs.replace(change, after=stepped, verdict=turned[0])
+                return
 
     def _nearest(
         self,

@@ -8,13 +8,15 @@ from chargerd.daemon.evsestatus import limits_text
 from chargerd.daemon.replies import changed
 from chargerd.daemon.sentences import said
 from chargerd.daemon.status import loadpoint_row, status
+from chargerd.daemon.why import why
+from chargerd.drivers.base import UnexpectedAnswer
 from chargerd.engine.settings import settings_of
 from chargerd.model.commands import SetCurrent
 from chargerd.model.events import CommandIssued, ModeSet
 from chargerd.model.settings import CircuitSettings
 from chargerd.sim.car import Box, Car
 from tests.daemon.hub import complete, context
-from tests.sunny import Home, with_point
+from tests.sunny import PLAIN, Home, with_point
 
 
 @pytest.fixture
@@ -192,3 +194,64 @@ def test_what_an_evse_does_alone_is_told_the_same_way_everywhere(tmp_path, falls
     assert f" A, {does} by itself after " in logged.text
     assert f" A, {does} by itself after " in rehearsed["text"]
     assert "off by itself" not in logged.text + rehearsed["text"]
+
+
+def test_a_car_for_which_the_fuse_has_no_room_waits_and_does_not_charge(tmp_path):
+    """It charged at a lower current first, for the same reason: the word changes, and since when it is so."""
+    circuits = {"main": CircuitSettings("main", 20, meter="grid")}
+    plain = structs.replace(with_point("garage", circuit="main", mode="fast"), circuits=circuits)
+    home = Home(tmp_path, plain)
+    home.sun_w, home.battery.max_discharge_w, home.load_w = 0.0, 0.0, 5000.0
+    home.until(1200)
+    row = loadpoint_row(context(home), "garage")
+    assert (row["state"], row["word"], row["reason"]["code"]) == ("charging", "charging", "circuit-limit")
+    began = row["since"]
+    home.load_w = 13_000.0
+    home.until(1800)
+    row = loadpoint_row(context(home), "garage")
+    assert (row["state"], row["word"], row["reason"]["code"]) == ("suspended_evse", "waiting", "circuit-limit")
+    assert row["text"].startswith("the fuse main leaves ")
+    assert row["since"] > began
+    assert "garage waiting" in status(context(home), None)["text"]
+    assert why(context(home), "garage")["text"].startswith("garage is waiting since 12:2")
+    home.run.kill()
+
+
+class Refusing:
+    """An EVSE that refuses every command, in its own words."""
+
+    def __init__(self, home: Home, words: str) -> None:
+        self.apply_, self.words = home.evse.apply, words
+        home.evse.apply = self.apply  # type: ignore[method-assign]
+
+    def apply(self, command: object) -> None:  # noqa: ARG002 – as every driver
+        """Refuse."""
+        raise UnexpectedAnswer(self.words)
+
+
+def test_a_car_whose_charger_refuses_waits_with_the_chargers_own_words(tmp_path):
+    """Not "charging with the sun"; and after the last try it has a fault, which is not the vehicle's doing."""
+    home = Home(tmp_path, structs.replace(PLAIN, loadpoints={"garage": PLAIN.loadpoints["garage"]}))
+    Refusing(home, "Charging is blocked by energy limit")
+    home.until(310)
+    row = loadpoint_row(context(home), "garage")
+    assert (row["state"], row["word"]) == ("suspended_evse", "waiting")
+    assert row["text"].startswith("the charger refused: Charging is blocked by energy limit; wanted: ")
+    home.until(1800)
+    row = loadpoint_row(context(home), "garage")
+    assert (row["state"], row["word"], row["reason"]["code"]) == ("fault", "fault", "no-effect")
+    assert row["text"] == (
+        "the charger was switched on 3 times and stays off; the charger refused: Charging is blocked by energy limit"
+    )
+    assert status(context(home), None)["text"].startswith("garage fault")
+    home.run.kill()
+
+
+def test_a_car_that_goes_on_although_it_was_told_to_pause_is_shown_as_charging(home):
+    """Mode off, and its charger refuses to pause: what flows is told, and why it does."""
+    Refusing(home, "locked by its app")
+    home.ask("garage", "off")
+    home.until(1900)
+    row = loadpoint_row(context(home), "garage")
+    assert (row["state"], row["word"], row["reason"]["code"]) == ("charging", "charging", "mode-off")
+    assert row["text"] == "mode is off; the charger refused: locked by its app"

@@ -201,7 +201,7 @@ def test_a_fuse_whose_meter_is_silent_is_a_limit_too(tmp_path):
 
 
 def test_a_car_that_charges_fast_is_not_told_of_the_sun(tmp_path):
-    """No surplus turns it, whatever it is; the current that is named can be set, and who would switch it off is nobody."""
+    """No surplus turns it; a least current that its EVSE cannot offer is not named, and who would switch it off is nobody."""
     home = Home(tmp_path, with_point("garage", mode="fast"))
     home.until(1800)
     changes = why(context(home), "garage")["changes"]
@@ -209,7 +209,7 @@ def test_a_car_that_charges_fast_is_not_told_of_the_sun(tmp_path):
     assert "surplus_w" not in {change["input"] for change in changes}
     assert "house_battery_pct" not in {change["input"] for change in changes}
     texts = {change["input"]: change["text"] for change in changes}
-    assert texts["set.min_current_a"] == "min_current_a is set to 16 A or more"
+    assert "set.min_current_a" not in texts, "more than its EVSE can offer is no current to be set"
     assert texts["answers"] == "the EVSE does not answer for 61 s (nothing can switch it off then)"
 
 
@@ -241,3 +241,55 @@ def test_settings_are_named_by_values_that_can_be_set(tmp_path):
             assert change["to"] >= 0
             assert "set below" not in change["text"]
     assert [change["held_s"] for change in car if change["input"] == "set.start_delay_s"] == [0]
+
+
+def test_a_house_cannot_take_less_than_nothing(tmp_path):
+    """A fuse of 10 A before a car that may have 15 A: in the house hardly anything is on that could be switched off."""
+    circuits = {"main": CircuitSettings("main", 10, meter="grid")}
+    home = Home(tmp_path, structs.replace(with_point("garage", circuit="main", mode="fast"), circuits=circuits))
+    home.load_w = 300.0
+    home.until(1800)
+    reply = why(context(home), "garage")
+    home.run.kill()
+    assert lines(reply)["Limits"].startswith("the fuse main leaves ")
+    assert "load_a" not in {change["input"] for change in reply["changes"]}
+
+
+def test_panels_do_not_give_more_than_they_have(tmp_path):
+    """With 900 W on the roof no sun is enough for a car; with 9 kW there is, and that is said."""
+    told = {}
+    for peak_w in (900.0, 9000.0):
+        roof = {**PLAIN.meters, "pv": structs.replace(PLAIN.meters["pv"], peak_w=peak_w)}
+        folder = tmp_path / f"{peak_w:.0f}"
+        folder.mkdir()
+        home = Home(folder, structs.replace(PLAIN, meters=roof))
+        home.sun_w, home.load_w = 500.0, 1500.0
+        home.until(1800)
+        told[peak_w] = {change["input"] for change in why(context(home), "garage")["changes"]}
+        home.run.kill()
+    assert "surplus_w" not in told[900.0]
+    assert "surplus_w" in told[9000.0]
+
+
+def test_no_current_is_named_that_lies_between_two_steps(tmp_path):
+    """ "min_current_a is set above 6.00037 A" is nothing that anybody can set."""
+    home = Home(tmp_path, with_point("garage", mode="min-solar"))
+    home.sun_w = 0.0
+    home.until(1800)
+    changes = why(context(home), "garage")["changes"]
+    home.run.kill()
+    texts = [change["text"] for change in changes if change["input"].startswith("set.")]
+    assert not [text for text in texts if " is set above " in text or " is set below " in text]
+
+
+def test_what_lacks_without_any_sun_says_who_takes_it(tmp_path):
+    """The house takes 3 kW, 100 W are kept back, nothing shines: no negative sun anywhere, neither in what lacks nor in what would change it."""
+    home = Home(tmp_path)
+    home.sun_w, home.load_w = 0.0, 3000.0
+    home.battery.max_discharge_w = 0.0
+    home.until(1800)
+    reply = why(context(home), "garage")
+    home.run.kill()
+    assert "waiting for sun: no sun to use (all else takes 3.1 kW more than it gives), 1.4 kW needed" in reply["text"]
+    assert lines(reply)["Missing"] == "4.5 kW of sun: 1.4 kW to charge with, and 3.1 kW that all else takes beyond it"
+    assert " -" not in str([reply["text"], reply["lines"], [change["text"] for change in reply["changes"]]])

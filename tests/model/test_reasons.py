@@ -295,3 +295,57 @@ def test_one_is_one_and_more_are_many(code, values, text):
 def test_no_sentence_counts_in_the_plural_only(text):
     """A number is followed by its noun only through the colon of its field, which knows one from many."""
     assert not re.search(r"[{](attempts|tries|changes|phases|starts|pulses|cycles|readings)[}] [a-z]+s\b", text)
+
+
+@pytest.mark.parametrize(
+    ("code", "values", "now", "then"),
+    [
+        (
+            "waiting-for-sun",
+            {"share_w": 900.0, "needed_w": 1380.0},
+            "waiting for sun: 900 W to use, 1.4 kW needed",
+            "there was 900 W of sun to use and 1.4 kW were needed",
+        ),
+        (
+            "waiting-for-sun",
+            {"share_w": -9600.0, "needed_w": 1380.0},
+            "waiting for sun: no sun to use (all else takes 9.6 kW more than it gives), 1.4 kW needed",
+            "there was no sun to use (all else took 9.6 kW more than it gave) and 1.4 kW were needed",
+        ),
+        (
+            "waiting-for-sun",
+            {"share_w": -3.0, "needed_w": 1380.0},
+            "waiting for sun: 0 W to use, 1.4 kW needed",
+            "there was 0 W of sun to use and 1.4 kW were needed",
+        ),
+        (
+            "charging-least",
+            {"share_w": -2000.0},
+            "charging at the smallest current; the sun gives 0 W of it",
+            "it was charging at the smallest current, and the sun gave 0 W of it",
+        ),
+        (
+            "charging-with-sun",
+            {},
+            "charging with the sun: ? to use",
+            "it was charging with the sun, ? to use",
+        ),
+    ],
+)
+def test_a_share_below_nothing_is_none_and_says_who_takes_it(code, values, now, then):
+    """ "-9.6 kW to use" is nothing that anybody can use."""
+    assert (sentence(Reason(code, values)), past(Reason(code, values))) == (now, then)
+
+
+def test_no_share_is_printed_with_its_sign():
+    """Whatever sentence it stands in."""
+    for code in REASONS:
+        reason = Reason(code, {"share_w": -1234.0, "mean_w": -1234.0})
+        assert "-1" not in sentence(reason) + past(reason)
+
+
+def test_what_does_not_flow_is_not_called_charging():
+    """The reason of a current that is lowered may be that of a pause; other words stay what they are."""
+    fuse = Reason("circuit-limit", {"circuit": "main", "allowed_a": 4.0})
+    assert (word(fuse), word(fuse, flows=False)) == ("charging", "waiting")
+    assert word(Reason("vehicle-sated", {"tries": 3}), flows=False) == "finished"
