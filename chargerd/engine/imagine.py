@@ -5,7 +5,6 @@ The real fold, policies and limits are asked; nothing here knows what they look 
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 
 from msgspec import Struct, structs
@@ -161,24 +160,6 @@ class World:
         peaks = [m.peak_w for m in self.site.configuration.meters.values() if m.role == "pv"]
         known = [peak_w for peak_w in peaks if peak_w is not None]
         return sum(known) if known and len(known) == len(peaks) else None
-
-    def others_a(self, name: str) -> float:
-        """What a meter shows beyond what this charger takes, on the phase with the most of it; endless where it does not say."""
-        settings = self.site.configuration.meters[name]
-        meter = self.site.meters.get(address_of(settings.device, settings.channel))
-        charger = self.case.charger
-        own = (None, None, None) if charger is None or charger.evse is None else charger.evse.currents_a
-        if meter is None:
-            return math.inf
-        sign = -1.0 if settings.invert else 1.0
-        found = []
-        for current_a, power_w, volts, own_a in zip(
-            meter.currents_a, meter.powers_w, meter.voltages_v, own, strict=True
-        ):
-            taken_a = current_a if power_w is None else sign * power_w / (volts or evses.NOMINAL_V)
-            if taken_a is not None:
-                found.append(max(0.0, taken_a - (own_a or 0.0)))
-        return max(found, default=math.inf)
 
     def with_surplus(self, surplus_w: float) -> Site:
         """The state in which the grid meters show that much more or less being left over; more of it is made first."""

@@ -259,8 +259,7 @@ class _Search:
         circuit = world.site.configuration.circuits.get(str(reason.values.get("circuit")))
         if reason.code != FUSE or circuit is None or not circuit.meter:
             return
-        others_a = world.others_a(circuit.meter)
-        for less_a in range(1, math.ceil(min(others_a, circuit.max_current_a)) + 1):
+        for less_a in range(1, math.ceil(circuit.max_current_a) + 1):
             verdict = world.verdict(world.with_load(circuit.meter, -float(less_a)), 0)
             there = self.state is None or leads(verdict, self.state)
             if there and (verdict.reason.code != FUSE or self.wanted(verdict)):

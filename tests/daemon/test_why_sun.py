@@ -10,7 +10,10 @@ from chargerd.policies import POLICIES
 from chargerd.protocol.table import METHODS
 from chargerd.protocol.types import TYPES
 from chargerd.sim.homes import METER
+from chargerd.sim.sun import steady
 from tests.daemon.hub import context
+from tests.house_sun import HOUR, SunDay, evse
+from tests.house_sun import home as site
 from tests.protocol.conform import wrong_fields
 from tests.sunny import PLAIN, Home, with_point
 
@@ -243,18 +246,6 @@ def test_settings_are_named_by_values_that_can_be_set(tmp_path):
     assert [change["held_s"] for change in car if change["input"] == "set.start_delay_s"] == [0]
 
 
-def test_a_house_cannot_take_less_than_nothing(tmp_path):
-    """A fuse of 10 A before a car that may have 15 A: in the house hardly anything is on that could be switched off."""
-    circuits = {"main": CircuitSettings("main", 10, meter="grid")}
-    home = Home(tmp_path, structs.replace(with_point("garage", circuit="main", mode="fast"), circuits=circuits))
-    home.load_w = 300.0
-    home.until(1800)
-    reply = why(context(home), "garage")
-    home.run.kill()
-    assert lines(reply)["Limits"].startswith("the fuse main leaves ")
-    assert "load_a" not in {change["input"] for change in reply["changes"]}
-
-
 def test_panels_do_not_give_more_than_they_have(tmp_path):
     """With 900 W on the roof no sun is enough for a car; with 9 kW there is, and that is said."""
     told = {}
@@ -273,17 +264,16 @@ def test_panels_do_not_give_more_than_they_have(tmp_path):
 
 def test_no_current_is_named_that_lies_between_two_steps(tmp_path):
     """ "min_current_a is set above 6.00037 A" is nothing that anybody can set."""
-    home = Home(tmp_path, with_point("garage", mode="min-solar"))
-    home.sun_w = 0.0
-    home.until(1800)
-    changes = why(context(home), "garage")["changes"]
-    home.run.kill()
+    day = SunDay(tmp_path, site(evse(mode="min-solar")), pv=steady(0.0), load=steady(2500.0))
+    day.until(8.3 * HOUR)
+    changes = why(context(day), "garage")["changes"]
+    day.run.kill()
     texts = [change["text"] for change in changes if change["input"].startswith("set.")]
     assert not [text for text in texts if " is set above " in text or " is set below " in text]
 
 
 def test_what_lacks_without_any_sun_says_who_takes_it(tmp_path):
-    """The house takes 3 kW, 100 W are kept back, nothing shines: no negative sun anywhere, neither in what lacks nor in what would change it."""
+    """3 kW are taken, 100 W kept back, and nothing shines: no negative sun, neither in what lacks nor in what would change it."""
     home = Home(tmp_path)
     home.sun_w, home.load_w = 0.0, 3000.0
     home.battery.max_discharge_w = 0.0
