@@ -346,7 +346,8 @@ def _tick(draft: Draft, event: Event, fact: Tick) -> None:
         draft.sky, suns = sun.advanced(draft, draft.t_ms)
         for name, followed in suns.items():
             draft.loadpoints[name] = structs.replace(draft.loadpoints[name], sun=followed)
-    draft.unbelieved = silence.followed(draft, draft.t_ms)
+    if draft.unbelieved or draft.configuration.meters or draft.configuration.storages:
+        draft.unbelieved = silence.followed(draft, draft.t_ms)
 
 
 def _day_begins(draft: Draft) -> None:
