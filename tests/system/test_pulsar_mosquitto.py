@@ -13,9 +13,9 @@ from chargerd.sim.wire.evse import Car
 from chargerd.sim.wire.pulsar import SimulatedPulsar
 from tests.drivers import brokers
 from tests.drivers.test_pulsar import connect, failure, settled
-from tests.patience import until
+from tests.patience import until, within
 from tests.sim.wire import garage as garages
-from tests.sim.wire.garage import Garage, only, within
+from tests.sim.wire.garage import Garage, only
 
 pytestmark = pytest.mark.system
 
