@@ -15,7 +15,7 @@ from tests.drivers import brokers
 from tests.drivers.test_pulsar import connect, failure, settled
 from tests.patience import until, within
 from tests.sim.wire import garage as garages
-from tests.sim.wire.garage import Garage, only
+from tests.sim.wire.garage import Garage
 
 pytestmark = pytest.mark.system
 
@@ -67,7 +67,7 @@ def test_mosquitto_publishes_the_last_will(garage, broker):
     with pytest.raises(Unreachable, match="its bridge is offline"):
         driver.apply(SetCurrent("garage", 8.0))
     bridge.start()
-    assert only(driver.read()).pilot == "B"
+    assert settled(driver, "B")
     assert bridge.commands == []
 
 
@@ -78,7 +78,7 @@ def test_mosquitto_restarts_and_has_forgotten_everything(garage, tmp_path):
     driver = connect(garage, bridge)
     with brokers.mosquitto(port, tmp_path):
         bridge.start()
-        assert only(driver.read()).pilot == "B"
+        assert settled(driver, "B")
     with within(5), pytest.raises(Unreachable):
         driver.read()
     with brokers.mosquitto(port, tmp_path):
@@ -86,7 +86,7 @@ def test_mosquitto_restarts_and_has_forgotten_everything(garage, tmp_path):
             driver.read()
         bridge.stop()
         bridge.start()
-        assert only(driver.read()).pilot == "B"
+        assert settled(driver, "B")
         bridge.stop()
 
 
