@@ -15,7 +15,7 @@ from chargerd.engine.evses import supply_of
 from chargerd.engine.settings import settings_of
 from chargerd.model.decision import Supply
 from chargerd.model.settings import CircuitSettings
-from chargerd.model.state import Charger, Meter, Site
+from chargerd.model.state import Charger, Evse, Meter, Site
 
 NO_ROOM = frozenset({"circuit-limit", "circuit-blind"})
 Amps = tuple[float, float, float]
@@ -228,6 +228,7 @@ def _span(site: Site, name: str, t_ms: int, meter: Meter) -> tuple[Amps, Amps]:
     Surely only what it took at every moment that is remembered: nobody knows how old what a meter says is, and a raise that rests
     on current which the meter has not seen yet is above the fuse once it has. At most what it took in the last seconds, for a
     meter that lags as they do. In any case what it was told, give or take: a charger that exaggerates gets no more than others.
+    What it was told until a moment ago may be in the reading yet: else whoever is lowered once is lowered again for the same.
     """
     charger = site.chargers.get(site.configuration.loadpoints[name].charger)
     drawn, from_ms = _draws(site, name, t_ms), t_ms - round(evses.RECENT_S * 1000)
@@ -238,11 +239,23 @@ def _span(site: Site, name: str, t_ms: int, meter: Meter) -> tuple[Amps, Amps]:
     told, recent = _told(charger), charger.evse.recent
     if not recent and charger.evse.asked_t_ms >= from_ms:
         forgotten = [NOTHING]  # it measures nothing, and nobody remembers what it was told before
-    lately = [*_seen(recent, meter.t_ms - round(balance.BEHIND_S * 1000)), drawn]
-    if t_ms - charger.evse.asked_t_ms <= RESERVED_S * 1000:
+    begun_ms, reserved_ms = meter.t_ms - round(balance.BEHIND_S * 1000), t_ms - round(RESERVED_S * 1000)
+    lately = [*_seen(recent, begun_ms), drawn]
+    if charger.evse.asked_t_ms >= reserved_ms:
         lately.append(told)
+    if not recent:
+        lately += _told_since(
+            charger, charger.evse, begun_ms
+        )  # it may have taken so much: nobody remembers what it did
     ever = [*lately, *(amps for _, amps in recent), *forgotten]
-    return _within(told, ever, min), _within(told, lately, max)
+    most = max([told, *_told_since(charger, charger.evse, reserved_ms)])  # all of them are on the same phases
+    return _within(told, ever, min), _within(most, lately, max)
+
+
+def _told_since(charger: Charger, evse: Evse, from_ms: int) -> list[Amps]:
+    """What an EVSE was told in that time and is told no more."""
+    phases = evse.live or evse.phases or 3
+    return [_spread(charger, current_a, phases) for until_ms, current_a in evse.before if until_ms >= from_ms]
 
 
 def _seen(recent: tuple[tuple[int, Amps], ...], from_ms: int) -> list[Amps]:
@@ -254,9 +267,10 @@ def _seen(recent: tuple[tuple[int, Amps], ...], from_ms: int) -> list[Amps]:
 
 
 def _within(told: Amps, seen: list[Amps], pick: Callable[..., float]) -> Amps:
-    """The least or the most of what was seen on each phase, no more than it was told."""
+    """The least or the most of what was seen on each phase; of what cannot be, what it was told."""
+    found = (pick(amps[phase] for amps in seen) for phase in range(3))
     one, two, three = (
-        max(0.0, min(pick(amps[phase] for amps in seen), told[phase] + evses.EXCESS_A)) for phase in range(3)
+        max(0.0, amps if amps <= most + evses.EXCESS_A else most) for amps, most in zip(found, told, strict=True)
     )
     return one, two, three
 

@@ -192,7 +192,15 @@ def told(charger: Charger, command: SetCurrent | SetPhases, t_ms: int) -> Charge
     evse = structs.replace(evse, raises=raises.told(evse.raises, offered_a, command.current_a, t_ms))
     offered_anew = command.enabled and charger.enabled is not True and not evse.asked_a
     tries = evse.tries + 1 if offered_anew else evse.tries
-    return structs.replace(charger, evse=structs.replace(evse, asked_a=command.current_a, asked_t_ms=t_ms, tries=tries))
+    evse = structs.replace(evse, before=_told_before(evse, offered_a, command.current_a, t_ms), tries=tries)
+    return structs.replace(charger, evse=structs.replace(evse, asked_a=command.current_a, asked_t_ms=t_ms))
+
+
+def _told_before(evse: Evse, offered_a: float | None, current_a: float, t_ms: int) -> tuple[tuple[int, float], ...]:
+    """The currents that were asked for until now, as long as a vehicle may show in a meter what it took by them."""
+    until_a = evse.asked_a if evse.asked_a is not None else offered_a or 0.0
+    kept = tuple(pair for pair in evse.before if pair[0] >= t_ms - round(RECENT_S * 1000))
+    return kept if until_a == current_a else (*kept, (t_ms, until_a))
 
 
 def plugged(draft: Draft, event: Event, name: str, before: Evse | None, after: Evse) -> None:

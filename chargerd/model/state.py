@@ -66,6 +66,9 @@ class Evse(Struct, frozen=True, gc=False):
     raises: Raises = Raises()
     held: bool = False  # told to charge, and it keeps the vehicle from it for a reason of its own
     plugged_t_ms: int | None = None  # since when a vehicle has been there; a fault or silence ends nothing
+    before: tuple[
+        tuple[int, float], ...
+    ] = ()  # the currents that it was told in the last seconds, each with the t_ms of its end
 
 
 class Sun(Struct, frozen=True, gc=False):

@@ -168,3 +168,24 @@ def test_a_meter_that_stops_while_a_car_goes_up_makes_no_room_of_it(tmp_path, fr
     spoil(day, "meter1", KINDS["frozen"])
     day.until(8.5 * HOUR)
     assert max(m.grids_w[0] / m.voltages_v[0] for m, _ in day.moments) <= 36
+
+
+@pytest.mark.parametrize("says", ["currents", "power", "nothing"])
+@pytest.mark.parametrize(("slow_s", "more_a"), [(0.0, 5.0), (0.0, 7.0), (8.0, 7.0)])
+def test_a_car_that_is_lowered_is_lowered_by_what_is_too_much_and_not_to_nothing(tmp_path, slow_s, more_a, says):
+    """25 A, 16 of the car: an appliance of 5 or 7 A leaves it 15 or 13. The meter shows the 16 A still when it was told so."""
+    load = sun.plus(sun.steady(5 * 230 / 0.5), more_a * 230 / 0.5, 8.1 * HOUR, 10 * HOUR)
+    conf = home(evse(mode="fast", circuit="main"), circuits=[CircuitSettings("main", 25, meter="grid")])
+    boxes = {"garage": Box(Car(phases=1, capacity_wh=1e6), max_phases=1)}
+    voices = {"currents": lambda driver: driver, "power": Currentless, "nothing": Mute}
+
+    def spoiled(name: str, driver: Driver) -> Driver:
+        return voices[says](driver) if name == "garage-box" else driver
+
+    day = SunDay(tmp_path, conf, pv=sun.steady(0), load=load, boxes=boxes, spoil=spoiled)
+    spoil(day, "meter1", {"slow_s": slow_s})
+    day.until(8.5 * HOUR)
+    lowered = [current_a for _, current_a in day.told(since_s=8.1 * HOUR)]
+    assert len(lowered) <= 2
+    assert 25 - 5 - more_a - 1.5 <= min(lowered) <= 25 - 5 - more_a
+    assert lasting_a(day, 8.1 * HOUR, 40.0) <= 25
