@@ -230,7 +230,9 @@ def _decided(draft: Draft, event: Event, fact: Decided) -> None:
         loadpoint = structs.replace(loadpoint, sated=True)
         lasts = loadpoint.mode_until_ms is not None or loadpoint.mode_while_connected
         if fact.outcome != "full-or-refused" or not lasts:  # what has an end of its own does not end with the charge
-            loadpoint = structs.replace(loadpoint, mode=None, mode_by="", mode_until_ms=None)
+            loadpoint = structs.replace(
+                loadpoint, mode=None, mode_by="", mode_until_ms=None, mode_while_connected=False
+            )
     draft.loadpoints[fact.loadpoint] = loadpoint
 
 

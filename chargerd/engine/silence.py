@@ -167,7 +167,8 @@ def _against(fault: MeterLost) -> str:
 def followed(state: State, t_ms: int) -> dict[str, Unbelieved]:
     """What is to be remembered at a moment of meters and house batteries that cannot be believed, by their addresses.
 
-    While their device does not answer, or sleeps, nothing is known of them: then what was told stays told, and no more.
+    While their device does not answer, or sleeps, nothing is known of them: then what was told stays told, and no more. One answer
+    that failed in between begins no new silence.
     """
     old, found = state.unbelieved, {}
     for channel in channels(state):
@@ -177,6 +178,8 @@ def followed(state: State, t_ms: int) -> dict[str, Unbelieved]:
         elif before is not None and before.told:
             well_t_ms = None if well is None else t_ms if before.well_t_ms is None else before.well_t_ms
             found[channel.address] = structs.replace(before, well_t_ms=well_t_ms)
+        elif before is not None and _fails(state, channel) and state.devices[channel.device].lost_since_ms is None:
+            found[channel.address] = before
     return old if found == old else found
 
 
@@ -191,6 +194,8 @@ def due(site: Site, t_ms: int) -> Iterator[MeterLost | MeterBack]:
         if one.told:
             if one.well_t_ms is not None and t_ms - one.well_t_ms >= wait_ms:
                 yield MeterBack(address, one.well_t_ms - one.since_t_ms)
+            continue
+        if _fails(site, channel):
             continue
         fault, _ = _fault(site, channel, t_ms)
         if fault.code in LASTING or t_ms - one.since_t_ms >= wait_ms:
@@ -208,8 +213,7 @@ def meter_back(draft: Draft, _event: Event, fact: MeterBack) -> None:
 
 def _well(state: State, channel: Channel, t_ms: int) -> bool | None:
     """Whether a meter or house battery can be believed; None where nobody knows just now."""
-    failing = state.devices[channel.device].failing_since_ms is not None
-    if failing or not _answers(state, channel, state.at_ms + state.skew_ms, t_ms):
+    if _fails(state, channel) or not _answers(state, channel, state.at_ms + state.skew_ms, t_ms):
         return None
     if not _believed(state, channel, t_ms):
         return False
@@ -217,6 +221,11 @@ def _well(state: State, channel: Channel, t_ms: int) -> bool | None:
     last = _last(state, channel)
     trial = isinstance(last, Meter) and last.witness.doubted_t_ms is not None
     return None if trial else True
+
+
+def _fails(state: State, channel: Channel) -> bool:
+    """Whether the last reading of its device failed."""
+    return state.devices[channel.device].failing_since_ms is not None
 
 
 def _last(state: State, channel: Channel) -> Meter | Storage | None:

@@ -180,6 +180,20 @@ def test_what_comes_and_goes_within_the_age_of_a_reading_is_not_told(home):
     assert lines(home) == []
 
 
+def test_a_device_that_fails_now_and_then_does_not_keep_its_silent_meter_from_being_told(home):
+    """One answer in six fails, which nobody needs to know; that the grid has not been heard of for half an hour they do."""
+    home.meters.fault(METER).silent = True
+    for minute in range(15, 45):
+        living(home, minute * 60 + 50)
+        for channel in (INVERTER, BATTERY):
+            home.meters.fault(channel).silent = True
+        living(home, minute * 60 + 60)
+        for channel in (INVERTER, BATTERY):
+            home.meters.fault(channel).silent = False
+    assert not home.all(DeviceLost)
+    assert lines(home) == [("inverter/meter1", "silent")]
+
+
 def test_one_that_is_heard_for_a_moment_only_is_not_back(home):
     """A meter that says something once in three minutes is lost all the while."""
     for minute in range(20, 50, 3):
