@@ -396,14 +396,17 @@ def _carried(draft: Draft, event: Event, before: LoadpointSettings | None, setti
     """What of a loadpoint goes on under another configuration.
 
     What was set at run time ends where the file now says something else about that very key. Another charger has another
-    vehicle, or none: neither the session nor the mode was meant for that, be it the "off" for the charger that it leaves.
+    vehicle, or none: neither the session nor the mode was meant for that, be it the "off" for the charger that it leaves, nor
+    what was asked until its vehicle leaves.
     """
     loadpoint = draft.loadpoints.get(settings.name, Loadpoint())
     if settings.kind == "consumer" and loadpoint.taken_wh is None:
         loadpoint = structs.replace(loadpoint, taken_wh=0.0)
     if before is not None and before.charger != settings.charger:
         loadpoint = ended(draft, loadpoint, event.at_ms, "stopped", stopped("configuration", event.seq))
-        loadpoint = structs.replace(loadpoint, sated=False)
+        overrides = {k: o for k, o in loadpoint.overrides.items() if not o.while_connected}
+        hold = None if loadpoint.hold is None or loadpoint.hold.while_connected else loadpoint.hold
+        loadpoint = structs.replace(loadpoint, sated=False, overrides=overrides, hold=hold)
     if before is not None and (before.charger, before.mode) != (settings.charger, settings.mode):
         loadpoint = structs.replace(loadpoint, mode=None, mode_by="", mode_until_ms=None, mode_while_connected=False)
     if before is not None and before.target != settings.target:

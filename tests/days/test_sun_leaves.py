@@ -5,14 +5,24 @@ from __future__ import annotations
 import pytest
 
 from chargerd.engine import timeline
-from chargerd.model.events import HoldCleared, HoldSet, LimitSet, ModeSet
+from chargerd.model.events import (
+    ConfigLoaded,
+    Decided,
+    HoldCleared,
+    HoldSet,
+    LimitSet,
+    ModeSet,
+    Reason,
+    SetPoint,
+)
 from chargerd.model.settings import ScheduleEntry
 from chargerd.sim import sun
 from chargerd.sim.car import Box, Car
 from tests.house import MONDAY_MS
-from tests.house_sun import HOUR, SunDay, believed, evse, evse_read, home
+from tests.house_sun import HOUR, SunDay, believed, evse, evse_read, home, then
 
 MIN = 60
+CURRENTS = ("max_current_a", "slow_current_a")
 NINE = ScheduleEntry("garage/daily@09:00", "garage", (0, 1, 2, 3, 4, 5, 6), 540, "fast")
 
 
@@ -139,3 +149,26 @@ def test_a_hold_for_the_vehicle_is_released_when_it_leaves(tmp_path):
     day.until(9 * HOUR + MIN)
     assert day.point().hold is None
     assert [e.body.by for e in day.all(HoldCleared)] == ["until"]
+
+
+def test_what_was_asked_for_the_vehicle_at_one_charger_is_not_for_the_one_at_another():
+    """The loadpoint gets another charger: a hold and a current for the car at the old one end; those without that end stay."""
+    asked = [HoldSet("anna", "garage", while_connected=True)]
+    asked += [LimitSet("garage", key, 8.0, "anna", while_connected=key == "max_current_a") for key in CURRENTS]
+    site = believed(home(evse()), ("garage-box", evse_read(10.0)), *(("anna", fact) for fact in asked))
+    assert site.loadpoints["garage"].hold is not None
+    site = then(site, 10, ("daemon", ConfigLoaded(home(evse(charger="new-box")))))
+    assert site.loadpoints["garage"].hold is None
+    assert list(site.loadpoints["garage"].overrides) == ["slow_current_a"]
+
+
+def test_a_mode_that_an_alarm_ends_has_no_end_with_the_car_any_more():
+    """What is as configured again is not said to be so until disconnected, and schedules count."""
+    site = believed(
+        home(evse()),
+        ("garage-box", evse_read(10.0)),
+        ("anna", ModeSet("garage", "fast", "anna", while_connected=True)),
+    )
+    on, why = SetPoint(enabled=True), Reason("charging-fast", {"current_a": 16.0})
+    site = then(site, 10, ("engine", Decided("garage", "fixed", on, on, why, outcome="fault")))
+    assert (site.loadpoints["garage"].mode, site.loadpoints["garage"].mode_while_connected) == (None, False)
