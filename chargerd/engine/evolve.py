@@ -13,7 +13,7 @@ from msgspec import structs
 
 from chargerd.engine import balance, devices, evses, meters, people, raises, silence, sun
 from chargerd.engine.draft import Draft
-from chargerd.engine.people import reaimed
+from chargerd.engine.people import reaimed, unset, without_vehicle
 from chargerd.engine.sessions import ended, measured, stopped, supplied, taken
 from chargerd.engine.settings import value_of
 from chargerd.model import windows
@@ -230,9 +230,7 @@ def _decided(draft: Draft, event: Event, fact: Decided) -> None:
         loadpoint = structs.replace(loadpoint, sated=True)
         lasts = loadpoint.mode_until_ms is not None or loadpoint.mode_while_connected
         if fact.outcome != "full-or-refused" or not lasts:  # what has an end of its own does not end with the charge
-            loadpoint = structs.replace(
-                loadpoint, mode=None, mode_by="", mode_until_ms=None, mode_while_connected=False
-            )
+            loadpoint = unset(loadpoint)
     draft.loadpoints[fact.loadpoint] = loadpoint
 
 
@@ -404,11 +402,9 @@ def _carried(draft: Draft, event: Event, before: LoadpointSettings | None, setti
         loadpoint = structs.replace(loadpoint, taken_wh=0.0)
     if before is not None and before.charger != settings.charger:
         loadpoint = ended(draft, loadpoint, event.at_ms, "stopped", stopped("configuration", event.seq))
-        overrides = {k: o for k, o in loadpoint.overrides.items() if not o.while_connected}
-        hold = None if loadpoint.hold is None or loadpoint.hold.while_connected else loadpoint.hold
-        loadpoint = structs.replace(loadpoint, sated=False, overrides=overrides, hold=hold)
+        loadpoint = structs.replace(without_vehicle(loadpoint), sated=False)
     if before is not None and (before.charger, before.mode) != (settings.charger, settings.mode):
-        loadpoint = structs.replace(loadpoint, mode=None, mode_by="", mode_until_ms=None, mode_while_connected=False)
+        loadpoint = unset(loadpoint)
     if before is not None and before.target != settings.target:
         loadpoint = structs.replace(
             loadpoint, target=None, target_by="", target_once=False, target_until_ms=None, standing_target=None

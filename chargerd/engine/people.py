@@ -159,6 +159,18 @@ def hold_cleared(draft: Draft, event: Event, fact: HoldCleared) -> None:
             draft.loadpoints[name] = structs.replace(loadpoint, hold=None)
 
 
+def unset(loadpoint: Loadpoint) -> Loadpoint:
+    """The loadpoint in its configured mode."""
+    return structs.replace(loadpoint, mode=None, mode_by="", mode_until_ms=None, mode_while_connected=False)
+
+
+def without_vehicle(loadpoint: Loadpoint) -> Loadpoint:
+    """The loadpoint without what was asked until the vehicle that was there leaves, but for its mode."""
+    overrides = {key: override for key, override in loadpoint.overrides.items() if not override.while_connected}
+    hold = None if loadpoint.hold is not None and loadpoint.hold.while_connected else loadpoint.hold
+    return structs.replace(loadpoint, overrides=overrides, hold=hold)
+
+
 def schedule_added(draft: Draft, event: Event, fact: ScheduleAdded) -> None:
     _remember(draft, event, fact.request)
     entry = ScheduleEntry(fact.entry, fact.loadpoint, fact.days, fact.at_min, fact.mode, fact.target, fact.ready)
