@@ -49,6 +49,26 @@ def storages(check: Check, devices: Mapping[str, DeviceConfig]) -> dict[str, Sto
     return found
 
 
+def levels_are_percent(check: Check, tables: Mapping[str, LoadpointTable]) -> None:
+    """A level such as 0.3 is a share of one: as 0.3 percent it would hold never or always, and nobody would see why."""
+    levels: list[tuple[Path, float | None]] = [
+        *(
+            (("loadpoint", n, k), getattr(t, k))
+            for n, t in tables.items()
+            for k in ("min_storage_pct", "auto_solar_pct")
+        ),
+        *(
+            (("storage", n, k), getattr(t, k))
+            for n, t in check.named(StorageTable, "storage").items()
+            for k in ("priority_pct", "buffer_pct")
+        ),
+    ]
+    for path, level_pct in levels:
+        if level_pct is not None and 0 < level_pct < 1:
+            hint = f"Did you mean {level_pct * 100:g}?"
+            check.problem(path, "is in percent: 0, or from 1 to 100", hint, value=level_pct)
+
+
 def channels(check: Check) -> None:
     """One channel of a device is one meter or one house battery, or its power would count twice."""
     taken: dict[tuple[str, str], str] = {}

@@ -119,6 +119,7 @@ def _configuration(
     meters, circuits = home.meters(check, devices), home.circuits(check)
     home.channels(check)
     points.levels_have_a_storage(check, tables)
+    home.levels_are_percent(check, tables)
     home.sun_is_measured(check, tables, meters, kinds)
     home.circuits_are_known(check, tables, circuits)
     _zone_is_named(check, site, tables)

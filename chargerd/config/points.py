@@ -145,6 +145,8 @@ def loadpoints(
         else:
             profile = Profile(table.vehicle or "")
             given["kind"] = kind
+        if kind == "evse" and table.slow_current_a is None and table.min_current_a is not None:
+            given["slow_current_a"] = max(_PLAIN.slow_current_a, table.min_current_a)
         if kind == "evse" and table.vehicle in vehicles:
             given["vehicle"] = _vehicle(table.vehicle, vehicles[table.vehicle])
         found[name] = LoadpointSettings(
@@ -189,8 +191,12 @@ def vehicles_are_known(check: Check, tables: Mapping[str, LoadpointTable], kinds
         if kind == "battery" and vehicle not in {*named, *profiles}:
             check.problem(path, "is no vehicle and no profile", meant(vehicle, {*named, *profiles}), value=vehicle)
         elif kind == "evse" and vehicle not in named:
-            hint = meant(vehicle, named) or f"Describe it: [vehicle.{vehicle}] with capacity_wh and max_phases."
-            check.problem(path, "is no vehicle", hint, value=vehicle)
+            describe = "Describe it: [vehicle.NAME] with capacity_wh and max_phases, or leave it out."
+            if vehicle in profiles:
+                text, hint = "is a shipped profile of a battery's charger at a plug, and no car", describe
+            else:
+                text, hint = "is no vehicle", meant(vehicle, named) or describe.replace("NAME", vehicle)
+            check.problem(path, text, hint, value=vehicle)
     vehicles = check.named(VehicleTable, "vehicle")
     for name, table in vehicles.items():
         low_a, high_a = table.min_current_a, table.max_current_a

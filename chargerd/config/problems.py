@@ -231,13 +231,15 @@ def _out_of_range(path: Path, value: object, field: object) -> Explanation:
         text = f"must be {above or 'at least '}{_number(low)}"
     else:
         text = f"must be {below or 'at most '}{_number(high)}"
-    return Explanation(path, text, _slip(value, low, high))
+    return Explanation(path, text, _slip(str(path[-1]), value, low, high))
 
 
-def _slip(value: object, low: float | None, high: float | None) -> str:
+def _slip(key: str, value: object, low: float | None, high: float | None) -> str:
+    """Ten times too much or too little; too little power or energy was most likely meant in kilowatts or kilowatt-hours."""
     if not isinstance(value, int | float) or isinstance(value, bool) or low is None or high is None:
         return ""
-    for factor in (10, 100, 1000):
+    kilo = key.endswith(("_w", "_wh")) and 1 <= value < low
+    for factor in (1000,) if kilo and value * 1000 <= high else (10, 100, 1000):
         for candidate in (value / factor, value * factor):
             if max(low, 1e-9) <= candidate <= high:
                 return f"Did you mean {_number(candidate)}?"

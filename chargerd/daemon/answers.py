@@ -17,7 +17,7 @@ from chargerd.engine.describe import Safety, mode_of, safety_of, schedule_of, se
 from chargerd.engine.digest import digest_of
 from chargerd.engine.settings import PROFILE_KEYS, in_force, seasonal
 from chargerd.model import windows
-from chargerd.model.reasons import duration, shown
+from chargerd.model.reasons import duration, setting_text
 from chargerd.model.settings import ADJUSTABLE, MODES, LoadpointSettings, Profile, ScheduleEntry, Variant
 from chargerd.protocol.framing import CallError
 
@@ -256,13 +256,12 @@ def _set_by(context: Context, by: str, until_ms: int | None, *, while_connected:
 
 
 def _value(subject: str, key: str, value: Any, source: str, *, adjustable: bool) -> dict[str, Any]:
-    text = "not set" if value is None else shown(key, value) if not key.endswith("_h") else f"{value:g} h"
     return {
         "kind": "value",
         "subject": subject,
         "key": key,
         "value": value,
-        "text": text,
+        "text": setting_text(key, value),
         "source": source,
         "adjustable": adjustable,
     }

@@ -30,8 +30,8 @@ from chargerd.model.events import (
     ScheduleRemoved,
     TargetSet,
 )
-from chargerd.model.reasons import duration, energy, power, shown
-from chargerd.model.settings import ADJUSTABLE, MODES, SUN_MODES, TARGETS, LoadpointSettings, Scalar
+from chargerd.model.reasons import duration, energy, power, setting_text
+from chargerd.model.settings import ADJUSTABLE, MODES, SUN_MODES, TARGETS, LoadpointSettings
 from chargerd.model.state import Override, Plan, Site
 from chargerd.protocol.framing import CallError
 
@@ -102,7 +102,7 @@ def _sunny_mode(who: Who, name: str, mode: str, until_ms: int | None) -> Asked:
     )
     does = {
         "fast": f", {settings.max_current_a:g} A at most",
-        "slow": f", {settings.slow_current_a:g} A",
+        "slow": f", {min(max(settings.slow_current_a, settings.min_current_a), settings.max_current_a):g} A",
         "min-solar": f", {settings.min_current_a:g} A at least and more with the sun",
     }
     what = does.get(mode, "") if settings.kind == "evse" else ""
@@ -269,6 +269,8 @@ def _setting(who: Who) -> Asked:
     if after.min_current_a > after.max_current_a:
         text = f"{name}: min_current_a {after.min_current_a:g} is above max_current_a {after.max_current_a:g}"
         raise refused(text, "With these two no current would be allowed.")
+    if wanted.get("slow_current_a") is not None and after.kind == "evse":
+        _slow_is_between(after)
     notes = _circuit_notes(who.site, after, wanted)
     facts: list[Body] = []
     said: list[str] = []
@@ -281,11 +283,20 @@ def _setting(who: Who) -> Asked:
             continue
         request = who.request if not facts else ""
         facts.append(LimitSet(name, key, value, who.by, until_ms, request, once, while_connected))
-        said.append(f"{key} {_with_unit(key, in_force(after, key))} (was {_with_unit(key, in_force(before, key))})")
+        said.append(f"{key} {setting_text(key, in_force(after, key))} (was {setting_text(key, in_force(before, key))})")
     if not facts:
         return Asked((), f"{name}: already so.")
     ends = " for this session" if once and point.session is not None else " for the next session" if once else ""
     return Asked(tuple(facts), f"{name}: {', '.join(said)}{who.until_text(until_ms)}{ends}.", notes)
+
+
+def _slow_is_between(after: LoadpointSettings) -> None:
+    """Raises `CallError` for a slow current that would never be offered, as the configuration's check does."""
+    low_a, high_a, slow_a = after.min_current_a, after.max_current_a, after.slow_current_a
+    if not low_a <= slow_a <= high_a:
+        where = f"above max_current_a {high_a:g}" if slow_a > high_a else f"below min_current_a {low_a:g}"
+        text = f"{after.name}: slow_current_a {slow_a:g} is {where}"
+        raise refused(text, f"Write a number from {low_a:g} to {high_a:g}.")
 
 
 def _circuit_notes(site: Site, settings: LoadpointSettings, wanted: Iterable[str]) -> tuple[str, ...]:
@@ -303,10 +314,6 @@ def _circuit_notes(site: Site, settings: LoadpointSettings, wanted: Iterable[str
             found.append(f"Circuit {circuit} allows {fuse.max_current_a:g} A.")
         circuit = fuse.parent
     return tuple(found)
-
-
-def _with_unit(key: str, value: Scalar) -> str:
-    return "not set" if value is None else shown(key, value)
 
 
 def _mode_is_known(who: Who, name: str, mode: str) -> None:

@@ -74,6 +74,13 @@ def known_text(context: Context) -> str:
     return "" if context.readings else "the readings of that time were given up; this is what the other events say"
 
 
+def _next_step(context: Context, name: str, reason: Reason) -> str:
+    """What a person can do about it. A hold of one loadpoint is ended by its name, or that of others would end with it."""
+    step, site = next_step(reason, context.zone), context.site
+    alone = reason.code == "held" and site.hold is None and site.loadpoints[name].hold is not None
+    return f"{step} {name}" if alone else step
+
+
 def loadpoint_row(context: Context, name: str) -> dict[str, Any]:
     """What a loadpoint does now, in full."""
     site = context.site
@@ -93,7 +100,7 @@ def loadpoint_row(context: Context, name: str) -> dict[str, Any]:
         "reason": reason_row(context, reason),
         "limit": None if limit is None else reason_row(context, limit),
         "text": _because(context, name, state, reason),
-        "next_step": next_step(reason, context.zone),
+        "next_step": _next_step(context, name, reason),
         "since": context.utc(loadpoint.state_since_ms or None),
         "since_local": context.local(loadpoint.state_since_ms or None),
         "loadpoint_kind": settings.kind,

@@ -23,6 +23,8 @@ from chargerd.drivers.sunspec_models import BATTERIES, INVERTERS, LENGTHS, METER
 from chargerd.model.commands import Command
 from chargerd.model.events import DeviceAdded, MeterRead, StorageRead
 
+_HOST = r"^([A-Za-z0-9._-]+|[0-9A-Fa-f.]*:[0-9A-Fa-f.]*:[0-9A-Fa-f.:]*)$"  # one colon alone would be a port
+
 TIMEOUT_S = 5.0
 BUDGET = 3.0  # × timeout_s: so long may all of one call take
 BASES = (40000, 50000, 0)
@@ -58,7 +60,7 @@ class ModbusConfig(DeviceConfig):
     charges: ClassVar[str] = ""
     measures: ClassVar[bool] = True
 
-    host: str = Field(min_length=1, pattern=r"^[A-Za-z0-9._:-]+$")
+    host: str = Field(min_length=1, pattern=_HOST)
     port: int = Field(default=502, ge=1, le=65535)
     unit: int = Field(default=1, ge=0, le=255)
     timeout_s: float = Field(default=TIMEOUT_S, ge=0.1, le=60)

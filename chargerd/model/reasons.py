@@ -300,6 +300,14 @@ def shown(name: str, value: Scalar, zone: tzinfo = UTC) -> str:
     return f"{round(value, 1):g}" if name.endswith("_a") else f"{value:g}"
 
 
+def setting_text(key: str, value: Scalar) -> str:
+    """A setting's value as text for people, with its unit: "16 A", "2.5 h", "10 min", "not set"."""
+    if value is None:
+        return "not set"
+    unit = next((unit for end, unit in (("_a", " A"), ("_h", " h")) if key.endswith(end)), "")
+    return f"{value:g}{unit}" if unit and not isinstance(value, str) else shown(key, value)
+
+
 def power(power_w: float) -> str:
     """Power for people: "5.2 W", "103 W", "2.8 kW"."""
     if abs(power_w) >= 1000:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -386,3 +387,21 @@ def test_a_meter_that_is_wrong_itself_brings_no_second_complaint(tmp_path: Path)
 def test_every_home_of_these_tests_is_a_good_one(tmp_path: Path):
     """Otherwise the changes above would prove nothing."""
     assert list(loaded(tmp_path, SUNNY).configuration.loadpoints) == ["garage", "rod"]
+
+
+@pytest.mark.parametrize(
+    ("place", "key"),
+    [
+        ("[storage.house]", "priority_pct"),
+        ("[storage.house]", "buffer_pct"),
+        ("[loadpoint.garage]", "min_storage_pct"),
+        ("[loadpoint.garage]", "auto_solar_pct"),
+    ],
+)
+def test_a_level_written_as_a_share_of_one_is_refused(tmp_path: Path, place: str, key: str):
+    """0.3 percent would hold always or never, and nobody would see why."""
+    text = re.sub(rf"(?m)^{key} = .*\n", "", SUNNY)
+    found = problems(tmp_path, text.replace(place, f"{place}\n{key} = 0.3", 1))
+    assert (f"{place[1:-1]}.{key}", "is in percent: 0, or from 1 to 100", "Did you mean 30?") in [
+        (each.key, each.text, each.hint) for each in found
+    ]

@@ -91,7 +91,7 @@ charger = "shed"
          "bike.schedule[1].mode", "does not go with by"),
         # vehicles
         ('vehicle = "id4"', 'vehicle = "id3"', "garage.vehicle", "is no vehicle. Did you mean id4?"),
-        ('vehicle = "id4"', 'vehicle = "rad-48v"', "garage.vehicle", "is no vehicle"),
+        ('vehicle = "id4"', 'vehicle = "rad-48v"', "garage.vehicle", "is a shipped profile of a battery's charger at a plug"),
         # chargers
         ('charger = "wall"', 'charger = "inverter"', "garage.charger", "is a device that charges nothing: its driver is inverter"),
         ('charger = "wall"', 'charger = "wal"', "garage.charger", "device wal is not configured. Did you mean wall?"),
@@ -125,7 +125,7 @@ def test_what_does_not_fit_the_charger_is_refused_at_its_line(tmp_path: Path, ol
         ("max_phases = 2", "max_phases = 4", "vehicle.id4.max_phases", "must be between 1 and 3"),
         ("max_phases = 2", "full_w = 5", "vehicle.id4.full_w", "is a key of a battery's charger at a plug, and loadpoint garage"),
         ("capacity_wh = 77000", 'capacity_wh = "77 kWh"', "vehicle.id4.capacity_wh", "Write 77000."),
-        ("capacity_wh = 77000", "capacity_wh = 77", "vehicle.id4.capacity_wh", "Did you mean 770?"),
+        ("capacity_wh = 77000", "capacity_wh = 77", "vehicle.id4.capacity_wh", "Did you mean 77000?"),
     ],
 )  # fmt: skip
 def test_a_car_that_does_not_fit_its_charger_is_refused(tmp_path: Path, old: str, new: str, key: str, says: str):
@@ -172,3 +172,12 @@ def test_hours_of_a_consumer_and_of_a_car_need_a_time_zone(tmp_path: Path):
         (found,) = problems(tmp_path, "\n".join(kept))
         assert found.key == "site.timezone"
         assert f"loadpoint {point} has times of day" in found.text
+
+
+def test_a_least_current_takes_the_slow_one_with_it(tmp_path: Path):
+    """Who writes that the car wants 8 A has said nothing wrong about a slow current that he never wrote."""
+    text = changed("max_current_a = 15", "max_current_a = 15\nmin_current_a = 8")
+    garage = loaded(tmp_path, text).configuration.loadpoints["garage"]
+    assert (garage.min_current_a, garage.slow_current_a) == (8, 8)
+    (found,) = problems(tmp_path, text.replace("min_current_a = 8", "min_current_a = 8\nslow_current_a = 6"))
+    assert found.key == "loadpoint.garage.slow_current_a"

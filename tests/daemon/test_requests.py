@@ -275,7 +275,7 @@ def test_default_takes_a_setting_back():
     site = home(LimitSet("bike", "max_h", 3.0, "ben"))
     asked = ask(site, "SetSetting", name="bike", values={"max_h": "default"})
     assert asked.facts == (LimitSet("bike", "max_h", None, "anna"),)
-    assert asked.text == "bike: max_h 7 (was 3)."
+    assert asked.text == "bike: max_h 7 h (was 3 h)."
     assert ask(home(), "SetSetting", name="bike", values={"max_h": "default"}).facts == ()
 
 

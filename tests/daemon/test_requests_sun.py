@@ -151,6 +151,23 @@ def test_two_currents_that_leave_nothing_are_refused_together(home):
     assert error.parameters["message"] == "garage: min_current_a 12 is above max_current_a 10"
 
 
+def test_a_slow_current_that_could_never_be_offered_is_refused(home):
+    """As the check of the configuration does; what is answered to the mode is what will be offered."""
+    for slow_a, says in ((20, "is above max_current_a 15"), (7, "is below min_current_a 8")):
+        values = {"slow_current_a": slow_a, **({"min_current_a": 8} if slow_a == 7 else {})}
+        error = refused(home, "SetSetting", name="garage", values=values)
+        assert error.parameters["message"] == f"garage: slow_current_a {slow_a} {says}"
+    told = asked(home, "SetSetting", name="garage", values={"slow_current_a": 10})
+    assert told.text == "garage: slow_current_a 10 A (was 6 A)."
+
+
+def test_slow_says_the_current_that_will_be_offered(tmp_path):
+    """A smallest current that was raised later counts more than the slow one."""
+    home = Home(tmp_path, with_point("garage", min_current_a=8.0))
+    home.until(30)
+    assert asked(home, "SetMode", name="garage", mode="slow").text == "garage: slow, 8 A."
+
+
 def test_a_current_above_the_fuse_is_taken_and_the_fuse_is_named(tmp_path):
     """The limit stands whatever is set, and who sets it is told."""
     circuits = {"main": CircuitSettings("main", 12)}

@@ -79,3 +79,11 @@ def test_target_has_its_figure():
         "full, below 5 W",
         "storage, below 115 W",
     ]
+
+
+def test_a_hold_of_one_loadpoint_is_ended_by_its_name(day):
+    """`chargerctl release` alone would end every other hold with it."""
+    day.run.ask(HoldSet("ben", "bike-1"), by="ben")
+    assert status(context(day), None)["loadpoints"][0]["next_step"] == "chargerctl release bike-1"
+    day.run.ask(HoldSet("ben"), by="ben")
+    assert status(context(day), None)["loadpoints"][0]["next_step"] == "chargerctl release"

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
 from chargerd.drivers.base import UnexpectedAnswer, Unreachable
 from chargerd.drivers.sunspec import LONGEST_CHAIN, Driver
@@ -167,3 +168,16 @@ def test_a_common_block_that_is_short_is_read_as_far_as_it_goes(device: Simulate
     device.blocks = lambda: [[1, 64, *short], *blocks()[1:]]
     added = connect(device, "inverter").describe()
     assert (added.model, added.device_id) == ("Acme Sun 4", "S4")
+
+
+@pytest.mark.parametrize("host", ["192.0.2.20:1502", "http://inverter", "inverter:502", ""])
+def test_an_address_with_a_port_in_it_is_refused(host: str) -> None:
+    """It would be looked up as a name that nobody has, for ever."""
+    with pytest.raises(ValidationError):
+        Driver.Config(driver="sunspec", host=host)
+
+
+@pytest.mark.parametrize("host", ["192.0.2.20", "inverter.local", "fe80::1", "2001:db8::1:2", "::1"])
+def test_an_address_of_either_generation_is_taken(host: str) -> None:
+    """IPv6 has colons of its own."""
+    assert Driver.Config(driver="sunspec", host=host).host == host

@@ -184,6 +184,7 @@ def _before(reply: dict[str, Any]) -> str:
 
 def one(loadpoint: dict[str, Any], now_local: str, width: int, then: str = "") -> str:
     """One loadpoint as lines of key and value; ``then`` is the past moment it is about."""
+    limit = (loadpoint["limit"] or {}).get("text", "")
     rows = [
         ("Time", then),
         ("Loadpoint", f"{loadpoint['name']} ({_what(loadpoint)})"),
@@ -199,7 +200,7 @@ def one(loadpoint: dict[str, Any], now_local: str, width: int, then: str = "") -
         ("Today", "" if loadpoint["today_wh"] is None else energy(loadpoint["today_wh"])),
         ("Lease", _lease(loadpoint)),
         ("Why", loadpoint["text"]),
-        ("Limit", (loadpoint["limit"] or {}).get("text", "")),
+        ("Limit", limit if limit != loadpoint["text"] else ""),
         ("Next", loadpoint["next_step"]),
         ("Read", _read(loadpoint, "before" if then else "ago")),
     ]
@@ -259,7 +260,8 @@ def _lease(loadpoint: dict[str, Any]) -> str:
 
 def _state(loadpoint: dict[str, Any], now_local: str) -> str:
     since = loadpoint["since_local"]
-    held = "" if loadpoint["held_by"] is None else f", held by {loadpoint['held_by']}"
+    by = "by" if loadpoint["word"] == "held" else "held by"
+    held = "" if loadpoint["held_by"] is None else f", {by} {loadpoint['held_by']}"
     return f"{loadpoint['word']}{'' if since is None else f' since {clock(since, now_local)}'}{held}"
 
 

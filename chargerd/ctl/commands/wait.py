@@ -46,7 +46,7 @@ def run(call: Call) -> int:
             stream.close()
         if not _is(last, state):
             message = f"{name} is not {state} after {asked.timeout:g} s; it is {last['word']}."
-            raise Failure(TIMED_OUT, "timed-out", message, "Charging goes on.", f"Look: chargerctl why {name}")
+            raise Failure(TIMED_OUT, "timed-out", message, "Nothing was changed.", f"Look: chargerctl why {name}")
     if call.output.form == "json":
         call.output.json(last or {})
     else:

@@ -104,3 +104,13 @@ def test_what_a_charger_does_without_chargerd_is_told_as_it_is(falls_to_a: float
     row = {**GARAGE, "lease_s": 540, "lease_current_a": falls_to_a}
     line = f"Lease     : {does} by itself after 9 min without chargerd"
     assert line in one(row, "2026-05-11T14:12:03+02:00", 100).splitlines()
+
+
+def test_a_limit_that_is_the_reason_is_said_once() -> None:
+    """Two lines with the same words tell nothing, and so does a name said twice."""
+    held = {"code": "held", "text": "on hold by anna", "values": {}, "seqs": []}
+    point = {**GARAGE, "word": "held", "held_by": "anna", "text": held["text"], "limit": held}
+    shown = one(point, "2026-05-11T14:12:00+02:00", 80)
+    assert shown.count("on hold by anna") == 1
+    assert ", by anna" in shown
+    assert "on hold by anna" in one({**point, "text": "following the sun"}, "2026-05-11T14:12:00+02:00", 80)
