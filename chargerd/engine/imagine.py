@@ -18,7 +18,7 @@ from chargerd.model.decision import Decision
 from chargerd.model.events import Body, ChargerRead, Decided, Event, MeterRead, Reason, StorageRead, Tick
 from chargerd.model.reasons import ALARMS, word
 from chargerd.model.settings import address_of
-from chargerd.model.state import Charger, Session, Site
+from chargerd.model.state import Charger, Contents, Session, Site
 from chargerd.policies.consumer import NOTHING_W
 
 BY = "why"
@@ -130,7 +130,7 @@ class World:
         )
 
     def _still(self, site: Site) -> list[tuple[str, Body]]:
-        """What all others say once more: the same, but for a hair, for a meter that says the very same is not believed."""
+        """What all others say once more: the same, but for a hair, for who says the very same is not believed."""
         found: list[tuple[str, Body]] = []
         for address in self.around:
             source, _, channel = address.partition("/")
@@ -142,8 +142,9 @@ class World:
                 )  # fmt: skip
                 found.append((source, read))
             elif (held := site.storages.get(address)) is not None:
+                power_w = held.power_w + HAIR_W if held.power_w else held.power_w
                 storage = StorageRead(
-                    channel, held.power_w, held.soc_pct, held.soh_pct, held.capacity_wh, held.max_charge_w,
+                    channel, power_w, held.soc_pct, held.soh_pct, held.capacity_wh, held.max_charge_w,
                     held.max_discharge_w, None, None, held.temperature_c, held.status,
                 )  # fmt: skip
                 found.append((source, storage))
@@ -194,8 +195,11 @@ class World:
         return structs.replace(site, meters={**site.meters, address: shown})
 
     def with_level(self, soc_pct: float) -> Site:
-        """The state in which every house battery has another level."""
-        storages = {key: structs.replace(one, soc_pct=soc_pct) for key, one in self.site.storages.items()}
+        """The state in which every house battery has another level, and has not lied to get there."""
+        storages = {
+            key: structs.replace(one, soc_pct=soc_pct, contents=Contents(soc_pct, 0.0, denied=one.contents.denied))
+            for key, one in self.site.storages.items()
+        }
         return structs.replace(self.site, storages=storages)
 
     def told(self, site: Site, after_ms: int, *bodies: Body) -> Site:

@@ -283,3 +283,16 @@ def test_what_lacks_without_any_sun_says_who_takes_it(tmp_path):
     assert "waiting for sun: no sun to use (all else takes 3.1 kW more than it gives), 1.4 kW needed" in reply["text"]
     assert lines(reply)["Missing"] == "4.5 kW of sun: 1.4 kW to charge with, and 3.1 kW that all else takes beyond it"
     assert " -" not in str([reply["text"], reply["lines"], [change["text"] for change in reply["changes"]]])
+
+
+@pytest.mark.parametrize("level_pct", [20.0, 62.0, 90.0])
+def test_a_house_battery_that_is_heard_is_not_imagined_to_fall_silent(home, level_pct):
+    """It was foretold, of every car that charged on sun beside a house battery, that it would wait in ten minutes: the battery that
+    was imagined to go on as it does said the very same for so long that it was not believed; one with another level had lied."""
+    home.battery.stored_wh, home.battery.max_charge_w = home.battery.capacity_wh * level_pct / 100, 900.0
+    home.sun_w = 6000.0
+    home.until(7200)
+    assert home.run.site.chargers["box"].enabled
+    changes = why(context(home), "garage")["changes"]
+    assert [change["text"] for change in changes if change["input"] in ("time", "house_battery_pct")] == []
+    assert "surplus_w" in [change["input"] for change in changes]
