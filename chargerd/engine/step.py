@@ -208,8 +208,17 @@ def _decide(desk: _Desk, name: str) -> None:
     if case.settings.kind == "evse" and steer.ready_ms(case) > case.t_ms:
         desk.wakes.append(steer.ready_ms(case))  # what waits for the device's pause goes out when it is over
     for command in _commands(case, granted):
-        reason = Reason("lease-renewal") if _renews(case, command) else granted.limit or decision.reason
-        desk.add(CommandIssued(name, command, reason))
+        desk.add(CommandIssued(name, command, _reason_of(case, command, decision.reason, granted.limit)))
+
+
+def _reason_of(case: Case, command: Command, wanted: Reason, limit: Reason | None) -> Reason:
+    """Why a command is sent. What goes up in steps is a current: a change of phases and its pause have another reason."""
+    if _renews(case, command):
+        return Reason("lease-renewal")
+    offers = isinstance(command, SetCurrent) and command.current_a > 0
+    if limit is not None and limit.code == "ramping" and not offers:
+        return wanted
+    return limit or wanted
 
 
 def _same(new: Decided, old: Decided | None) -> bool:

@@ -8,7 +8,7 @@ import pytest
 
 from chargerd.engine.balance import picture
 from chargerd.model.commands import SetPhases
-from chargerd.model.events import LimitSet
+from chargerd.model.events import CommandIssued, LimitSet
 from chargerd.model.settings import Vehicle, Window
 from chargerd.sim import sun
 from chargerd.sim.car import Box, Car
@@ -469,6 +469,18 @@ def test_phases_change_seldom_and_only_without_current(tmp_path):
     assert all(later - at_s >= 600 for at_s, later in itertools.pairwise(switched))
     assert not [e for e in day.events if type(e.body).__name__ == "CommandFailed"]
     assert "retry-later" not in day.codes(), "the pause before a change is no command in vain"
+
+
+def test_no_pause_and_no_change_of_phases_is_said_to_be_a_step_up(tmp_path):
+    """The journal said "pausing, going up in steps, 11 A now" where one phase was to have more current than three had."""
+    sky = sun.clouds(sun.clear_sky(9000), 3, spell_s=240, cover=0.5, depth=0.8)
+    day = SunDay(tmp_path, home(evse()), pv=sky, boxes={"garage": Box(Car(phases=3, capacity_wh=1e6))})
+    day.until(13 * HOUR)
+    told = [event.body for event in day.events if isinstance(event.body, CommandIssued)]
+    down = [t for t in told if isinstance(t.command, SetPhases) or not getattr(t.command, "current_a", 1)]
+    assert "ramping" in {fact.reason.code for fact in told}
+    assert any(isinstance(fact.command, SetPhases) for fact in down)
+    assert "ramping" not in {fact.reason.code for fact in down}
 
 
 def test_phases_rest_between_two_changes_whatever_somebody_asks_for(tmp_path):
