@@ -22,6 +22,7 @@ from chargerd.sim.wire.sunspec import Meter
 PEAK_W = 8500.0
 PANELS = 1.8  # the recorded roof had 5 kW; this one is larger
 MINUTE_S, DAY_S = 60.0, 86_400.0
+CHARGED_WH, DISCHARGED_WH = 4_100_000, 3_700_000  # by the house battery, before the demo began
 
 
 class SunnyHouse:
@@ -30,15 +31,16 @@ class SunnyHouse:
     def __init__(self, now_s: Callable[[], float], midnight_s: float) -> None:
         pv_w, load_w = day()
         car = Car(capacity_wh=58_000, soc_pct=35, max_current_a=16)
+        store = HouseBattery(10_000, soc_pct=55)
         self.house = House(
             daily([power_w * PANELS for power_w in pv_w]),
             daily(load_w),
             [Box(car, max_current_a=16)],
-            HouseBattery(10_000, soc_pct=55),
+            store,
         )
         self._clock_s, self._midnight_s = now_s, midnight_s
         self._lock = threading.Lock()  # two devices on their own threads, one house
-        self.inverter = _Inverter(self.moment)
+        self.inverter = _Inverter(self.moment, store)
         self.charger = SimulatedGen2(_Socket(self), rated_a=16)
 
     def _now_s(self) -> float:
@@ -73,9 +75,9 @@ class SunnyHouse:
 class _Inverter(solaredge.SimulatedSolarEdge):
     """The inverter with meter and battery; each answer tells what flows at that moment."""
 
-    def __init__(self, moment: Callable[[], Moment]) -> None:
+    def __init__(self, moment: Callable[[], Moment], store: HouseBattery) -> None:
         super().__init__()
-        self._moment = moment
+        self._moment, self._store = moment, store
 
     def image(self) -> Mapping[int, int]:
         """All registers as they are now."""
@@ -96,6 +98,8 @@ class _Inverter(solaredge.SimulatedSolarEdge):
         (battery,) = self.batteries
         if battery is not None:
             battery.discharge_w, battery.soc_pct = now.battery_w, now.soc_pct
+            battery.charged_wh = CHARGED_WH + round(self._store.charged_wh)
+            battery.discharged_wh = DISCHARGED_WH + round(self._store.discharged_wh)
             idle = abs(now.battery_w) < 1
             battery.status = "idle" if idle else "discharging" if now.battery_w > 0 else "charging"
         return super().image()

@@ -78,3 +78,20 @@ def test_the_recorded_day_is_whole_and_comes_again():
     assert max(pv_w) > 4000
     power = daily(pv_w)
     assert power(NOON_S) == power(NOON_S + DAY_S) > 0
+
+
+def test_the_house_battery_counts_what_it_took_and_gave(home: Home):
+    """Its counters are those of a house, some megawatt-hours, and go on with what flows."""
+
+    def counted() -> tuple[float, float]:
+        found = {reading.channel: reading for reading in home.inverter.read()}["battery1"]
+        assert isinstance(found, StorageRead)
+        return found.charged_wh or 0.0, found.discharged_wh or 0.0
+
+    taken_wh, given_wh = counted()
+    assert 1e6 < given_wh < taken_wh < 1e8
+    home.at_s += 6 * 3600
+    later_wh = counted()
+    assert later_wh != (taken_wh, given_wh)
+    assert 0 <= later_wh[0] - taken_wh < 40_000
+    assert 0 <= later_wh[1] - given_wh < 40_000
