@@ -164,6 +164,8 @@ def _profiles(context: Context, _parameters: dict[str, Any]) -> dict[str, Any]:
     used: dict[str, list[str]] = {}
     known = {profile.name: profile for profile in context.profiles}
     for name, settings in context.site.configuration.loadpoints.items():
+        if settings.kind != "battery":
+            continue  # a car is ended by itself and a heating rod by the sun: no cut-off is theirs
         known.setdefault(settings.profile.name, settings.profile)
         used.setdefault(settings.profile.name, []).append(name)
     day = context.site.wall_ms, context.site.configuration.timezone

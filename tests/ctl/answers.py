@@ -756,8 +756,8 @@ REPLIES: dict[str, Any] = {
     "SetSetting": changed("bike-1: nominal_stop_w 95 W until 22:00 (was 90 W)."),
     "Hold": changed("Holding: chargerd watches and sends nothing but lease renewals.", notes=["bike-1 goes on."]),
     "Release": changed("Released: chargerd controls again."),
-    "AddSchedule": changed("bike-1: fast Mon–Fri 06:30, next tomorrow.", entry="bike-1-2"),
-    "RemoveSchedule": changed("bike-1-2: removed.", entry="bike-1-2"),
+    "AddSchedule": changed("bike-1: fast Mon–Fri 06:30, next tomorrow.", entry="bike-1.2"),
+    "RemoveSchedule": changed("Schedule entry bike-1.2 removed.", entry="bike-1.2"),
     "ReadDevice": answer(
         "readings",
         "shed answered in 0.1 s",

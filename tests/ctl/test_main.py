@@ -97,7 +97,7 @@ CHANGES = [
         ("schedule", "add", "bike-1", "mon-fri", "06:30", "--target", "full"),
         {"name": "bike-1", "days": "mon-fri", "at": "06:30", "target": "full"},
     ),
-    (("schedule", "remove", "bike-1-2"), {"entry": "bike-1-2"}),
+    (("schedule", "remove", "bike-1.2"), {"entry": "bike-1.2"}),
 ]
 
 

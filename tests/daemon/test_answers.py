@@ -25,6 +25,7 @@ from chargerd.protocol.table import METHODS
 from tests.daemon.hub import complete, context
 from tests.house import RAD, Day, configuration, loadpoint
 from tests.protocol.conform import wrong_fields
+from tests.sunny import Home
 
 PARAMETERS = {"GetWhy": {"name": "bike-1"}, "Complete": {"what": "loadpoints"}}
 QUESTIONS = [name for name, method in METHODS.items() if method.kind == "monitor" and name != "Watch"]
@@ -155,6 +156,14 @@ def test_profiles_are_the_shipped_ones_and_those_in_use(day):
     assert profiles["rad-48v"]["source"]
     assert profiles["rad"]["max_h"] == 7
     assert (profiles["rad"]["variant"], profiles["rad"]["variants"]) == (None, [])
+
+
+def test_a_car_and_a_rod_have_no_profile(tmp_path):
+    """Nobody is told that a car is cut off below 90 W and charges twelve hours at most."""
+    home = Home(tmp_path)
+    home.until(30)
+    assert {row["name"] for row in ask(home, "GetProfiles")["profiles"]} & {"id4", ""} == set()
+    home.run.kill()
 
 
 def test_profiles_and_settings_tell_the_season_in_force(tmp_path):

@@ -73,17 +73,23 @@ def read(call: Call) -> int:
     if output.form == "json":
         output.json(reply)
         return DONE
-    rows = [
-        (reading["address"], key, value_text(value))
-        for reading in reply["readings"]
-        for key, value in reading["values"].items()
+    values = [
+        (reading["address"], key, value) for reading in reply["readings"] for key, value in reading["values"].items()
     ]
     if output.form == "plain":
-        output.text(tabs(rows))
+        output.text(tabs((address, key, value_text(value)) for address, key, value in values))
         return DONE
+    rows = [(address, key, _rounded(value)) for address, key, value in values]
     output.text(table((), rows, width=output.width) if rows else "It says nothing.")
     output.text(f"({reply['took_ms'] / 1000:.1f} s)")
     return DONE
+
+
+def _rounded(value: object) -> str:
+    """A value for people: a device's 32 bits make 1613.73583984375 of what it measured as 1613.74."""
+    if value is None:
+        return UNKNOWN
+    return f"{value:.2f}".rstrip("0").rstrip(".") if isinstance(value, float) else value_text(value)
 
 
 def value_text(value: object) -> str:

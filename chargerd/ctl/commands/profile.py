@@ -112,7 +112,7 @@ def _unknown(name: str, known: list[str]) -> Failure:
 
 def add(parser: argparse.ArgumentParser) -> None:
     """Arguments."""
-    parser.add_argument("profile", metavar="PROFILE", help="a shipped profile, or a vehicle of the configuration")
+    parser.add_argument("profile", metavar="PROFILE", help="a shipped profile, or a vehicle that is charged at a plug")
 
 
 COMMANDS = {

@@ -85,5 +85,5 @@ COMMANDS = {
         add_add,
         method="AddSchedule",
     ),
-    "schedule remove": Command(remove, ("chargerctl schedule remove bike-1-2",), add_remove, method="RemoveSchedule"),
+    "schedule remove": Command(remove, ("chargerctl schedule remove bike-1.2",), add_remove, method="RemoveSchedule"),
 }

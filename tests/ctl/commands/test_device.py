@@ -79,3 +79,16 @@ def test_a_recording_is_written_and_never_over_another(folder: Path, run: Run) -
         assert code == 1
         assert "cannot be written: file exists" in err
         assert json.loads(run("device", "record", "shed", "--json")[1])["recording"]["driver"] == "kasa"
+
+
+def test_a_reading_is_rounded_for_people_only(folder: Path, run: Run) -> None:
+    """A device's 32 bits are no precision, and null is no word; a script gets what was read."""
+    values = {"power_w": 1613.73583984375, "voltage_l1_v": 230.0, "soc_pct": None, "status": "idle", "enabled": True}
+    reply = answer("readings", "", took_ms=100, readings=[{"kind": "reading", "address": "inverter", "values": values}])
+    with StandIn(folder, {"ReadDevice": reply}):
+        _, out, _ = run("device", "read", "inverter")
+        _, plain, _ = run("device", "read", "inverter", "--plain")
+    assert [line.split()[1:] for line in out.splitlines()[:-1]] == [
+        ["power_w", "1613.74"], ["voltage_l1_v", "230"], ["soc_pct", "–"], ["status", "idle"], ["enabled", "true"],
+    ]  # fmt: skip
+    assert "inverter\tpower_w\t1613.73583984375\n" in plain
