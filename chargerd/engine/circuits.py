@@ -80,7 +80,8 @@ def _room(site: Site, circuit: CircuitSettings, name: str, t_ms: int, phases: in
     meter = meters.meter_at(site, circuit.meter, t_ms)
     measured = None if meter is None else _measured(meter, circuit)
     if meter is None or measured is None:
-        left_a = min(power_a, circuit.guaranteed_current_a - max(taken[phase] for phase in used))
+        shares_a = min(power_a, circuit.guaranteed_current_a - max(taken[phase] for phase in used))
+        left_a = max(shares_a, _until_heard_a(site, circuit, name, min(power_a, circuit.max_current_a - max(taken))))
         waiting_a = _waiting_a(site, name, others, circuit.guaranteed_current_a)
         return Room(_shared(site, name, left_a, waiting_a), circuit.name, blind=True)
     pairs = [_span(site, n, t_ms, meter) for n in members]
@@ -99,6 +100,12 @@ def _room(site: Site, circuit: CircuitSettings, name: str, t_ms: int, phases: in
     now_a = _offers_a(site, name)
     left_a = max(min(sure), min(*hoped, now_a))
     return Room(_shared(site, name, left_a, waiting_a), circuit.name, blind=False)
+
+
+def _until_heard_a(site: Site, circuit: CircuitSettings, name: str, most_a: float) -> float:
+    """What an EVSE offers may stay until the meter was asked for the first time since a start; it is no reason for a pause."""
+    asked = site.devices[site.configuration.meters[circuit.meter].device].heard
+    return -math.inf if asked else min(most_a, _offers_a(site, name))
 
 
 def _lines(charger: Charger | None, phases: int) -> tuple[int, ...]:

@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import structs
 
-from chargerd.engine import circuits
+from chargerd.engine import VERSION, circuits
 from chargerd.model.commands import SetCurrent
-from chargerd.model.events import ChargerRead, CommandIssued, MeterRead, ReadFailed, Reason
+from chargerd.model.events import ChargerRead, CommandIssued, DaemonStarted, MeterRead, ReadFailed, Reason
 from chargerd.model.settings import CircuitSettings
 from chargerd.model.state import Site
 from tests.house_sun import believed, clock, consumer, evse, evse_read, home, then
@@ -235,6 +235,15 @@ def test_behind_a_fuse_of_one_phase_it_is_that_one():
     site = believed(conf, ("a-box", on(2, 12)), ("b-box", on(1, 6)))
     assert room_a(site, "b", 1) == pytest.approx(8)
     assert room_a(site, "a", 1) == pytest.approx(14)
+
+
+def test_until_the_meter_was_asked_after_a_start_a_car_keeps_what_it_has():
+    """An upgrade: the box has answered, the inverter not yet. One that is asked and silent leaves the guaranteed share."""
+    site = site_of(5, {"a": 16.0}, guaranteed_current_a=10)
+    site = then(site, 301, ("daemon", DaemonStarted("1", VERSION, "boot")), ("a-box", evse_read(16)))
+    assert circuits.room_for(site, "a", clock(301), 1, 230.0) == circuits.Room(16.0, "main", blind=True)
+    site = then(site, 302, ("home", ReadFailed("unreachable")))
+    assert circuits.room_for(site, "a", clock(302), 1, 230.0) == circuits.Room(10.0, "main", blind=True)
 
 
 def test_without_its_meter_the_guaranteed_share_is_what_all_have_together():
