@@ -111,6 +111,7 @@ def loadpoint_row(context: Context, name: str) -> dict[str, Any]:
         "mode_by": loadpoint.mode_by,
         "mode_until": context.utc(loadpoint.mode_until_ms),
         "mode_until_local": context.local(loadpoint.mode_until_ms),
+        "mode_while_connected": loadpoint.mode_while_connected,
         "target": target_of(site, name) if settings.kind == "battery" else "",
         "target_text": _aim_text(context, name),
         "held_by": None if held is None else held.by,

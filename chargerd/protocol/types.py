@@ -69,6 +69,7 @@ TYPES: dict[str, Fields] = {
         "mode_by": ("string", "who set it; empty if nobody did"),
         "mode_until": ("?string", "when it ends by itself, UTC"),
         "mode_until_local": ("?string", "the same at the site"),
+        "mode_while_connected": ("bool", "it ends when the vehicle that is there leaves"),
         "target": ("string", "nominal, full or storage"),
         "target_text": ("string", 'the target with its figure: "nominal, below 90 W"; empty where there is none'),
         "held_by": ("?string", "who holds it, if somebody does"),

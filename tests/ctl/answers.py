@@ -77,6 +77,7 @@ def loadpoint(name: str, **changes: Any) -> dict[str, Any]:
         "mode_by": "anna",
         "mode_until": None,
         "mode_until_local": None,
+        "mode_while_connected": False,
         "target": "nominal",
         "target_text": "nominal, below 90 W",
         "held_by": None,

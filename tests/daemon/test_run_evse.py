@@ -218,6 +218,7 @@ def test_off_until_disconnected_ends_when_the_car_has_left(garage, tmp_path, kin
         said = tell("mode", "car", "off", "--until", "disconnected")
         assert (said.returncode, said.stdout) == (0, "car: off until disconnected, then slow again.\n")
         house.until(lambda: charger.evse.power_w() == 0)
+        assert json.loads(tell("status", "car", "--json").stdout)["loadpoints"][0]["mode_while_connected"] is True
         charger.evse.connect(None)
         house.until(lambda: "car: as configured again, the vehicle has left" in house.journal())
         refused = tell("hold", "car", "--until", "disconnected")
