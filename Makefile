@@ -32,7 +32,7 @@ test: venv ## everything that needs only Python
 	$(BIN)/pytest -m "not system" -n 2 $(PYTEST)
 
 test-system: venv ## what needs Debian packages, Node or root
-	$(BIN)/pytest -m system tests/system -n 2 --dist worksteal $(PYTEST)
+	$(BIN)/pytest -m system tests/system -n 3 --dist worksteal $(PYTEST)
 
 deb: venv ## the packages for Debian 12 and 13, amd64 and arm64, into dist/; needs root
 	$(BIN)/python packaging/deb.py

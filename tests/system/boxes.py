@@ -42,7 +42,10 @@ vehicle = "pack"
 
 
 class Box:
-    """A booted box; leave it and it is gone. ``files`` are laid into /box/in. What it says is kept for a failing test."""
+    """A booted box; leave it and it is gone. What it says is kept for a failing test.
+
+    ``files`` are laid into /box/in; ``layer`` is a folder of `packages.installed`, laid over Debian.
+    """
 
     def __init__(
         self,
@@ -51,6 +54,7 @@ class Box:
         boots: int = 1,
         net: str = "none",
         with_: str = "",
+        layer: Path | None = None,
         options: tuple[str, ...] = (),
     ) -> None:
         self.suite = suite
@@ -59,6 +63,7 @@ class Box:
         command = [sys.executable, str(BOX), "run", "--suite", suite, "--out", str(self.out), "--net", net]
         command += ["--boots", str(boots), "--time", "900", *options]
         command += ["--with", with_] if with_ else []
+        command += ["--layer", str(layer)] if layer else []
         for file in (HERE / "inside" / "plug.py", *files):
             command += ["--copy", str(file)]
         self._said = (self.out / "box.txt").open("wb")

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.system.boxes import Box
-from tests.system.packages import built
+from tests.system.packages import built, installed
 
 SUITES = ("bookworm", "trixie")
 
@@ -28,9 +28,9 @@ def package(suite: str) -> Path:
 
 @pytest.fixture
 def box(suite: str, package: Path) -> Iterator[Box]:
-    """A box with chargerd installed by apt, as shipped."""
-    with Box(suite, package) as made:
-        made.install()
+    """A box in which chargerd was installed by apt, as shipped, at its first boot since."""
+    with Box(suite, package, layer=installed(suite)) as made:
+        made.until(lambda: made.shows("ActiveState") == "active")
         yield made
 
 

@@ -5,12 +5,19 @@ from __future__ import annotations
 import fcntl
 import importlib.util
 import subprocess
+import tempfile
 from pathlib import Path
 from types import ModuleType
 
-from tests.system.boxes import cache
+from tests.system.boxes import BOX, cache
 
 ROOT = Path(__file__).resolve().parents[2]
+INSTALL = """\
+set -e
+apt-get install --yes --quiet /box/in/chargerd_*.deb
+systemctl stop chargerd
+rm -r /var/lib/chargerd
+"""
 
 
 def deb_tool() -> ModuleType:
@@ -36,6 +43,21 @@ def built(suite: str, arch: str | None = None) -> Path:
     tool = deb_tool()
     package: Path = tool.kept(suite, commit())[arch or tool.HERE]
     return package
+
+
+def installed(suite: str) -> Path:
+    """What apt's installation of the package changes in a release of Debian, as a folder to lay over it; made once and kept."""
+    package = built(suite)
+    layer = package.parent / "installed"
+    with (package.parent / "installed.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not layer.is_dir():
+            with tempfile.NamedTemporaryFile("w", suffix=".sh") as script:
+                script.write(INSTALL)
+                script.flush()
+                box = [str(BOX), "run", "--suite", suite, "--copy", str(package), "--keep", str(layer), script.name]
+                subprocess.run(box, check=True)
+    return layer
 
 
 def derived(package: Path, folder: Path, version: str, *edits: tuple[str, str, str]) -> Path:
