@@ -38,7 +38,7 @@ def asked(site: Site, method: str, **parameters: object) -> Asked:
             "SetSetting",
             {"name": "garage", "values": {"max_current_a": 10}},
             LimitSet("garage", "max_current_a", 10.0, "anna", while_connected=True),
-            "garage: max_current_a 10 (was 16) until disconnected.",
+            "garage: max_current_a 10 A (was 16 A) until disconnected.",
         ),
         (
             "Hold",

@@ -306,7 +306,7 @@ def test_a_remembered_plug_is_found_where_it_has_moved_and_its_successor_is_left
         heater = bench.plug(host="127.0.0.95", alias="heater", mac="50:C7:BF:00:00:95", on=False)
         posted: queue.SimpleQueue[tuple[str, list[Body]]] = queue.SimpleQueue()
         devices = Devices(Clock(), lambda name, facts: posted.put((name, list(facts))), Credentials(tmp_path))
-        config = kasa.Driver.Config(driver="kasa", host=heater.host, port=heater.port, timeout_s=0.4)
+        config = kasa.Driver.Config(driver="kasa", host=heater.host, port=heater.port, timeout_s=1.5)
         home = Configuration(
             devices={"shed": DeviceSettings("shed", "kasa")}, networks=("127.0.0.96",),
             loadpoints={"a": structs.replace(loadpoint("a"), charger="shed")},

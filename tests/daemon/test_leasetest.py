@@ -45,7 +45,7 @@ def tried(
     bench: Bench, plug: SimulatedPlug, channel: str = "", at: dict[int, Callable[[], Any]] | None = None, **keys: Any
 ) -> LeaseTested:
     """What a test of a plug's timer comes to. ``at`` has something happen when so many seconds have been waited."""
-    config = Driver.Config(driver="kasa", host=plug.host, port=plug.port, timeout_s=0.4, discovery=plug.host, **keys)
+    config = Driver.Config(driver="kasa", host=plug.host, port=plug.port, timeout_s=1.5, discovery=plug.host, **keys)
     driver = Driver("shed", config, (channel,) if channel else (), {})
     waited = 0
 

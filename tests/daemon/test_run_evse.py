@@ -144,7 +144,7 @@ def test_what_is_asked_while_a_charger_is_gone_arrives_when_it_is_back(garage, t
     """S1-23, S1-25: no power for a while; off is asked meanwhile, and it is the same session that is paused."""
     charger = getattr(garage, kind)(garage.evse(Car()))
     house = House(tmp_path)
-    configure(tmp_path, kind, charger, "slow", "timeout_s = 0.5\nmax_age_s = 5")
+    configure(tmp_path, kind, charger, "slow", "timeout_s = 1.5\nmax_age_s = 5")
 
     def car() -> dict[str, Any]:
         found: list[dict[str, Any]] = house.ask("GetStatus")["parameters"]["loadpoints"]

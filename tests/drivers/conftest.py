@@ -25,7 +25,7 @@ def connect() -> Iterator[Connect]:
     def make(
         device: SimulatedPlug | None, *channels: str, secrets: dict[str, Secret] | None = None, **keys: Any
     ) -> Driver:
-        settings: dict[str, Any] = {"driver": "kasa", "timeout_s": 0.4, **keys}
+        settings: dict[str, Any] = {"driver": "kasa", "timeout_s": 1.5, **keys}
         if device is not None:
             settings = {"host": device.host, "port": device.port, **settings}
         made.append(Driver("shed", Driver.Config(**settings), channels, secrets or {}))

@@ -238,7 +238,7 @@ def test_a_plug_that_moved_from_its_open_port_says_which_login_it_wants(bench: B
 def test_a_plug_that_moved_is_followed_where_udp_does_not_get_through(bench: Bench, connect: Connect) -> None:
     """The search finds nothing; then the address is asked from the beginning, in every known way, and the login opens it."""
     plug = bench.plug(host=bench.address())
-    driver = owned(connect, plug, port=plug.port, discovery=plug.host, timeout_s=0.6)
+    driver = owned(connect, plug, port=plug.port, discovery=plug.host, timeout_s=1.5)
     assert only(driver.read()).power_w == 44.0
     bench.lock_up(plug, port=plug.port).behaviour.mute_udp = True
     for _ in range(2):
@@ -262,10 +262,10 @@ def test_without_udp_the_known_ways_are_tried(bench: Bench, connect: Connect, ki
     """A router that lets no search through: the port is all that is known. A wrong password is still told as such."""
     plug, server = device_of(kind, bench)
     server.behaviour.mute_udp = True
-    assert only(owned(connect, plug, port=server.port, timeout_s=0.6).read()).enabled
+    assert only(owned(connect, plug, port=server.port, timeout_s=1.5).read()).enabled
     wrong = {"username": LOGIN["username"], "password": Secret("wrong-horse")}
     with pytest.raises(AccessDenied, match="refuses the login"):
-        owned(connect, plug, port=server.port, timeout_s=0.6, secrets=wrong).describe()
+        owned(connect, plug, port=server.port, timeout_s=1.5, secrets=wrong).describe()
 
 
 @pytest.mark.parametrize("name", ["", "KASA", "TAPO"])
@@ -356,9 +356,9 @@ def test_a_plug_that_restarts_is_logged_in_to_again(bench: Bench, connect: Conne
 def test_a_plug_that_hangs_costs_no_more_than_its_budget(bench: Bench, connect: Connect, step: str) -> None:
     """In either half of the handshake and behind it; it is used again when it answers."""
     plug, server = device_of("Tapo", bench)
-    driver = owned(connect, plug, timeout_s=0.4)
+    driver = owned(connect, plug, timeout_s=1.5)
     server.behaviour.only_in, server.behaviour.mute = step, True
-    with within(1.6), pytest.raises(Unreachable, match="did not answer in time"):
+    with within(3), pytest.raises(Unreachable, match="did not answer in time"):
         driver.read()
     server.behaviour.mute = False
     assert only(driver.read()).enabled

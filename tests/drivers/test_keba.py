@@ -434,9 +434,9 @@ def test_a_silent_station_costs_no_more_than_its_time(garage):
 def test_a_slow_station_is_cut_off_after_its_budget(garage):
     """Each of a dozen answers comes in time, all of them together do not."""
     box = garage.keba()
-    driver = connect(garage, box)
+    driver = connect(garage, box, timeout_s=1.0)
     driver.read()
-    box.behaviour.delay_s = 0.3
+    box.behaviour.delay_s = 0.6
     with within(4), pytest.raises(Unreachable, match="in time"):
         driver.read()
 

@@ -19,7 +19,7 @@ from tests.patience import until, within
 from tests.sim.wire.modbus import running
 from tests.sim.wire.test_solaredge import RECORDED, recorded_device
 
-TIMEOUT_S = 0.5
+TIMEOUT_S = 1.5
 Connect = Callable[..., Driver]
 
 

@@ -32,7 +32,7 @@ def connect() -> Iterator[Connect]:
     made: list[Driver] = []
 
     def make(device: SimulatedSunSpec, *channels: str, **keys: Any) -> Driver:
-        config = Driver.Config(driver="sunspec", host=device.host, port=device.port, timeout_s=0.5, **keys)
+        config = Driver.Config(driver="sunspec", host=device.host, port=device.port, timeout_s=1.5, **keys)
         made.append(Driver("sun", config, channels, {}))
         return made[-1]
 

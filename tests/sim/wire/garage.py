@@ -62,7 +62,7 @@ class Garage:
     ) -> Driver:
         """A driver called "garage" for a device, with a time-out of 0.4 s; it is closed at the end."""
         secrets = secrets or {}
-        keys = {"host": device.host, "port": device.port, "timeout_s": 0.4, **keys}
+        keys = {"host": device.host, "port": device.port, "timeout_s": 1.5, **keys}
         keys |= {field: Credential(credential=field) for field in secrets}
         module = load(kind)
         config = module.Driver.Config(driver=kind, **keys)
