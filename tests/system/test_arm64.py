@@ -15,7 +15,7 @@ import pytest
 from chargerd.drivers.simulated import Socket, Steady
 from chargerd.sim.wire.kasa import SimulatedStrip
 from tests.patience import WAIT_S, until
-from tests.system.boxes import CONFIGURATION, cache
+from tests.system.boxes import BOX, CONFIGURATION
 from tests.system.packages import built, deb_tool
 
 pytestmark = pytest.mark.system
@@ -38,10 +38,8 @@ class Pi:
 
     def __init__(self, suite: str, folder: Path) -> None:
         self.root = folder / "root"
-        built(suite)  # for the sources that the machine's own packages come from
-        make = ["mmdebstrap", "--quiet", "--variant=extract", "--architectures=arm64", f"--include={NEEDS}"]
-        source = next(cache().glob(f"{suite}.*"))
-        subprocess.run([*make, suite, str(self.root), str(source)], check=True, capture_output=True)
+        debian = [str(BOX), "unpack", "--suite", suite, "--arch", "arm64", "--with", NEEDS, str(self.root)]
+        subprocess.run(debian, check=True, capture_output=True)
         package = built(suite, "arm64")
         unpack = (
             f"dpkg-deb --fsys-tarfile {package} | tar -x -C {self.root} ./usr"  # its ./lib would replace Debian's link
